@@ -1,0 +1,40 @@
+import type { Settings } from './release.ts'
+
+const MiB = 1024 * 1024
+
+/** The one table of defaults (D12): code reads it, docs/reference/defaults.md is generated from it. */
+export const defaults = {
+  settings: {
+    healthPath: null,
+    protocol: 'h1',
+    bootSeconds: 60,
+    drainSeconds: 30,
+    stopSeconds: 30,
+    firstByteSeconds: 30,
+    idleSeconds: 55,
+    memory: 512 * MiB,
+    cpus: 1,
+  } satisfies Settings,
+  /** Old processes stay warm for so long after the switch, and the new release is watched (ms). */
+  warmMs: 10_000,
+  /** Processes and threads in one container. */
+  pids: 512,
+  tmpBytes: 64 * MiB,
+  shmBytes: 64 * MiB,
+  openFiles: 65_536,
+  logBytes: 10 * MiB,
+  logFiles: 3,
+  requestHeaderBytes: 32 * 1024,
+  pushBytes: 1024 * MiB,
+  buildSeconds: 30 * 60,
+  buildMemory: 2048 * MiB,
+  buildCpus: 1.5,
+  buildPids: 4096,
+  buildsAtOnce: 2,
+  builderIdleSeconds: 5 * 60,
+  configBytes: 64 * 1024,
+  releasePhaseSeconds: 60 * 60,
+  /** A crash of the same process type this often before proof fails the rollout. */
+  crashesBeforeFailure: 2,
+  leaseMs: 10_000,
+} as const

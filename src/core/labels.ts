@@ -1,0 +1,27 @@
+import type { EnvironmentKey } from './names.ts'
+
+/** Law 5: what runs can be read back from the cluster. On every swarm service, container, network and Swarm config. */
+export const label = {
+  app: 'lading.app',
+  environment: 'lading.environment',
+  type: 'lading.type',
+  release: 'lading.release',
+  config: 'lading.config',
+  commit: 'lading.commit',
+  run: 'lading.run',
+  /** `process`, `release-phase`, `one-off`, `build`, `platform`. */
+  role: 'lading.role',
+  /** The term of the control plane that made it. */
+  term: 'lading.term',
+} as const
+
+export type Labels = Readonly<Record<string, string>>
+
+export function environmentLabels(key: EnvironmentKey): Labels {
+  return { [label.app]: key.app, [label.environment]: key.environment }
+}
+
+/** `shop/production`: the key of an environment in maps, routes and logs. */
+export function environmentId(key: EnvironmentKey): string {
+  return `${key.app}/${key.environment}`
+}

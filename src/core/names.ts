@@ -1,0 +1,90 @@
+import { AppError } from './errors.ts'
+
+/**
+ * Names and ids as types. A string from outside becomes one of these through its parser, by allow-list, and nowhere
+ * else (law 6), so that no function further in needs to doubt it.
+ */
+declare const brand: unique symbol
+type Branded<Name extends string> = string & { readonly [brand]: Name }
+
+export type AppName = Branded<'AppName'>
+export type EnvironmentName = Branded<'EnvironmentName'>
+export type ProcessType = Branded<'ProcessType'>
+export type RunId = Branded<'RunId'>
+export type CommitId = Branded<'CommitId'>
+export type BranchName = Branded<'BranchName'>
+/** `sha256:` and 64 hex digits. */
+export type Digest = Branded<'Digest'>
+/** An image as engines and the registry know it: `127.0.0.1:5443/<repository>@sha256:…` (D6). */
+export type ImageReference = Branded<'ImageReference'>
+export type ConfigKey = Branded<'ConfigKey'>
+export type HostName = Branded<'HostName'>
+export type NodeName = Branded<'NodeName'>
+
+/** One environment of one app: the unit that has releases, config, formation and hosts. */
+export interface EnvironmentKey {
+  readonly app: AppName
+  readonly environment: EnvironmentName
+}
+
+function parser<T extends string>(what: string, pattern: RegExp, rule: string) {
+  return (text: string): T => {
+    if (!pattern.test(text))
+      throw new AppError('invalid-input', `${JSON.stringify(text)} is not a valid ${what}`, { hint: rule })
+    return text as T
+  }
+}
+
+/** 30 characters, so that `lading-<app>-<environment>-…` stays within Swarm's 63 (D2). */
+export const parseAppName = parser<AppName>(
+  'app name',
+  /^[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,29}$/,
+  'Use lower-case letters, digits and single dashes, starting with a letter, 30 characters at most.',
+)
+export const parseEnvironmentName = parser<EnvironmentName>(
+  'environment name',
+  /^[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,19}$/,
+  'Use lower-case letters, digits and single dashes, starting with a letter, 20 characters at most.',
+)
+export const parseProcessType = parser<ProcessType>(
+  'process type',
+  /^[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,19}$/,
+  'Use lower-case letters, digits and single dashes, starting with a letter, 20 characters at most.',
+)
+export const parseRunId = parser<RunId>('run id', /^[0-9a-z]{8,26}$/, 'Run ids are printed by "lading runs".')
+export const parseCommitId = parser<CommitId>('commit id', /^[0-9a-f]{40}$/, 'A commit id is 40 hexadecimal digits.')
+export const parseDigest = parser<Digest>(
+  'digest',
+  /^sha256:[0-9a-f]{64}$/,
+  'A digest is sha256: and 64 hexadecimal digits.',
+)
+export const parseImageReference = parser<ImageReference>(
+  'image reference',
+  /^[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}$/,
+  'Images are named by digest only.',
+)
+/** The allow-list of git's own `check-ref-format`, narrowed: no spaces, no control characters, no leading dash. */
+export const parseBranchName = parser<BranchName>(
+  'branch name',
+  /^(?!.*(?:\.\.|\/\/|@\{|\.lock(?:\/|$)|\/\.))[A-Za-z0-9_][A-Za-z0-9._/@+-]{0,199}(?<![./])$/,
+  'Use letters, digits and . _ / - in a branch name.',
+)
+/** POSIX names. `LADING_` is ours, `PORT` is set by the platform. */
+export const parseConfigKey = parser<ConfigKey>(
+  'config key',
+  /^(?!LADING_|PORT$|__)[A-Za-z_][A-Za-z0-9_]{0,127}$/,
+  'Use letters, digits and underscores, not starting with a digit; PORT and LADING_… are set by Lading.',
+)
+export const parseHostName = parser<HostName>(
+  'host name',
+  /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/,
+  'Use a host name such as shop.example.com, in lower case.',
+)
+export const parseNodeName = parser<NodeName>(
+  'node name',
+  /^[a-z0-9][a-z0-9.-]{0,62}$/,
+  'A node is named by its host name.',
+)
+
+export const production = parseEnvironmentName('production')
+export const web = parseProcessType('web')

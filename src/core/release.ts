@@ -1,0 +1,71 @@
+import type { CommitId, EnvironmentKey, ImageReference, ProcessType, RunId } from './names.ts'
+
+/** What the edge and the rollout need to know about an app, from `lading.yaml`; defaults in core/defaults.ts. */
+export interface Settings {
+  /** HTTP path that must answer 200–399; null: a TCP connection is the check. */
+  readonly healthPath: string | null
+  /** `h2c` for gRPC. */
+  readonly protocol: 'h1' | 'h2c'
+  /** Without progress for so long, a rollout fails (seconds). */
+  readonly bootSeconds: number
+  /** How long requests of the old release may run on after the switch (seconds). */
+  readonly drainSeconds: number
+  /** Between SIGTERM and SIGKILL (seconds). */
+  readonly stopSeconds: number
+  /** To the first byte of the answer, after the request was received (seconds). */
+  readonly firstByteSeconds: number
+  /** Silence allowed on a connection afterwards (seconds). */
+  readonly idleSeconds: number
+  /** Bytes. */
+  readonly memory: number
+  /** CPUs, 1 = one core. */
+  readonly cpus: number
+}
+
+export interface Process {
+  readonly type: ProcessType
+  /** Command as written in the Procfile, run by `sh -c` inside the app's own container; null: the image's own command. */
+  readonly command: string | null
+}
+
+/** What the build stage makes from a commit. */
+export interface Image {
+  readonly reference: ImageReference
+  /** Same key, same image: it is never built twice. */
+  readonly buildKey: string
+  /** From the Procfile, or `web` alone with the image's command. */
+  readonly processes: readonly Process[]
+  /** `release:` of the Procfile. */
+  readonly releaseCommand: string | null
+  readonly settings: Settings
+  readonly layers: readonly { readonly digest: string; readonly size: number; readonly isNew: boolean }[]
+  readonly how: 'dockerfile' | 'node-built' | 'node-assembled'
+}
+
+/** What the verify stage found. Its full form comes with "CI and the twelve-factor verdict". */
+export interface Verdict {
+  readonly outcome: 'passed' | 'nothing-tested'
+  readonly sentence: string
+}
+
+/** Immutable; numbered v1, v2, … per environment. */
+export interface Release extends EnvironmentKey {
+  readonly number: number
+  readonly image: Image
+  readonly commit: CommitId | null
+  readonly author: string
+  /** Version of the config that this release carries; its values are encrypted in the store and in the cluster. */
+  readonly config: number
+  readonly formation: Readonly<Record<string, number>>
+  readonly verdict: Verdict
+  /** `Deploy de63889`, `Rollback to v46`, `Set FOO`, … */
+  readonly description: string
+  readonly by: string
+  readonly createdAt: number
+  readonly run: RunId
+}
+
+/** How many processes of this type the release runs: its formation, else one `web` and none of any other. */
+export function count(release: Pick<Release, 'formation'>, type: string): number {
+  return release.formation[type] ?? (type === 'web' ? 1 : 0)
+}

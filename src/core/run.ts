@@ -1,0 +1,38 @@
+import type { BranchName, CommitId, EnvironmentKey, RunId } from './names.ts'
+import type { RunState } from './states.ts'
+
+/** Why a run exists. All kinds travel the same way; they differ in the noun they enter with. */
+export type RunIntent =
+  /** A push of a branch bound to the environment, or `deploy COMMIT` (then `move` is absent: no ref moves). */
+  | { readonly kind: 'commit'; readonly commit: CommitId; readonly move?: RefMove }
+  /** Release `to` again: its image, config and formation. */
+  | { readonly kind: 'rollback'; readonly to: number; readonly releasePhase: boolean; readonly automatic: boolean }
+  /** The serving image and formation with the config version `config`. */
+  | { readonly kind: 'config'; readonly config: number; readonly summary: string }
+  /** The serving image and config with other process counts. */
+  | { readonly kind: 'scale'; readonly formation: Readonly<Record<string, number>> }
+
+export interface RefMove {
+  readonly branch: BranchName
+  /** What the client saw; null when the branch is new. */
+  readonly from: CommitId | null
+  readonly force: boolean
+}
+
+/** One journey of a commit through the pipeline. */
+export interface Run extends EnvironmentKey {
+  readonly id: RunId
+  readonly intent: RunIntent
+  readonly state: RunState
+  /** One sentence; never empty. */
+  readonly reason: string
+  readonly by: string
+  readonly createdAt: number
+  readonly changedAt: number
+  /** Law: written before the release phase's container is created; past it there is no return. */
+  readonly releasePhaseStarted: boolean
+  /** The number of the release this run made, once it has made it. */
+  readonly release: number | null
+  /** Lines that explain a failure: the last log lines, the sockets listened on. */
+  readonly details: readonly string[]
+}

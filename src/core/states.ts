@@ -1,0 +1,47 @@
+import { AppError } from './errors.ts'
+
+/** The law of a run's states: nothing else may change one (docs/design/run-states.md). */
+const next = {
+  queued: ['receiving', 'failed', 'superseded', 'cancelled'],
+  receiving: ['building', 'failed', 'superseded', 'cancelled'],
+  building: ['verifying', 'failed', 'superseded', 'cancelled'],
+  verifying: ['releasing', 'failed', 'superseded', 'cancelled'],
+  releasing: ['starting', 'failed', 'superseded', 'cancelled'],
+  starting: ['proven', 'failed', 'superseded', 'cancelled'],
+  proven: ['live'],
+  live: ['settled', 'failed-after-live'],
+  settled: [],
+  failed: [],
+  'failed-after-live': [],
+  superseded: [],
+  cancelled: [],
+} as const satisfies Record<string, readonly string[]>
+
+export type RunState = keyof typeof next
+
+export const runStates = Object.keys(next) as RunState[]
+
+/** Throws `internal` when the step is not in the table: states never move backwards (law 1). */
+export function assertStep(from: RunState, to: RunState): void {
+  if (!(next[from] as readonly string[]).includes(to)) {
+    throw new AppError('internal', `a run cannot go from ${from} to ${to}`)
+  }
+}
+
+/** No step leads out of it. */
+export function isFinal(state: RunState): boolean {
+  return next[state].length === 0
+}
+
+/** Traffic has moved to this run's release, whatever came afterwards. */
+export function wentLive(state: RunState): boolean {
+  return state === 'live' || state === 'settled' || state === 'failed-after-live'
+}
+
+/**
+ * The point of no return: the release phase was started, or every edge has proof. Past it a run is neither cancelled
+ * nor superseded; whoever holds the lease carries it to its own end.
+ */
+export function pastNoReturn(run: { readonly state: RunState; readonly releasePhaseStarted: boolean }): boolean {
+  return run.releasePhaseStarted || run.state === 'proven' || wentLive(run.state)
+}

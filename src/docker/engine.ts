@@ -1,0 +1,131 @@
+import type { Labels } from '../core/labels.ts'
+import type { NodeName } from '../core/names.ts'
+import type { Secret } from '../core/secret.ts'
+
+/**
+ * The cluster as the control plane uses it: only the verbs we need. Every call that changes something carries the
+ * lease's term and is refused by the keeper with `lease-lost` when a higher term was seen (law 11). Every call ends
+ * with the signal's reason when it is aborted. Errors: `unavailable` (retryable) when no engine answers.
+ * One contract suite runs on the fake and on a real engine: test/contract/engine.contract.ts.
+ */
+export interface Engine {
+  /**
+   * Creates a swarm service, then reads it back. A second call with the same name returns what is there and changes
+   * nothing. Rejects `internal` when a policy field was dropped by the engine (law 9).
+   */
+  createService(spec: ServiceSpec, signal: AbortSignal): Promise<void>
+  /** Asks for removal; the processes get SIGTERM, the grace, SIGKILL. No error when it is gone already. */
+  removeService(name: string, signal: AbortSignal): Promise<void>
+  /** All swarm services that carry every one of these labels. */
+  listServices(labels: Labels, signal: AbortSignal): Promise<readonly ServiceView[]>
+  /** Tasks of one swarm service, newest first; empty when the service is gone. */
+  listTasks(service: string, signal: AbortSignal): Promise<readonly TaskView[]>
+
+  /** A space's overlay network, attachable. Creating twice gives one. */
+  ensureNetwork(name: string, labels: Labels, signal: AbortSignal): Promise<void>
+  /** No error when it is gone; `conflict` (retryable) while something is still attached. */
+  removeNetwork(name: string, signal: AbortSignal): Promise<void>
+
+  /** A Swarm config; creating twice gives one (the first data stays). */
+  createConfig(name: string, labels: Labels, data: Uint8Array, signal: AbortSignal): Promise<void>
+  listConfigs(labels: Labels, signal: AbortSignal): Promise<readonly ConfigView[]>
+  removeConfig(name: string, signal: AbortSignal): Promise<void>
+  /** Compare-and-swap of a config's labels on its version, for the lease. Rejects `conflict` when it moved. */
+  swapConfigLabels(id: string, version: number, labels: Labels, signal: AbortSignal): Promise<void>
+
+  /**
+   * Starts a one-off container by a deterministic name (release phase, `run`); it is kept until removed, so that its
+   * exit code can be read after a crash. A second call with the same name starts nothing.
+   */
+  startOneOff(spec: OneOffSpec, signal: AbortSignal): Promise<void>
+  /** Null when no container of that name exists. */
+  inspectOneOff(name: string, signal: AbortSignal): Promise<OneOffView | null>
+  removeOneOff(name: string, signal: AbortSignal): Promise<void>
+  /** One-offs that carry these labels. */
+  listOneOffs(labels: Labels, signal: AbortSignal): Promise<readonly string[]>
+  /** Lines of a one-off or a process, from the start or the last `tail`; ends with the container, or at once without `follow`. */
+  logs(container: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>
+}
+
+export interface LogOptions {
+  readonly node?: NodeName
+  readonly tail?: number
+  readonly follow?: boolean
+  /** Seconds since the epoch. */
+  readonly since?: number
+}
+
+export interface LogLine {
+  /** RFC 3339 with nanoseconds, UTC. */
+  readonly time: string
+  readonly stream: 'stdout' | 'stderr'
+  readonly text: string
+}
+
+/** Computed by run/spec.ts; the adapter turns it into the engine's own JSON. */
+export interface ServiceSpec {
+  readonly name: string
+  readonly labels: Labels
+  readonly image: string
+  /** Null: the image's own command. Otherwise an argument array. */
+  readonly command: readonly string[] | null
+  readonly env: Readonly<Record<string, string | Secret>>
+  readonly replicas: number
+  readonly network: string
+  /** Port inside the container, published in host mode without a fixed number; null: the type has no port. */
+  readonly port: number | null
+  readonly stopSeconds: number
+  readonly policy: ContainerPolicy
+}
+
+/** One object for services, one-offs, builds and CI steps (law 9). */
+export interface ContainerPolicy {
+  readonly memory: number
+  readonly cpus: number
+  readonly pids: number
+  readonly tmpBytes: number
+  readonly openFiles: number
+  readonly dropCapabilities: readonly string[]
+}
+
+export interface OneOffSpec {
+  readonly name: string
+  readonly labels: Labels
+  readonly image: string
+  readonly command: readonly string[]
+  readonly env: Readonly<Record<string, string | Secret>>
+  readonly network: string
+  readonly policy: ContainerPolicy
+}
+
+export interface ServiceView {
+  readonly name: string
+  readonly labels: Labels
+  readonly replicas: number
+  readonly createdAt: number
+}
+
+export interface TaskView {
+  readonly id: string
+  readonly slot: number
+  readonly node: string | null
+  readonly container: string | null
+  readonly state: string
+  /** Swarm's own words: `no suitable node (…)`, `No such image: …`. */
+  readonly error: string | null
+  readonly exitCode: number | null
+}
+
+export interface ConfigView {
+  readonly id: string
+  readonly name: string
+  readonly version: number
+  readonly labels: Labels
+  readonly data: Uint8Array
+}
+
+export interface OneOffView {
+  readonly running: boolean
+  readonly exitCode: number | null
+  readonly outOfMemory: boolean
+}

@@ -1,0 +1,84 @@
+import type { EnvironmentKey, HostName, NodeName } from '../core/names.ts'
+
+/**
+ * All edges and keepers of the cluster behind one port. The control plane states what should be (lanes, routes); each
+ * keeper admits processes by itself, on the word of the engine that runs them (D3c), and reports what it sees.
+ * All changing calls are idempotent, carry the term, and have been written to every edge's state directory, applied
+ * and read back when they return. Contract suite: test/contract/edges.contract.ts.
+ */
+export interface Edges {
+  /**
+   * Leases one lane per edge for a release and arms its slots, ahead of the first container. Same release: the same
+   * lane. Rejects `no-room` when the environment holds four lanes or the pool is empty and cannot be refilled.
+   */
+  lease(lane: LaneSpec, signal: AbortSignal): Promise<void>
+  /** Sets the slots to rest and gives the lane back. No error when there is none. */
+  giveBack(release: ReleaseKey, signal: AbortSignal): Promise<void>
+  /** One map switch: from its return on, no new request reaches the release that served before. */
+  route(route: Route, signal: AbortSignal): Promise<void>
+  /** The hosts of this environment answer 404 from then on. */
+  unroute(environment: EnvironmentKey, signal: AbortSignal): Promise<void>
+  /** Routes and lanes as the edges hold them, for reconciliation. */
+  state(signal: AbortSignal): Promise<EdgeState>
+  /**
+   * What runs of one environment and what the edges know of it. The first item is the present; then one at each
+   * change, newest only (a slow reader skips). Whole views, never differences, so that nothing can be missed.
+   * Ends only by abort; reconnects by itself.
+   */
+  watch(environment: EnvironmentKey, signal: AbortSignal): AsyncIterable<EnvironmentView>
+  /** Sockets a process listens on inside its own network namespace: `0.0.0.0:8080`, `127.0.0.1:3000`. */
+  listening(process: ProcessView, signal: AbortSignal): Promise<readonly string[]>
+}
+
+export interface ReleaseKey extends EnvironmentKey {
+  readonly release: number
+}
+
+export interface LaneSpec extends ReleaseKey {
+  /** Slots = 2 × this. */
+  readonly processes: number
+  readonly protocol: 'h1' | 'h2c'
+  readonly healthPath: string | null
+  readonly firstByteSeconds: number
+  readonly idleSeconds: number
+}
+
+export interface Route extends EnvironmentKey {
+  readonly hosts: readonly HostName[]
+  /** The release that serves; its lane must be leased. */
+  readonly release: number
+}
+
+export interface EdgeState {
+  readonly lanes: readonly ReleaseKey[]
+  readonly routes: readonly Route[]
+}
+
+export interface EnvironmentView {
+  readonly processes: readonly ProcessView[]
+  /** Requests and open connections per release on all edges, for draining. */
+  readonly inFlight: Readonly<Record<number, number>>
+}
+
+export interface ProcessView {
+  readonly container: string
+  readonly node: NodeName
+  readonly release: number
+  readonly type: string
+  /** `web.1` */
+  readonly name: string
+  readonly state: 'running' | 'exited'
+  readonly exitCode: number | null
+  readonly outOfMemory: boolean
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  /** `clusterAddress:port`; null for types without a port. */
+  readonly address: string | null
+  /**
+   * `none`: no port, or no lane. `checking`: in a slot, no check has passed yet. `proven`: on every edge a full check
+   * passed since this very container was put there, and it is admitted. `down`: was proven, fails now.
+   */
+  readonly proof: 'none' | 'checking' | 'proven' | 'down'
+  /** The last failed check in words: `connection refused`, `HTTP 503`, `timeout after 1 s`. */
+  readonly lastCheck: string | null
+}

@@ -1,0 +1,112 @@
+import type { AppName, BranchName, CommitId, EnvironmentKey, RunId } from '../core/names.ts'
+import type { Image, Release } from '../core/release.ts'
+import type { Run, RunIntent } from '../core/run.ts'
+import type { Secret } from '../core/secret.ts'
+import type { RunState } from '../core/states.ts'
+
+/**
+ * The rows. Asynchronous, each method one batch of statements with preconditions and no code between read and write
+ * (D8), so that SQLite, a replicated SQLite or Postgres can serve it. Law 1: who may write what stands at each method.
+ * Contract suite: test/contract/store.contract.ts.
+ */
+export interface Store {
+  /** `already-exists` when the name is taken. Makes `production`, bound to branch `main`, with empty config version 1. */
+  createApp(app: AppName, by: string, now: number): Promise<AppRow>
+  listApps(): Promise<readonly AppRow[]>
+  findApp(app: AppName): Promise<AppRow | null>
+  /** From then on the app takes no new run; its rows go with `removeApp`. */
+  markAppDestroyed(app: AppName, now: number): Promise<void>
+  removeApp(app: AppName): Promise<void>
+  findEnvironment(key: EnvironmentKey): Promise<EnvironmentRow | null>
+  /** The environment that follows this branch, if any. */
+  environmentOfBranch(app: AppName, branch: BranchName): Promise<EnvironmentRow | null>
+  listEnvironments(): Promise<readonly EnvironmentRow[]>
+
+  /** A new row in `queued`. */
+  insertRun(run: NewRun): Promise<Run>
+  findRun(id: RunId): Promise<Run | null>
+  /** Newest first. */
+  listRuns(key: EnvironmentKey, limit: number): Promise<readonly Run[]>
+  /** All runs not in a final state, oldest first. */
+  openRuns(): Promise<readonly Run[]>
+  /**
+   * The only writer of a run's state: `from` is the precondition. `conflict` when the row is in another state (somebody
+   * else moved it), `internal` when the table of core/states.ts forbids the step.
+   */
+  advanceRun(
+    id: RunId,
+    from: RunState,
+    to: RunState,
+    facts: { reason: string; details?: readonly string[]; now: number },
+  ): Promise<Run>
+  /** Row "release phase started"; true for the one caller that wrote it, false when it was there. */
+  startReleasePhase(id: RunId, now: number): Promise<boolean>
+  /** What a step of a run returned, as JSON; entered again after a crash, the step is answered from here. */
+  saveStep(id: RunId, step: string, result: unknown): Promise<void>
+  findStep(id: RunId, step: string): Promise<{ readonly result: unknown } | null>
+  /** Progress lines of a run. `seq` starts at 1. */
+  appendLines(id: RunId, lines: readonly RunLine[]): Promise<void>
+  readLines(id: RunId, after: number): Promise<readonly (RunLine & { readonly seq: number })[]>
+
+  /** Append-only. Gives the next number of the environment; the same run again gets the release it made before. */
+  insertRelease(release: Omit<Release, 'number'>): Promise<Release>
+  findRelease(key: EnvironmentKey, number: number): Promise<Release | null>
+  /** Newest first. */
+  listReleases(key: EnvironmentKey, limit: number): Promise<readonly Release[]>
+  /**
+   * The release that serves: the one of the newest run (by release number) that went live. Derived, not stored.
+   */
+  servingRelease(key: EnvironmentKey): Promise<Release | null>
+
+  /** `version` 0 asks for the newest. Values come decrypted. */
+  readConfig(key: EnvironmentKey, version: number): Promise<ConfigVersion>
+  /** Writes version `expected + 1`; `conflict` when somebody was faster. */
+  writeConfig(
+    key: EnvironmentKey,
+    expected: number,
+    values: Readonly<Record<string, Secret>>,
+    by: string,
+    now: number,
+  ): Promise<ConfigVersion>
+
+  findImage(app: AppName, buildKey: string): Promise<Image | null>
+  saveImage(app: AppName, image: Image, now: number): Promise<void>
+
+  close(): Promise<void>
+}
+
+export interface AppRow {
+  readonly app: AppName
+  readonly createdAt: number
+  readonly createdBy: string
+  readonly destroyedAt: number | null
+}
+
+export interface EnvironmentRow extends EnvironmentKey {
+  readonly branch: BranchName
+}
+
+export interface NewRun extends EnvironmentKey {
+  readonly id: RunId
+  readonly intent: RunIntent
+  readonly by: string
+  readonly reason: string
+  readonly now: number
+}
+
+export interface RunLine {
+  readonly at: number
+  readonly text: string
+}
+
+export interface ConfigVersion {
+  readonly version: number
+  readonly values: Readonly<Record<string, Secret>>
+  readonly by: string
+  readonly at: number
+}
+
+/** A commit a run is about, when it has one. */
+export function commitOf(intent: RunIntent): CommitId | null {
+  return intent.kind === 'commit' ? intent.commit : null
+}
