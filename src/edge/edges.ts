@@ -1,4 +1,6 @@
 import type { EnvironmentKey, HostName, NodeName } from '../core/names.ts'
+import type { Secret } from '../core/secret.ts'
+import type { LogLine } from '../docker/engine.ts'
 
 /**
  * All edges and keepers of the cluster behind one port. The control plane states what should be (lanes, routes); each
@@ -18,6 +20,14 @@ export interface Edges {
   route(route: Route, signal: AbortSignal): Promise<void>
   /** The hosts of this environment answer 404 from then on. */
   unroute(environment: EnvironmentKey, signal: AbortSignal): Promise<void>
+  /** Certificate chain and key (PEM, one text) for a host; replaces the one before, without a lost connection. */
+  certify(host: HostName, pem: Secret, signal: AbortSignal): Promise<void>
+  /** Router log lines of one environment (heroku-contract: `at=info method=GET path="/" host=… status=200`). */
+  routerLog(
+    environment: EnvironmentKey,
+    options: { tail: number; follow: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<LogLine>
   /** Routes and lanes as the edges hold them, for reconciliation. */
   state(signal: AbortSignal): Promise<EdgeState>
   /**
