@@ -1,0 +1,36 @@
+import type { Run } from './run.ts'
+import { isFinal, wentLive } from './states.ts'
+
+/**
+ * Which releases of one environment may run (docs/design/run-states.md). Derived from the rows alone; what is not in
+ * the answer is drained and removed. `runs`: all runs of the environment that made a release, or are open.
+ */
+export function releasesToKeep(runs: readonly Run[]): ReadonlySet<number> {
+  const keep = new Set<number>()
+  const add = (number: number | null) => number !== null && keep.add(number)
+  add(servingRelease(runs))
+  for (const run of runs) {
+    if (isFinal(run.state)) continue
+    add(run.release)
+    if (run.state === 'live') add(predecessor(runs, run))
+    if (run.intent.kind === 'rollback' && run.intent.automatic) add(run.intent.to)
+  }
+  return keep
+}
+
+/** The newest release that went live; null when none did. */
+export function servingRelease(runs: readonly Run[]): number | null {
+  return newest(runs.filter(run => wentLive(run.state)))
+}
+
+/** The release that served before this run's. */
+export function predecessor(runs: readonly Run[], run: Run): number | null {
+  return newest(runs.filter(other => wentLive(other.state) && (other.release ?? 0) < (run.release ?? 0)))
+}
+
+function newest(runs: readonly Run[]): number | null {
+  return runs.reduce<number | null>(
+    (max, run) => (run.release !== null && run.release > (max ?? 0) ? run.release : max),
+    null,
+  )
+}

@@ -1,0 +1,194 @@
+import type { Clock } from '../core/clock.ts'
+import { defaults } from '../core/defaults.ts'
+import { AppError } from '../core/errors.ts'
+import { environmentLabels } from '../core/labels.ts'
+import { count, type Release } from '../core/release.ts'
+import type { Secret } from '../core/secret.ts'
+import { withTicks } from '../core/waiting.ts'
+import type { Engine } from '../docker/engine.ts'
+import type { Edges, EnvironmentView, ProcessView } from '../edge/edges.ts'
+import { diagnose } from './diagnose.ts'
+import { laneSpec, serviceSpecs, spaceNetwork } from './spec.ts'
+
+export interface RunTools {
+  readonly engine: Engine
+  readonly edges: Edges
+  readonly clock: Clock
+}
+
+/** A process without a port is up when it has run for so long (ms): it has nothing that could be checked. */
+const workerUpMs = 1_000
+const tickMs = 500
+
+/**
+ * Starts a release's processes beside what runs, and resolves when every one is up: `web` with proof on every edge.
+ * Idempotent: entered again after a crash it finds what it made. Rejects `not-healthy`, `no-room` with a sentence and
+ * details fit for the pusher; what it started is the sweep's to remove (docs/design/rollout.md).
+ */
+export async function startRelease(
+  release: Release,
+  config: Readonly<Record<string, Secret>>,
+  say: (line: string) => void,
+  tools: RunTools,
+  signal: AbortSignal,
+): Promise<void> {
+  await prepare(release, tools, signal)
+  await Promise.all(serviceSpecs(release, config).map(spec => tools.engine.createService(spec, signal)))
+  await allUp(release, say, tools, signal)
+}
+
+async function prepare(release: Release, { engine, edges }: RunTools, signal: AbortSignal): Promise<void> {
+  const lane = laneSpec(release)
+  await Promise.all([
+    engine.ensureNetwork(spaceNetwork(release), environmentLabels(release), signal),
+    lane ? edges.lease(lane, signal) : undefined,
+  ])
+}
+
+async function allUp(
+  release: Release,
+  say: (line: string) => void,
+  tools: RunTools,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, edges } = tools
+  const watching = new AbortController()
+  const patience = new Patience(release.image.settings.bootSeconds * 1000, clock)
+  const since = new Map<string, number>()
+  const swarm = new SwarmsWord(release, tools)
+  try {
+    const views = edges.watch(release, AbortSignal.any([signal, watching.signal]))
+    for await (const view of withTicks(views, { clock, everyMs: tickMs })) {
+      signal.throwIfAborted()
+      const processes = view.processes.filter(process => process.release === release.number)
+      for (const process of processes)
+        if (!since.has(process.container)) since.set(process.container, clock.monotonic())
+      const up = (process: ProcessView) => isUp(process, clock.monotonic() - (since.get(process.container) ?? Infinity))
+      if (
+        release.image.processes.every(
+          ({ type }) => processes.filter(p => p.type === type && up(p)).length >= count(release, type),
+        )
+      )
+        return
+      if (crashedTooOften(processes)) throw await diagnose({ release, processes, cause: 'crashed' }, tools, signal)
+      const refusal = await swarm.refusal(signal)
+      if (refusal) throw refusal
+      if (patience.isOver(fingerprint(view, release), describe(processes, release), say)) {
+        throw await diagnose({ release, processes, cause: 'deadline' }, tools, signal)
+      }
+    }
+    signal.throwIfAborted()
+    throw new AppError('unavailable', 'the keepers stopped answering', { retryable: true })
+  } finally {
+    watching.abort()
+  }
+}
+
+function isUp(process: ProcessView, ranMs: number): boolean {
+  if (process.state !== 'running') return false
+  return process.type === 'web' ? process.proof === 'proven' : ranMs >= workerUpMs
+}
+
+function crashedTooOften(processes: readonly ProcessView[]): boolean {
+  const crashes = new Map<string, number>()
+  for (const { type, state } of processes) if (state === 'exited') crashes.set(type, (crashes.get(type) ?? 0) + 1)
+  return [...crashes.values()].some(times => times >= defaults.crashesBeforeFailure)
+}
+
+/** Anything in here that changes is progress. */
+function fingerprint(view: EnvironmentView, release: Release): string {
+  return view.processes
+    .filter(process => process.release === release.number)
+    .map(({ container, state, proof }) => `${container} ${state} ${proof}`)
+    .sort()
+    .join('\n')
+}
+
+function describe(processes: readonly ProcessView[], release: Release): string {
+  const running = processes.filter(process => process.state === 'running')
+  const wanted = release.image.processes.reduce((sum, { type }) => sum + count(release, type), 0)
+  const waiting = running.find(process => process.type === 'web' && process.proof !== 'proven')
+  return (
+    `${running.length} of ${wanted} processes running` +
+    (waiting?.lastCheck ? `, ${waiting.name}: ${waiting.lastCheck}` : '')
+  )
+}
+
+/** The progress deadline: re-armed by progress, and a line for the pusher when a wait grows long. */
+class Patience {
+  readonly #limitMs: number
+  readonly #clock: Clock
+  #seen: string | null = null
+  #since: number
+  #saidAt: number
+
+  constructor(limitMs: number, clock: Clock) {
+    this.#limitMs = limitMs
+    this.#clock = clock
+    this.#since = this.#saidAt = clock.monotonic()
+  }
+
+  isOver(fingerprint: string, state: string, say: (line: string) => void): boolean {
+    const now = this.#clock.monotonic()
+    if (fingerprint !== this.#seen) {
+      this.#seen = fingerprint
+      this.#since = now
+    }
+    if (now - this.#saidAt >= 5_000) {
+      this.#saidAt = now
+      say(`       waiting: ${state}`)
+    }
+    return now - this.#since >= this.#limitMs
+  }
+}
+
+/**
+ * Swarm's own refusals (no node has room, no such image), which no keeper can see because no container exists. Asked
+ * once a second; believed when seen twice in a row, for Swarm rejects a task now and then just after an engine's start.
+ */
+class SwarmsWord {
+  readonly #release: Release
+  readonly #tools: RunTools
+  #askedAt = -Infinity
+  #last: string | null = null
+
+  constructor(release: Release, tools: RunTools) {
+    this.#release = release
+    this.#tools = tools
+  }
+
+  async refusal(signal: AbortSignal): Promise<AppError | null> {
+    const now = this.#tools.clock.monotonic()
+    if (now - this.#askedAt < 1_000) return null
+    this.#askedAt = now
+    const words = await this.#words(signal)
+    const again = words !== null && words === this.#last
+    this.#last = words
+    return again ? refusalOf(words, this.#release) : null
+  }
+
+  async #words(signal: AbortSignal): Promise<string | null> {
+    for (const { name } of serviceSpecs(this.#release, {})) {
+      const tasks = await this.#tools.engine.listTasks(name, signal)
+      const refused = tasks.find(
+        task => task.container === null && task.error && /no suitable node|no such image|invalid/i.test(task.error),
+      )
+      if (refused?.error) return refused.error
+    }
+    return null
+  }
+}
+
+function refusalOf(words: string, release: Release): AppError {
+  if (/no suitable node/i.test(words)) {
+    return new AppError('no-room', `no node has room for v${release.number}: ${words}`, {
+      hint: 'Ask for less memory or fewer processes (lading scale), or add a node.',
+    })
+  }
+  if (/no such image/i.test(words)) {
+    return new AppError('not-healthy', `the image of v${release.number} is missing on the node: ${words}`, {
+      hint: 'Push again; the image is then built anew.',
+    })
+  }
+  return new AppError('not-healthy', `the engine refused to start v${release.number}: ${words}`)
+}

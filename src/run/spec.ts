@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto'
+import { defaults } from '../core/defaults.ts'
+import { environmentLabels, label, type Labels } from '../core/labels.ts'
+import type { EnvironmentKey, ProcessType } from '../core/names.ts'
+import { count, type Process, type Release, type Settings } from '../core/release.ts'
+import type { Secret } from '../core/secret.ts'
+import type { ContainerPolicy, OneOffSpec, ServiceSpec } from '../docker/engine.ts'
+import type { LaneSpec } from '../edge/edges.ts'
+
+type Env = Readonly<Record<string, Secret>>
+
+/** The port that every `web` process is told to listen on, inside its own network namespace. */
+export const containerPort = 8080
+
+/** One swarm service per process type that has processes (D2). Pure: the same release gives the same specs. */
+export function serviceSpecs(release: Release, config: Env): readonly ServiceSpec[] {
+  return release.image.processes
+    .filter(process => count(release, process.type) > 0)
+    .map(process => serviceSpec(release, process, config))
+}
+
+function serviceSpec(release: Release, process: Process, config: Env): ServiceSpec {
+  const { settings } = release.image
+  return {
+    name: objectName(release, `v${release.number}-${process.type}`),
+    labels: processLabels(release, process.type),
+    image: release.image.reference,
+    command: shell(process.command),
+    env: environmentVariables(release, process.type, config),
+    replicas: count(release, process.type),
+    network: spaceNetwork(release),
+    port: process.type === 'web' ? containerPort : null,
+    stopSeconds: settings.stopSeconds,
+    policy: containerPolicy(settings),
+  }
+}
+
+/** The lane of the release's `web` processes; null when it has none. */
+export function laneSpec(release: Release): LaneSpec | null {
+  if (!release.image.processes.some(process => process.type === 'web') || count(release, 'web') === 0) return null
+  const { app, environment, number } = release
+  const { protocol, healthPath, firstByteSeconds, idleSeconds } = release.image.settings
+  return {
+    app,
+    environment,
+    release: number,
+    processes: count(release, 'web'),
+    protocol,
+    healthPath,
+    firstByteSeconds,
+    idleSeconds,
+  }
+}
+
+/** The container of the release phase, named by the run, so that it is never started twice. */
+export function releasePhaseSpec(release: Release, command: string, config: Env): OneOffSpec {
+  return {
+    name: releasePhaseName(release.run),
+    labels: { ...processLabels(release, 'release'), [label.role]: 'release-phase', [label.run]: release.run },
+    image: release.image.reference,
+    command: ['sh', '-c', command],
+    env: environmentVariables(release, 'release', config),
+    network: spaceNetwork(release),
+    policy: containerPolicy(release.image.settings),
+  }
+}
+
+export function releasePhaseName(run: string): string {
+  return `l-release-phase-${run}`
+}
+
+/** The overlay network of the app's space. */
+export function spaceNetwork(key: EnvironmentKey): string {
+  return `l-${key.app}`
+}
+
+/** Swarm allows 63 characters; a longer name keeps its beginning and gets a hash of the whole. */
+export function objectName(key: EnvironmentKey, rest: string): string {
+  const full = `l-${key.app}-${key.environment}-${rest}`
+  if (full.length <= 63) return full
+  return `${full.slice(0, 52)}-${createHash('sha256').update(full).digest('hex').slice(0, 10)}`
+}
+
+function processLabels(release: Release, type: ProcessType | 'release'): Labels {
+  return {
+    ...environmentLabels(release),
+    [label.role]: 'process',
+    [label.type]: type,
+    [label.release]: String(release.number),
+    [label.config]: String(release.config),
+    [label.commit]: release.commit ?? '',
+  }
+}
+
+/** By a shell inside the app's own container, as the Procfile promises; `&&` and variables work there. */
+function shell(command: string | null): readonly string[] | null {
+  return command === null ? null : ['sh', '-c', command]
+}
+
+function environmentVariables(release: Release, type: string, config: Env): ServiceSpec['env'] {
+  return {
+    ...config,
+    PORT: String(containerPort),
+    LADING_APP: release.app,
+    LADING_ENVIRONMENT: release.environment,
+    LADING_RELEASE: `v${release.number}`,
+    LADING_PROCESS_TYPE: type,
+    ...(release.commit ? { LADING_COMMIT: release.commit } : {}),
+    // SIGTERM reaches every process of the container, as on Heroku, not the shell alone (read by the engine's init).
+    TINI_KILL_PROCESS_GROUP: '1',
+  }
+}
+
+function containerPolicy(settings: Settings): ContainerPolicy {
+  return {
+    memory: settings.memory,
+    cpus: settings.cpus,
+    pids: defaults.pids,
+    tmpBytes: defaults.tmpBytes,
+    openFiles: defaults.openFiles,
+    dropCapabilities: ['NET_RAW', 'MKNOD', 'AUDIT_WRITE', 'SYS_CHROOT'],
+  }
+}

@@ -1,0 +1,134 @@
+import { AppError } from '../core/errors.ts'
+import { environmentId, environmentLabels, label } from '../core/labels.ts'
+import type { EnvironmentKey } from '../core/names.ts'
+import { withTicks } from '../core/waiting.ts'
+import type { EnvironmentView } from '../edge/edges.ts'
+import type { RunTools } from './roll-out.ts'
+
+const tickMs = 250
+const removalPollMs = 250
+
+/** How long requests of a release may run on after it stopped serving, from its settings (ms). */
+export type DrainLimit = (release: number) => Promise<{ drainMs: number; stopMs: number }>
+
+/**
+ * Removes everything of an environment that may not run any more: releases outside `keep` are drained, then their
+ * swarm services get SIGTERM, then lane and config go; one-offs of ended runs go. It asks the cluster, not our memory,
+ * so that what a crash left behind is found too. Idempotent; safe to be killed at any line.
+ */
+export async function sweep(
+  key: EnvironmentKey,
+  keep: ReadonlySet<number>,
+  { openRuns, limit, tools }: { openRuns: ReadonlySet<string>; limit: DrainLimit; tools: RunTools },
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await releasesInCluster(key, tools, signal)
+  const doomed = [...found].filter(release => !keep.has(release))
+  await removeOneOffs(key, openRuns, tools, signal)
+  await Promise.all(doomed.map(release => retire(key, release, limit, tools, signal)))
+}
+
+async function releasesInCluster(
+  key: EnvironmentKey,
+  { engine, edges }: RunTools,
+  signal: AbortSignal,
+): Promise<Set<number>> {
+  const labels = environmentLabels(key)
+  const [services, configs, state] = await Promise.all([
+    engine.listServices(labels, signal),
+    engine.listConfigs(labels, signal),
+    edges.state(signal),
+  ])
+  const lanes = state.lanes.filter(lane => environmentId(lane) === environmentId(key)).map(lane => lane.release)
+  const labelled = [...services, ...configs]
+    .map(object => Number(object.labels[label.release]))
+    .filter(Number.isInteger)
+  return new Set([...lanes, ...labelled])
+}
+
+async function retire(
+  key: EnvironmentKey,
+  release: number,
+  limit: DrainLimit,
+  tools: RunTools,
+  signal: AbortSignal,
+): Promise<void> {
+  const { engine, edges } = tools
+  const { drainMs, stopMs } = await limit(release)
+  await drained(key, release, drainMs, tools, signal)
+  const labels = { ...environmentLabels(key), [label.release]: String(release) }
+  const services = await engine.listServices(labels, signal)
+  await Promise.all(services.map(service => engine.removeService(service.name, signal)))
+  await stopped(key, release, stopMs, tools, signal)
+  await edges.giveBack({ ...key, release }, signal)
+  const configs = await engine.listConfigs(labels, signal)
+  await Promise.all(configs.map(config => engine.removeConfig(config.name, signal)))
+}
+
+/** Until no request of the release is in flight on any edge, or the limit is over. */
+async function drained(
+  key: EnvironmentKey,
+  release: number,
+  limitMs: number,
+  { edges, clock }: RunTools,
+  signal: AbortSignal,
+): Promise<void> {
+  const until = clock.monotonic() + limitMs
+  await watched(key, { edges, clock }, signal, view => !view.inFlight[release] || clock.monotonic() >= until)
+}
+
+/** Until no process of the release runs, or its stop time and a margin for the engine are over. */
+async function stopped(
+  key: EnvironmentKey,
+  release: number,
+  stopMs: number,
+  { edges, clock }: RunTools,
+  signal: AbortSignal,
+): Promise<void> {
+  const until = clock.monotonic() + stopMs + 15_000
+  const runs = (view: { processes: readonly { release: number; state: string }[] }) =>
+    view.processes.some(process => process.release === release && process.state === 'running')
+  await watched(key, { edges, clock }, signal, view => !runs(view) || clock.monotonic() >= until)
+}
+
+async function watched(
+  key: EnvironmentKey,
+  { edges, clock }: Pick<RunTools, 'edges' | 'clock'>,
+  signal: AbortSignal,
+  enough: (view: EnvironmentView) => boolean,
+): Promise<void> {
+  const watching = new AbortController()
+  try {
+    const views = edges.watch(key, AbortSignal.any([signal, watching.signal]))
+    for await (const view of withTicks(views, { clock, everyMs: tickMs })) {
+      signal.throwIfAborted()
+      if (enough(view)) return
+    }
+    signal.throwIfAborted()
+  } finally {
+    watching.abort()
+  }
+}
+
+async function removeOneOffs(
+  key: EnvironmentKey,
+  openRuns: ReadonlySet<string>,
+  { engine }: RunTools,
+  signal: AbortSignal,
+): Promise<void> {
+  const names = await engine.listOneOffs({ ...environmentLabels(key), [label.role]: 'release-phase' }, signal)
+  const ended = names.filter(name => ![...openRuns].some(run => name.endsWith(run)))
+  await Promise.all(ended.map(name => engine.removeOneOff(name, signal)))
+}
+
+/** Removes the space's network when the last endpoint has left it; Swarm lets go of them a moment after the tasks end. */
+export async function removeSpace(network: string, { engine, clock }: RunTools, signal: AbortSignal): Promise<void> {
+  for (let tries = 120; ; tries--) {
+    try {
+      return await engine.removeNetwork(network, signal)
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'conflict') || tries === 0) throw error
+      await clock.sleep(removalPollMs, signal)
+    }
+  }
+}
