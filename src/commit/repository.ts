@@ -17,10 +17,44 @@ export interface Repositories {
     move: { from: CommitId | null; to: CommitId | null },
     signal: AbortSignal,
   ): Promise<void>
+  /** Several moves, all or none; each under the law of `moveBranch`. */
+  moveBranches(app: AppName, moves: readonly BranchMove[], signal: AbortSignal): Promise<void>
   /** `refs/lading/runs/<id>`: keeps the commit from being collected. Hidden, not pushable. */
   pin(app: AppName, run: RunId, commit: CommitId, signal: AbortSignal): Promise<void>
   unpin(app: AppName, run: RunId, signal: AbortSignal): Promise<void>
   describe(app: AppName, commit: CommitId, signal: AbortSignal): Promise<CommitFacts>
+
+  /**
+   * All files of the commit as one tar, as a checkout would give them (`export-ignore` does not apply), without a
+   * leading folder. A submodule is an empty folder. Nothing is started before the first `next()`; leaving the loop ends
+   * git. Rejects `not-found` before the first chunk when the commit is not there.
+   */
+  archive(app: AppName, commit: CommitId, signal: AbortSignal): AsyncIterable<Uint8Array>
+  /**
+   * A file's content; null when there is no regular file at `path` (symbolic links inside the tree are followed).
+   * `path` is relative to the root, with `/`. Rejects `invalid-input` above 16 MiB, `not-found` without the commit.
+   */
+  readFile(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<Buffer | null>
+  /** Git's id of the folder's tree, `''` for the root: equal ids, equal content. Null when `path` is no folder. */
+  treeOf(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<string | null>
+  /** Every entry that is not a folder, in all folders, sorted as git does. Rejects `not-found` without the commit. */
+  listTree(app: AppName, commit: CommitId, signal: AbortSignal): Promise<readonly TreeEntry[]>
+}
+
+export interface BranchMove {
+  readonly branch: BranchName
+  /** Null: the branch must not exist. */
+  readonly from: CommitId | null
+  /** Null: the branch is deleted. */
+  readonly to: CommitId | null
+}
+
+export interface TreeEntry {
+  /** Relative to the root, with `/`, whatever its bytes say. */
+  readonly path: string
+  readonly kind: 'file' | 'executable' | 'link' | 'submodule'
+  /** Git's id of the blob; of a submodule, its commit. */
+  readonly id: string
 }
 
 export interface CommitFacts {
