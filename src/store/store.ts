@@ -14,15 +14,16 @@ export interface Store {
   createApp(app: AppName, by: string, now: number): Promise<AppRow>
   listApps(): Promise<readonly AppRow[]>
   findApp(app: AppName): Promise<AppRow | null>
-  /** From then on the app takes no new run; its rows go with `removeApp`. */
+  /** From then on the app takes no new run; its rows go with `removeApp`. The first mark stays. */
   markAppDestroyed(app: AppName, now: number): Promise<void>
+  /** Removes all rows of a marked app; `conflict` when it is not marked. No error when it is gone. */
   removeApp(app: AppName): Promise<void>
   findEnvironment(key: EnvironmentKey): Promise<EnvironmentRow | null>
   /** The environment that follows this branch, if any. */
   environmentOfBranch(app: AppName, branch: BranchName): Promise<EnvironmentRow | null>
   listEnvironments(): Promise<readonly EnvironmentRow[]>
 
-  /** A new row in `queued`. */
+  /** A new row in `queued`; `conflict` when the app is marked as destroyed, `already-exists` when the id is taken. */
   insertRun(run: NewRun): Promise<Run>
   findRun(id: RunId): Promise<Run | null>
   /** Newest first. */
@@ -31,7 +32,8 @@ export interface Store {
   openRuns(): Promise<readonly Run[]>
   /**
    * The only writer of a run's state: `from` is the precondition. `conflict` when the row is in another state (somebody
-   * else moved it), `internal` when the table of core/states.ts forbids the step.
+   * else moved it) or when it would turn back after its release phase was started, `internal` when the table of
+   * core/states.ts forbids the step.
    */
   advanceRun(
     id: RunId,
@@ -39,16 +41,25 @@ export interface Store {
     to: RunState,
     facts: { reason: string; details?: readonly string[]; now: number },
   ): Promise<Run>
-  /** Row "release phase started"; true for the one caller that wrote it, false when it was there. */
+  /**
+   * Row "release phase started"; true for the one caller that wrote it, false when it was there, `conflict` when the
+   * run has ended. In one statement with its precondition, as `advanceRun` is: of a cancel and a start, one wins.
+   */
   startReleasePhase(id: RunId, now: number): Promise<boolean>
-  /** What a step of a run returned, as JSON; entered again after a crash, the step is answered from here. */
+  /**
+   * What a step of a run returned, as JSON; entered again after a crash, the step is answered from here. The first
+   * result stays.
+   */
   saveStep(id: RunId, step: string, result: unknown): Promise<void>
   findStep(id: RunId, step: string): Promise<{ readonly result: unknown } | null>
   /** Progress lines of a run. `seq` starts at 1. */
   appendLines(id: RunId, lines: readonly RunLine[]): Promise<void>
   readLines(id: RunId, after: number): Promise<readonly (RunLine & { readonly seq: number })[]>
 
-  /** Append-only. Gives the next number of the environment; the same run again gets the release it made before. */
+  /**
+   * Append-only. Gives the next number of the environment; the same run again gets the release it made before.
+   * `conflict` when the run has ended without one.
+   */
   insertRelease(release: Omit<Release, 'number'>): Promise<Release>
   findRelease(key: EnvironmentKey, number: number): Promise<Release | null>
   /** Newest first. */

@@ -1,0 +1,23 @@
+import { type Compilable, type Kysely, sql } from 'kysely'
+import type { Tables } from './tables.ts'
+
+/** What the store's parts speak to: a builder of queries, and one way to run them. */
+export interface Connection {
+  /** Builds queries; it never runs one. */
+  readonly db: Kysely<Tables>
+  /**
+   * Runs the statements in this order as one transaction, without code between them (D8): a precondition is part of
+   * its statement, and what was found is judged afterwards. Rejects `unavailable` or `internal`; then nothing was done.
+   */
+  readonly batch: <const Queries extends readonly Compilable<unknown>[]>(
+    ...queries: Queries
+  ) => Promise<Results<Queries>>
+}
+
+type Results<Queries> = { [Q in keyof Queries]: Queries[Q] extends Compilable<infer Row> ? Row[] : never }
+
+/**
+ * Literals in `insert … select`. PostgreSQL takes a parameter there for text, whatever the column is: hence the casts.
+ */
+export const text = (value: string | null) => sql<string>`cast(${value} as text)`
+export const integer = (value: number) => sql<number>`cast(${value} as bigint)`

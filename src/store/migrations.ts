@@ -1,0 +1,111 @@
+import type { Kysely } from 'kysely'
+import type { Migration } from 'kysely/migration'
+
+/**
+ * The schema's history, run in the order of the names at start. A migration that was released is never edited: the
+ * next one mends it. Types are those that SQLite and PostgreSQL both know.
+ */
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001-first': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('apps')
+        .addColumn('app', 'text', c => c.primaryKey())
+        .addColumn('created_at', 'bigint', c => c.notNull())
+        .addColumn('created_by', 'text', c => c.notNull())
+        .addColumn('destroyed_at', 'bigint')
+        .execute()
+      await db.schema
+        .createTable('environments')
+        .addColumn('app', 'text', c => c.notNull().references('apps.app').onDelete('cascade'))
+        .addColumn('environment', 'text', c => c.notNull())
+        .addColumn('branch', 'text', c => c.notNull())
+        .addPrimaryKeyConstraint('environments_key', ['app', 'environment'])
+        // A branch is bound to at most one environment.
+        .addUniqueConstraint('environments_branch', ['app', 'branch'])
+        .execute()
+      await db.schema
+        .createTable('runs')
+        .addColumn('id', 'text', c => c.primaryKey())
+        .addColumn('place', 'bigint', c => c.notNull().unique())
+        .addColumn('app', 'text', c => c.notNull())
+        .addColumn('environment', 'text', c => c.notNull())
+        .addColumn('intent', 'text', c => c.notNull())
+        .addColumn('state', 'text', c => c.notNull())
+        .addColumn('reason', 'text', c => c.notNull())
+        .addColumn('details', 'text', c => c.notNull())
+        .addColumn('created_by', 'text', c => c.notNull())
+        .addColumn('created_at', 'bigint', c => c.notNull())
+        .addColumn('changed_at', 'bigint', c => c.notNull())
+        .addColumn('release_phase_started', 'integer', c => c.notNull().defaultTo(0))
+        .addForeignKeyConstraint(
+          'runs_environment',
+          ['app', 'environment'],
+          'environments',
+          ['app', 'environment'],
+          c => c.onDelete('cascade'),
+        )
+        .execute()
+      await db.schema.createIndex('runs_of_environment').on('runs').columns(['app', 'environment', 'place']).execute()
+      await db.schema.createIndex('runs_by_state').on('runs').columns(['state', 'place']).execute()
+      await db.schema
+        .createTable('run_steps')
+        .addColumn('run', 'text', c => c.notNull().references('runs.id').onDelete('cascade'))
+        .addColumn('step', 'text', c => c.notNull())
+        .addColumn('result', 'text', c => c.notNull())
+        .addPrimaryKeyConstraint('run_steps_key', ['run', 'step'])
+        .execute()
+      await db.schema
+        .createTable('run_lines')
+        .addColumn('run', 'text', c => c.notNull().references('runs.id').onDelete('cascade'))
+        .addColumn('seq', 'bigint', c => c.notNull())
+        .addColumn('at', 'bigint', c => c.notNull())
+        .addColumn('text', 'text', c => c.notNull())
+        .addPrimaryKeyConstraint('run_lines_key', ['run', 'seq'])
+        .execute()
+      await db.schema
+        .createTable('releases')
+        .addColumn('app', 'text', c => c.notNull())
+        .addColumn('environment', 'text', c => c.notNull())
+        .addColumn('number', 'bigint', c => c.notNull())
+        // One run makes at most one release: entered again after a crash, it finds its own.
+        .addColumn('run', 'text', c => c.notNull().unique().references('runs.id').onDelete('cascade'))
+        .addColumn('image', 'text', c => c.notNull())
+        .addColumn('commit_id', 'text')
+        .addColumn('author', 'text', c => c.notNull())
+        .addColumn('config', 'bigint', c => c.notNull())
+        .addColumn('formation', 'text', c => c.notNull())
+        .addColumn('verdict', 'text', c => c.notNull())
+        .addColumn('description', 'text', c => c.notNull())
+        .addColumn('created_by', 'text', c => c.notNull())
+        .addColumn('created_at', 'bigint', c => c.notNull())
+        .addPrimaryKeyConstraint('releases_key', ['app', 'environment', 'number'])
+        .execute()
+      await db.schema
+        .createTable('config_versions')
+        .addColumn('app', 'text', c => c.notNull())
+        .addColumn('environment', 'text', c => c.notNull())
+        .addColumn('version', 'bigint', c => c.notNull())
+        .addColumn('sealed', 'text', c => c.notNull())
+        .addColumn('created_by', 'text', c => c.notNull())
+        .addColumn('created_at', 'bigint', c => c.notNull())
+        .addPrimaryKeyConstraint('config_versions_key', ['app', 'environment', 'version'])
+        .addForeignKeyConstraint(
+          'config_versions_environment',
+          ['app', 'environment'],
+          'environments',
+          ['app', 'environment'],
+          c => c.onDelete('cascade'),
+        )
+        .execute()
+      await db.schema
+        .createTable('images')
+        .addColumn('app', 'text', c => c.notNull().references('apps.app').onDelete('cascade'))
+        .addColumn('build_key', 'text', c => c.notNull())
+        .addColumn('image', 'text', c => c.notNull())
+        .addColumn('saved_at', 'bigint', c => c.notNull())
+        .addPrimaryKeyConstraint('images_key', ['app', 'build_key'])
+        .execute()
+    },
+  },
+}

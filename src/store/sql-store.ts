@@ -1,0 +1,34 @@
+import type { CompiledQuery, Kysely } from 'kysely'
+import { appStore } from './apps.ts'
+import { assertDataKey, configStore } from './config.ts'
+import type { Connection } from './connection.ts'
+import { releaseStore } from './releases.ts'
+import { runStore } from './runs.ts'
+import type { Sealer } from './seal.ts'
+import type { Store } from './store.ts'
+import type { Tables } from './tables.ts'
+
+export interface SqlDatabase {
+  /** Builds and compiles queries in the database's dialect. */
+  readonly db: Kysely<Tables>
+  readonly sealer: Sealer
+  /** All or nothing, in this order; the rows of each. */
+  readonly batch: (queries: readonly CompiledQuery[]) => Promise<unknown[][]>
+  readonly close: () => Promise<void>
+}
+
+/** The store on any database that speaks SQL and runs a batch of statements as one transaction (D8). */
+export async function openSqlStore({ db, sealer, batch, close }: SqlDatabase): Promise<Store> {
+  const connection: Connection = {
+    db,
+    batch: async (...queries) => (await batch(queries.map(query => query.compile()))) as never,
+  }
+  await assertDataKey(connection, sealer)
+  return {
+    ...appStore(connection),
+    ...runStore(connection),
+    ...releaseStore(connection),
+    ...configStore(connection, sealer),
+    close,
+  }
+}

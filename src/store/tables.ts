@@ -1,0 +1,56 @@
+/**
+ * The rows as they lie in the database. Times are milliseconds since the epoch, booleans 0 or 1, lists and nouns JSON
+ * text: what SQLite and PostgreSQL both hold. The columns' laws stand in migrations.ts.
+ */
+export interface Tables {
+  apps: { app: string; created_at: number; created_by: string; destroyed_at: number | null }
+  environments: { app: string; environment: string; branch: string }
+  runs: RunColumns
+  run_steps: { run: string; step: string; result: string }
+  run_lines: { run: string; seq: number; at: number; text: string }
+  releases: ReleaseColumns
+  config_versions: ConfigColumns
+  images: { app: string; build_key: string; image: string; saved_at: number }
+}
+
+export interface RunColumns {
+  id: string
+  /** The order of insertion. Clocks jump, and no two runs share a place. */
+  place: number
+  app: string
+  environment: string
+  intent: string
+  state: string
+  reason: string
+  details: string
+  created_by: string
+  created_at: number
+  changed_at: number
+  release_phase_started: number
+}
+
+export interface ReleaseColumns {
+  app: string
+  environment: string
+  number: number
+  run: string
+  image: string
+  commit_id: string | null
+  author: string
+  config: number
+  formation: string
+  verdict: string
+  description: string
+  created_by: string
+  created_at: number
+}
+
+export interface ConfigColumns {
+  app: string
+  environment: string
+  version: number
+  /** JSON: key → sealed value (seal.ts). */
+  sealed: string
+  created_by: string
+  created_at: number
+}

@@ -1,0 +1,388 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { AppError, type ErrorCode } from '../../src/core/errors.ts'
+import {
+  type EnvironmentKey,
+  parseAppName,
+  parseBranchName,
+  parseCommitId,
+  parseEnvironmentName,
+  parseImageReference,
+  parseRunId,
+  production,
+  web,
+} from '../../src/core/names.ts'
+import { defaults } from '../../src/core/defaults.ts'
+import type { Image, Release } from '../../src/core/release.ts'
+import { Secret } from '../../src/core/secret.ts'
+import type { RunState } from '../../src/core/states.ts'
+import type { NewRun, Store } from '../../src/store/store.ts'
+
+const shop = parseAppName('shop')
+const key: EnvironmentKey = { app: shop, environment: production }
+const commit = parseCommitId('c0ffee0000000000000000000000000000000000')
+
+const image: Image = {
+  reference: parseImageReference(`127.0.0.1:5443/shop@sha256:${'a'.repeat(64)}`),
+  buildKey: 'key-1',
+  processes: [{ type: web, command: 'node server.js' }],
+  releaseCommand: null,
+  settings: defaults.settings,
+  layers: [{ digest: `sha256:${'b'.repeat(64)}`, size: 12, isNew: true }],
+  how: 'dockerfile',
+}
+
+const newRun = (id: string, at: EnvironmentKey = key): NewRun => ({
+  ...at,
+  id: parseRunId(id),
+  intent: { kind: 'commit', commit },
+  by: 'ann',
+  reason: 'pushed',
+  now: 1000,
+})
+
+const newRelease = (run: string): Omit<Release, 'number'> => ({
+  ...key,
+  image,
+  commit,
+  author: 'Ann <ann@example.com>',
+  config: 1,
+  formation: { web: 2 },
+  verdict: { outcome: 'nothing-tested', sentence: 'No CI steps.' },
+  description: 'Deploy c0ffee00',
+  by: 'ann',
+  createdAt: 2000,
+  run: parseRunId(run),
+})
+
+const way: RunState[] = [
+  'queued',
+  'receiving',
+  'building',
+  'verifying',
+  'releasing',
+  'starting',
+  'proven',
+  'live',
+  'settled',
+]
+
+async function advanceTo(store: Store, id: string, state: RunState): Promise<void> {
+  for (const [index, to] of way.entries()) {
+    const from = way[index - 1]
+    if (from) await store.advanceRun(parseRunId(id), from, to, { reason: `now ${to}`, now: 1000 + index })
+    if (to === state) return
+  }
+}
+
+function rejectsWith(code: ErrorCode, promise: Promise<unknown>): Promise<void> {
+  return assert.rejects(promise, error => {
+    assert.ok(error instanceof AppError, String(error))
+    assert.equal(error.code, code, error.message)
+    return true
+  })
+}
+
+/**
+ * What every store must do (src/store/store.ts). `make` gives an empty one, and a way to be rid of it; a store that
+ * comes from a file may be closed and opened between any two calls.
+ */
+export function storeContract(name: string, make: () => Promise<Store>): void {
+  const given = (what: string, test: (store: Store) => Promise<void>): void =>
+    void it(what, async () => {
+      const store = await make()
+      try {
+        await test(store)
+      } finally {
+        await store.close()
+      }
+    })
+
+  describe(`a store on ${name}`, () => {
+    given('makes an app with production, bound to main, with an empty config', async store => {
+      const row = await store.createApp(shop, 'ann', 5)
+      assert.deepEqual(row, { app: shop, createdAt: 5, createdBy: 'ann', destroyedAt: null })
+      assert.deepEqual(await store.findApp(shop), row)
+      assert.deepEqual(await store.listApps(), [row])
+      assert.deepEqual(await store.listEnvironments(), [{ ...key, branch: 'main' }])
+      assert.deepEqual(await store.findEnvironment(key), { ...key, branch: 'main' })
+      assert.deepEqual(await store.environmentOfBranch(shop, parseBranchName('main')), { ...key, branch: 'main' })
+      assert.equal(await store.environmentOfBranch(shop, parseBranchName('topic')), null)
+      assert.deepEqual(await store.readConfig(key, 0), { version: 1, values: {}, by: 'ann', at: 5 })
+    })
+
+    given('refuses a second app of the same name and changes nothing', async store => {
+      await store.createApp(shop, 'ann', 5)
+      await store.writeConfig(key, 1, { A: new Secret('1') }, 'ann', 6)
+      await rejectsWith('already-exists', store.createApp(shop, 'bob', 7))
+      assert.equal((await store.findApp(shop))?.createdBy, 'ann')
+      assert.equal((await store.readConfig(key, 0)).version, 2)
+    })
+
+    given('knows nothing of what was never made', async store => {
+      assert.equal(await store.findApp(shop), null)
+      assert.equal(await store.findEnvironment(key), null)
+      assert.equal(await store.findRun(parseRunId('run00001')), null)
+      assert.equal(await store.findRelease(key, 1), null)
+      assert.equal(await store.servingRelease(key), null)
+      assert.equal(await store.findImage(shop, 'key-1'), null)
+      await rejectsWith('not-found', store.readConfig(key, 0))
+      await rejectsWith('not-found', store.writeConfig(key, 1, {}, 'ann', 1))
+      await rejectsWith('not-found', store.insertRun(newRun('run00001')))
+      await rejectsWith('not-found', store.markAppDestroyed(shop, 1))
+      await rejectsWith('not-found', store.appendLines(parseRunId('run00001'), [{ at: 1, text: 'x' }]))
+      await rejectsWith('not-found', store.saveStep(parseRunId('run00001'), 'build', 1))
+      await rejectsWith('not-found', store.startReleasePhase(parseRunId('run00001'), 1))
+      await rejectsWith('not-found', store.insertRelease(newRelease('run00001')))
+      await rejectsWith(
+        'not-found',
+        store.advanceRun(parseRunId('run00001'), 'queued', 'receiving', { reason: 'x', now: 1 }),
+      )
+    })
+
+    given('destroys in two steps: first no new run, then no row', async store => {
+      await store.createApp(shop, 'ann', 5)
+      await store.insertRun(newRun('run00001'))
+      await store.appendLines(parseRunId('run00001'), [{ at: 1, text: 'hello' }])
+      await store.insertRelease(newRelease('run00001'))
+      await store.saveImage(shop, image, 1)
+      await rejectsWith('conflict', store.removeApp(shop))
+      await store.markAppDestroyed(shop, 9)
+      await store.markAppDestroyed(shop, 10)
+      assert.equal((await store.findApp(shop))?.destroyedAt, 9)
+      await rejectsWith('conflict', store.insertRun(newRun('run00002')))
+      await rejectsWith('already-exists', store.createApp(shop, 'bob', 11))
+      await store.removeApp(shop)
+      await store.removeApp(shop)
+      assert.equal(await store.findApp(shop), null)
+      assert.equal(await store.findRun(parseRunId('run00001')), null)
+      assert.equal(await store.findRelease(key, 1), null)
+      assert.deepEqual(await store.readLines(parseRunId('run00001'), 0), [])
+      await store.createApp(shop, 'bob', 12)
+      assert.equal(await store.findImage(shop, 'key-1'), null)
+    })
+
+    given('keeps a run as it was given, in queued', async store => {
+      await store.createApp(shop, 'ann', 5)
+      const run = await store.insertRun(newRun('run00001'))
+      assert.deepEqual(run, {
+        ...key,
+        id: 'run00001',
+        intent: { kind: 'commit', commit },
+        state: 'queued',
+        reason: 'pushed',
+        by: 'ann',
+        createdAt: 1000,
+        changedAt: 1000,
+        releasePhaseStarted: false,
+        release: null,
+        details: [],
+      })
+      assert.deepEqual(await store.findRun(run.id), run)
+      await rejectsWith('already-exists', store.insertRun(newRun('run00001')))
+    })
+
+    given('lists runs by their order of arrival, whatever the clock said', async store => {
+      await store.createApp(shop, 'ann', 5)
+      await store.createApp(parseAppName('blog'), 'ann', 5)
+      const blog: EnvironmentKey = { app: parseAppName('blog'), environment: production }
+      await store.insertRun({ ...newRun('run00003'), now: 30 })
+      await store.insertRun({ ...newRun('run00002'), now: 20 })
+      await store.insertRun({ ...newRun('run00004', blog), now: 10 })
+      await store.insertRun({ ...newRun('run00001'), now: 10 })
+      const ids = (runs: readonly { id: string }[]) => runs.map(run => run.id)
+      assert.deepEqual(ids(await store.listRuns(key, 10)), ['run00001', 'run00002', 'run00003'])
+      assert.deepEqual(ids(await store.listRuns(key, 1)), ['run00001'])
+      await advanceTo(store, 'run00002', 'settled')
+      await advanceTo(store, 'run00001', 'live')
+      assert.deepEqual(ids(await store.openRuns()), ['run00003', 'run00004', 'run00001'])
+    })
+
+    given('moves a run only from the state it is in, and only as the law allows', async store => {
+      await store.createApp(shop, 'ann', 5)
+      const { id } = await store.insertRun(newRun('run00001'))
+      const run = await store.advanceRun(id, 'queued', 'receiving', { reason: 'its turn came', now: 7 })
+      assert.equal(run.state, 'receiving')
+      assert.equal(run.reason, 'its turn came')
+      assert.equal(run.changedAt, 7)
+      await rejectsWith('conflict', store.advanceRun(id, 'queued', 'receiving', { reason: 'x', now: 8 }))
+      await rejectsWith('internal', store.advanceRun(id, 'receiving', 'queued', { reason: 'x', now: 8 }))
+      await rejectsWith('internal', store.advanceRun(id, 'receiving', 'building', { reason: '', now: 8 }))
+      const failed = await store.advanceRun(id, 'receiving', 'failed', { reason: 'no', details: ['a', 'b'], now: 9 })
+      assert.deepEqual(failed.details, ['a', 'b'])
+      await rejectsWith('internal', store.advanceRun(id, 'failed', 'cancelled', { reason: 'x', now: 10 }))
+      assert.deepEqual(await store.findRun(id), failed)
+    })
+
+    given('lets one of two movers win', async store => {
+      await store.createApp(shop, 'ann', 5)
+      const { id } = await store.insertRun(newRun('run00001'))
+      const results = await Promise.allSettled([
+        store.advanceRun(id, 'queued', 'receiving', { reason: 'one', now: 1 }),
+        store.advanceRun(id, 'queued', 'cancelled', { reason: 'two', now: 1 }),
+      ])
+      assert.deepEqual(results.map(result => result.status).sort(), ['fulfilled', 'rejected'])
+    })
+
+    given('starts a release phase once, and no run turns back after it', async store => {
+      await store.createApp(shop, 'ann', 5)
+      const { id } = await store.insertRun(newRun('run00001'))
+      await advanceTo(store, id, 'releasing')
+      const twice = await Promise.all([store.startReleasePhase(id, 8), store.startReleasePhase(id, 8)])
+      assert.deepEqual(twice.sort(), [false, true])
+      assert.equal((await store.findRun(id))?.releasePhaseStarted, true)
+      for (const to of ['cancelled', 'superseded'] as const)
+        await rejectsWith('conflict', store.advanceRun(id, 'releasing', to, { reason: 'x', now: 9 }))
+      assert.equal((await store.advanceRun(id, 'releasing', 'failed', { reason: 'x', now: 9 })).state, 'failed')
+      assert.equal(await store.startReleasePhase(id, 10), false)
+    })
+
+    given('starts no release phase of a cancelled run', async store => {
+      await store.createApp(shop, 'ann', 5)
+      const { id } = await store.insertRun(newRun('run00001'))
+      await store.advanceRun(id, 'queued', 'cancelled', { reason: 'ctrl-C', now: 6 })
+      await rejectsWith('conflict', store.startReleasePhase(id, 7))
+      await rejectsWith('conflict', store.insertRelease(newRelease(id)))
+    })
+
+    given('answers a step with what it first returned', async store => {
+      await store.createApp(shop, 'ann', 5)
+      const { id } = await store.insertRun(newRun('run00001'))
+      assert.equal(await store.findStep(id, 'build'), null)
+      await store.saveStep(id, 'build', { image, n: [1, null] })
+      await store.saveStep(id, 'build', 'another')
+      await store.saveStep(id, 'receive', undefined)
+      assert.deepEqual(await store.findStep(id, 'build'), { result: { image, n: [1, null] } })
+      assert.deepEqual(await store.findStep(id, 'receive'), { result: null })
+    })
+
+    given('numbers the lines of a run from 1 and reads on after any of them', async store => {
+      await store.createApp(shop, 'ann', 5)
+      const { id } = await store.insertRun(newRun('run00001'))
+      const other = await store.insertRun(newRun('run00002'))
+      await store.appendLines(id, [
+        { at: 1, text: 'a' },
+        { at: 2, text: "b'); drop table runs; -- ✓" },
+      ])
+      await store.appendLines(other.id, [{ at: 3, text: 'x' }])
+      await store.appendLines(id, [])
+      await store.appendLines(id, [{ at: 3, text: 'c' }])
+      const texts = async (after: number) => (await store.readLines(id, after)).map(line => `${line.seq} ${line.text}`)
+      assert.deepEqual(await texts(0), ['1 a', "2 b'); drop table runs; -- ✓", '3 c'])
+      assert.deepEqual(await texts(2), ['3 c'])
+      assert.deepEqual(await texts(3), [])
+    })
+
+    given('numbers releases per environment, one for each run', async store => {
+      await store.createApp(shop, 'ann', 5)
+      await store.insertRun(newRun('run00001'))
+      await store.insertRun(newRun('run00002'))
+      const first = await store.insertRelease(newRelease('run00001'))
+      assert.deepEqual(first, { ...newRelease('run00001'), number: 1 })
+      const again = await store.insertRelease({ ...newRelease('run00001'), description: 'again' })
+      assert.deepEqual(again, first)
+      const second = await store.insertRelease({ ...newRelease('run00002'), commit: null })
+      assert.equal(second.number, 2)
+      assert.equal(second.commit, null)
+      assert.deepEqual(await store.findRelease(key, 1), first)
+      assert.deepEqual(await store.listReleases(key, 10), [second, first])
+      assert.deepEqual(await store.listReleases(key, 1), [second])
+      assert.equal((await store.findRun(parseRunId('run00002')))?.release, 2)
+      assert.equal((await store.listRuns(key, 9))[1]?.release, 1)
+    })
+
+    given('says that the newest release that went live serves', async store => {
+      await store.createApp(shop, 'ann', 5)
+      for (const id of ['run00001', 'run00002', 'run00003']) {
+        await store.insertRun(newRun(id))
+        await advanceTo(store, id, 'releasing')
+        await store.insertRelease(newRelease(id))
+      }
+      const serving = async () => (await store.servingRelease(key))?.number ?? null
+      assert.equal(await serving(), null)
+      const move = (id: string, from: RunState, to: RunState) =>
+        store.advanceRun(parseRunId(id), from, to, { reason: to, now: 50 })
+      for (const [from, to] of [
+        ['releasing', 'starting'],
+        ['starting', 'proven'],
+      ] as const)
+        await move('run00001', from, to)
+      assert.equal(await serving(), null)
+      await move('run00001', 'proven', 'live')
+      assert.equal(await serving(), 1)
+      await move('run00001', 'live', 'settled')
+      await move('run00003', 'releasing', 'failed')
+      assert.equal(await serving(), 1)
+      for (const [from, to] of [
+        ['releasing', 'starting'],
+        ['starting', 'proven'],
+        ['proven', 'live'],
+      ] as const)
+        await move('run00002', from, to)
+      assert.equal(await serving(), 2)
+      await move('run00002', 'live', 'failed-after-live')
+      assert.equal(await serving(), 2)
+    })
+
+    given('keeps every version of a config, each whole', async store => {
+      await store.createApp(shop, 'ann', 5)
+      const values = {
+        A: new Secret(''),
+        toString: new Secret('own'),
+        URL: new Secret('line 1\nline 2 ✓ "\'$(x)\u0000'),
+      }
+      const written = await store.writeConfig(key, 1, values, 'bob', 7)
+      assert.equal(written.version, 2)
+      await store.writeConfig(key, 2, { A: new Secret('x') }, 'ann', 8)
+      const second = await store.readConfig(key, 2)
+      assert.equal(second.by, 'bob')
+      assert.equal(second.at, 7)
+      assert.deepEqual(reveal(second.values), reveal(values))
+      assert.deepEqual(reveal((await store.readConfig(key, 0)).values), { A: 'x' })
+      assert.deepEqual(reveal((await store.readConfig(key, 1)).values), {})
+      await rejectsWith('not-found', store.readConfig(key, 4))
+    })
+
+    given('lets one of two config writers win', async store => {
+      await store.createApp(shop, 'ann', 5)
+      const results = await Promise.allSettled([
+        store.writeConfig(key, 1, { A: new Secret('1') }, 'ann', 1),
+        store.writeConfig(key, 1, { B: new Secret('2') }, 'bob', 1),
+      ])
+      assert.deepEqual(results.map(result => result.status).sort(), ['fulfilled', 'rejected'])
+      await rejectsWith('conflict', store.writeConfig(key, 1, {}, 'bob', 1))
+      await rejectsWith('conflict', store.writeConfig(key, 5, {}, 'bob', 1))
+      assert.equal(Object.keys((await store.readConfig(key, 0)).values).length, 1)
+    })
+
+    given('keeps an environment apart from any other', async store => {
+      await store.createApp(shop, 'ann', 5)
+      await store.createApp(parseAppName('blog'), 'ann', 5)
+      await store.insertRun(newRun('run00001'))
+      await store.insertRelease(newRelease('run00001'))
+      const blog: EnvironmentKey = { app: parseAppName('blog'), environment: production }
+      const staging: EnvironmentKey = { app: shop, environment: parseEnvironmentName('staging') }
+      for (const other of [blog, staging]) {
+        assert.deepEqual(await store.listRuns(other, 9), [])
+        assert.deepEqual(await store.listReleases(other, 9), [])
+        assert.equal(await store.findRelease(other, 1), null)
+      }
+      await store.insertRun(newRun('run00002', blog))
+      await rejectsWith('conflict', store.insertRelease({ ...newRelease('run00002') }))
+    })
+
+    given('finds an image by its build key, the newest saved', async store => {
+      await store.createApp(shop, 'ann', 5)
+      await store.saveImage(shop, image, 6)
+      assert.deepEqual(await store.findImage(shop, 'key-1'), image)
+      const newer = { ...image, reference: parseImageReference(`127.0.0.1:5443/shop@sha256:${'c'.repeat(64)}`) }
+      await store.saveImage(shop, newer, 7)
+      assert.deepEqual(await store.findImage(shop, 'key-1'), newer)
+      assert.equal(await store.findImage(shop, 'key-2'), null)
+    })
+  })
+}
+
+function reveal(values: Readonly<Record<string, Secret>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.reveal()]))
+}
