@@ -14,8 +14,8 @@ export async function* withTicks<T>(
   try {
     for (;;) {
       const tick = new AbortController()
-      const ticking = latest === null ? never : clock.sleep(everyMs, tick.signal).then(asTick, asTick)
-      const winner = await Promise.race([pending, ticking])
+      const ticking: Promise<'tick'> = latest === null ? never : clock.sleep(everyMs, tick.signal).then(asTick, asTick)
+      const winner: 'tick' | IteratorResult<T> = await Promise.race([pending, ticking])
       tick.abort()
       if (winner !== 'tick') {
         if (winner.done) return

@@ -2,30 +2,54 @@ import { AppError } from '../core/errors.ts'
 import { environmentId, environmentLabels, label } from '../core/labels.ts'
 import type { EnvironmentKey } from '../core/names.ts'
 import { withTicks } from '../core/waiting.ts'
-import type { EnvironmentView } from '../edge/edges.ts'
+import type { EnvironmentView, ReleaseKey } from '../edge/edges.ts'
 import type { RunTools } from './roll-out.ts'
 
 const tickMs = 250
 const removalPollMs = 250
 
-/** How long requests of a release may run on after it stopped serving, from its settings (ms). */
-export type DrainLimit = (release: number) => Promise<{ drainMs: number; stopMs: number }>
+/** What the sweep asks the rows; asked after the cluster was listed, so that a release made meanwhile is never taken for an orphan. */
+export interface Rows {
+  keep(key: EnvironmentKey): Promise<ReadonlySet<number>>
+  openRuns(key: EnvironmentKey): Promise<ReadonlySet<string>>
+  limit(key: EnvironmentKey, release: number): Promise<{ readonly drainMs: number; readonly stopMs: number }>
+}
 
 /**
- * Removes everything of an environment that may not run any more: releases outside `keep` are drained, then their
+ * Removes everything of an environment that may not run any more: releases not to be kept are drained, then their
  * swarm services get SIGTERM, then lane and config go; one-offs of ended runs go. It asks the cluster, not our memory,
  * so that what a crash left behind is found too. Idempotent; safe to be killed at any line.
  */
-export async function sweep(
-  key: EnvironmentKey,
-  keep: ReadonlySet<number>,
-  { openRuns, limit, tools }: { openRuns: ReadonlySet<string>; limit: DrainLimit; tools: RunTools },
-  signal: AbortSignal,
-): Promise<void> {
-  const found = await releasesInCluster(key, tools, signal)
-  const doomed = [...found].filter(release => !keep.has(release))
-  await removeOneOffs(key, openRuns, tools, signal)
-  await Promise.all(doomed.map(release => retire(key, release, limit, tools, signal)))
+export class Sweeper {
+  readonly #tools: RunTools
+  readonly #rows: Rows
+  readonly #retiring = new Map<string, Promise<void>>()
+
+  constructor(tools: RunTools, rows: Rows) {
+    this.#tools = tools
+    this.#rows = rows
+  }
+
+  /** Resolves when all that had to go is gone; a release that another call retires already is waited for, not retired twice. */
+  async sweep(key: EnvironmentKey, signal: AbortSignal): Promise<void> {
+    const found = await releasesInCluster(key, this.#tools, signal)
+    const keep = await this.#rows.keep(key)
+    const doomed = [...found].filter(release => !keep.has(release))
+    await removeOneOffs(key, this.#rows, this.#tools, signal)
+    await Promise.all(doomed.map(release => this.#retire(key, release, signal)))
+  }
+
+  #retire(key: EnvironmentKey, release: number, signal: AbortSignal): Promise<void> {
+    const id = `${environmentId(key)}/${release}`
+    const running = this.#retiring.get(id)
+    if (running) return running
+    const work = this.#rows
+      .limit(key, release)
+      .then(limit => retire({ ...key, release }, limit, this.#tools, signal))
+      .finally(() => this.#retiring.delete(id))
+    this.#retiring.set(id, work)
+    return work
+  }
 }
 
 async function releasesInCluster(
@@ -47,47 +71,43 @@ async function releasesInCluster(
 }
 
 async function retire(
-  key: EnvironmentKey,
-  release: number,
-  limit: DrainLimit,
+  key: ReleaseKey,
+  limit: { drainMs: number; stopMs: number },
   tools: RunTools,
   signal: AbortSignal,
 ): Promise<void> {
   const { engine, edges } = tools
-  const { drainMs, stopMs } = await limit(release)
-  await drained(key, release, drainMs, tools, signal)
-  const labels = { ...environmentLabels(key), [label.release]: String(release) }
+  const labels = { ...environmentLabels(key), [label.release]: String(key.release) }
+  await drained(key, limit.drainMs, tools, signal)
   const services = await engine.listServices(labels, signal)
   await Promise.all(services.map(service => engine.removeService(service.name, signal)))
-  await stopped(key, release, stopMs, tools, signal)
-  await edges.giveBack({ ...key, release }, signal)
+  await stopped(key, limit.stopMs, tools, signal)
+  await edges.giveBack(key, signal)
   const configs = await engine.listConfigs(labels, signal)
   await Promise.all(configs.map(config => engine.removeConfig(config.name, signal)))
 }
 
 /** Until no request of the release is in flight on any edge, or the limit is over. */
 async function drained(
-  key: EnvironmentKey,
-  release: number,
+  key: ReleaseKey,
   limitMs: number,
   { edges, clock }: RunTools,
   signal: AbortSignal,
 ): Promise<void> {
   const until = clock.monotonic() + limitMs
-  await watched(key, { edges, clock }, signal, view => !view.inFlight[release] || clock.monotonic() >= until)
+  await watched(key, { edges, clock }, signal, view => !view.inFlight[key.release] || clock.monotonic() >= until)
 }
 
 /** Until no process of the release runs, or its stop time and a margin for the engine are over. */
 async function stopped(
-  key: EnvironmentKey,
-  release: number,
+  key: ReleaseKey,
   stopMs: number,
   { edges, clock }: RunTools,
   signal: AbortSignal,
 ): Promise<void> {
   const until = clock.monotonic() + stopMs + 15_000
   const runs = (view: { processes: readonly { release: number; state: string }[] }) =>
-    view.processes.some(process => process.release === release && process.state === 'running')
+    view.processes.some(process => process.release === key.release && process.state === 'running')
   await watched(key, { edges, clock }, signal, view => !runs(view) || clock.monotonic() >= until)
 }
 
@@ -112,12 +132,13 @@ async function watched(
 
 async function removeOneOffs(
   key: EnvironmentKey,
-  openRuns: ReadonlySet<string>,
+  rows: Rows,
   { engine }: RunTools,
   signal: AbortSignal,
 ): Promise<void> {
   const names = await engine.listOneOffs({ ...environmentLabels(key), [label.role]: 'release-phase' }, signal)
-  const ended = names.filter(name => ![...openRuns].some(run => name.endsWith(run)))
+  const open = [...(await rows.openRuns(key))]
+  const ended = names.filter(name => !open.some(run => name.endsWith(run)))
   await Promise.all(ended.map(name => engine.removeOneOff(name, signal)))
 }
 

@@ -1,0 +1,333 @@
+import { defaults } from '../core/defaults.ts'
+import { AppError, asAppError } from '../core/errors.ts'
+import { predecessor, releasesToKeep, servingRelease } from '../core/keep.ts'
+import { environmentId } from '../core/labels.ts'
+import { parseRunId, type EnvironmentKey, type RunId } from '../core/names.ts'
+import type { Release } from '../core/release.ts'
+import type { Run, RunIntent } from '../core/run.ts'
+import { isFinal, pastNoReturn, wentLive, type RunState } from '../core/states.ts'
+import { Sweeper, removeSpace, type Rows } from '../run/sweep.ts'
+import { spaceNetwork } from '../run/spec.ts'
+import { goLive, moveTraffic } from './go-live.ts'
+import { Trip } from './journey.ts'
+import type { Pipeline, RunEvent } from './pipeline.ts'
+import { Progress } from './progress.ts'
+import type { Tools } from './tools.ts'
+import { orAborted, Turns } from './turns.ts'
+import { watchWarm } from './warm.ts'
+import { way } from './way.ts'
+
+const manyRuns = 1_000
+
+/**
+ * The pipeline of the whole platform: starts runs, supersedes, cancels, carries on after a crash. The rows are the
+ * truth; what it keeps in memory (trips under way) only saves reading them. Needs the lease: `signal` is aborted when
+ * it is lost, and from then on nothing is written.
+ */
+export class Dispatcher implements Pipeline {
+  readonly #tools: Tools
+  readonly #signal: AbortSignal
+  readonly #progress: Progress
+  readonly #turns = new Turns()
+  readonly #trips = new Map<RunId, Trip>()
+  readonly #sweeper: Sweeper
+
+  constructor(tools: Tools, signal: AbortSignal) {
+    this.#tools = tools
+    this.#signal = signal
+    this.#progress = new Progress(tools.store, tools.clock)
+    this.#sweeper = new Sweeper(tools, this.#rows())
+  }
+
+  /**
+   * After a start: runs before the point of no return are cancelled, those past it are carried on, edges and cluster are
+   * brought in line with the rows. Call it before any door opens (law 3).
+   */
+  async recover(): Promise<void> {
+    for (const run of await this.#tools.store.openRuns()) {
+      if (pastNoReturn(run) || isAutomatic(run)) this.#begin(run)
+      else
+        await this.#stop(
+          run,
+          'cancelled',
+          'the control plane was restarted before the point of no return; nothing has changed',
+        )
+    }
+    for (const key of await this.#tools.store.listEnvironments()) await this.#reconcile(key)
+    for (const { app, destroyedAt, createdBy } of await this.#tools.store.listApps()) {
+      if (destroyedAt !== null) this.#background('destroy', this.#remove(app, createdBy))
+    }
+  }
+
+  async submit({ key, intent, by }: { key: EnvironmentKey; intent: RunIntent; by: string }): Promise<Run> {
+    const { store, repositories, ids, clock } = this.#tools
+    const app = await store.findApp(key.app)
+    if (!app || app.destroyedAt !== null) throw new AppError('not-found', `there is no app ${key.app}`)
+    const id = parseRunId(ids.runId())
+    const run = await store.insertRun({ ...key, id, intent, by, reason: 'waiting to start', now: clock.now() })
+    if (intent.kind === 'commit') await repositories.pin(key.app, id, intent.commit, this.#signal)
+    if (supersedes(intent)) await this.#supersedeOlder(run)
+    this.#begin(run)
+    return run
+  }
+
+  async *follow(id: RunId, after: number, signal: AbortSignal): AsyncGenerator<RunEvent, void, undefined> {
+    for (;;) {
+      signal.throwIfAborted()
+      const news = this.#progress.changed(id)
+      const run = await this.#run(id)
+      for (const line of await this.#tools.store.readLines(id, after)) {
+        after = line.seq
+        yield { kind: 'line', seq: line.seq, text: line.text }
+      }
+      const settledEnough = isFinal(run.state) || (wentLive(run.state) && !this.#trips.get(id)?.isLanding)
+      if (settledEnough) return yield { kind: 'outcome', run }
+      await orAborted(news, signal)
+    }
+  }
+
+  async cancel(id: RunId, reason: string): Promise<Run> {
+    const run = await this.#stop(await this.#run(id), 'cancelled', reason)
+    if (run.state === 'cancelled' || isFinal(run.state)) return run
+    throw new AppError('conflict', `run ${id} is past the point of no return and is carried to its own end`, {
+      hint: `Follow it with "lading runs show ${id}"; "lading rollback" goes back afterwards.`,
+    })
+  }
+
+  async destroy(key: EnvironmentKey, by: string): Promise<void> {
+    await this.#tools.store.markAppDestroyed(key.app, this.#tools.clock.now())
+    await this.#remove(key.app, by)
+  }
+
+  // ——— a run's life
+
+  #begin(run: Run): void {
+    const trip = new Trip(run, this.#tools, this.#progress, this.#turns)
+    this.#trips.set(run.id, trip)
+    this.#background(`run ${run.id}`, this.#travel(trip))
+  }
+
+  async #travel(trip: Trip): Promise<void> {
+    const signal = AbortSignal.any([trip.signal, this.#signal])
+    try {
+      if (!wentLive(trip.run.state)) {
+        const release = await this.#throughTheWay(trip, signal)
+        await goLive(trip, release, this.#tools, this.#signal)
+      } else {
+        await goLive(trip, await this.#releaseOf(trip.run), this.#tools, this.#signal)
+      }
+    } catch (error) {
+      return await this.#failed(trip, error)
+    } finally {
+      trip.endTurn()
+    }
+    await this.#landed(trip)
+    await this.#afterLive(trip)
+  }
+
+  async #throughTheWay(trip: Trip, signal: AbortSignal): Promise<Release> {
+    if (trip.run.state === 'proven') {
+      await trip.turn()
+      return this.#releaseOf(trip.run)
+    }
+    return way(trip, this.#tools, signal)
+  }
+
+  /** Superseded and cancelled runs come here too: their row is final already, and their release is the sweep's. */
+  async #failed(trip: Trip, error: unknown): Promise<void> {
+    if (this.#signal.aborted) return
+    const run = await this.#run(trip.run.id)
+    if (!isFinal(run.state)) {
+      const { message, hint, details } = asAppError(error)
+      if (asAppError(error).code === 'internal') this.#tools.log('run failed', { run: run.id, error })
+      await this.#tools.store.advanceRun(run.id, run.state, 'failed', {
+        reason: message,
+        details: hint ? [...details, hint] : details,
+        now: this.#tools.clock.now(),
+      })
+    }
+    await this.#finished(trip)
+    await this.#sweeper.sweep(trip.run, this.#signal)
+  }
+
+  async #landed(trip: Trip): Promise<void> {
+    const run = await this.#run(trip.run.id)
+    trip.say(`-----> v${run.release} is live`)
+    for (const host of this.#tools.hosts(run)) trip.say(`       https://${host}/`)
+    await this.#progress.flush(run.id)
+    trip.isLanding = false
+    this.#progress.publish(run.id)
+  }
+
+  /** Warm time, then `settled`; or traffic back to the warm old processes, and a rollback run. */
+  async #afterLive(trip: Trip): Promise<void> {
+    const run = await this.#run(trip.run.id)
+    const release = await this.#releaseOf(run)
+    const crash = await watchWarm(release, this.#tools, this.#signal)
+    if (await this.#isDestroyed(run)) return
+    const runs = await this.#tools.store.listRuns(run, manyRuns)
+    const back = predecessor(runs, run)
+    if (crash !== null && back !== null && !isAutomatic(run) && servingRelease(runs) === run.release) {
+      await this.#rollBack(run, back, crash)
+    } else {
+      const reason =
+        crash === null
+          ? `v${run.release} held for ${defaults.warmMs / 1000} s`
+          : `${crash}; there is nothing to roll back to`
+      await this.#advance(run, 'settled', reason)
+    }
+    await this.#finished(trip)
+    await this.#sweeper.sweep(run, this.#signal)
+  }
+
+  async #rollBack(run: Run, back: number, crash: string): Promise<void> {
+    const { store, clock } = this.#tools
+    const old = await store.findRelease(run, back)
+    if (old) await moveTraffic(old, this.#tools, this.#signal)
+    const id = parseRunId(`${run.id}r`)
+    const intent: RunIntent = { kind: 'rollback', to: back, releasePhase: false, automatic: true }
+    const { app, environment } = run
+    const already = await store.findRun(id)
+    const rollback =
+      already ??
+      (await store.insertRun({ app, environment, id, intent, by: 'lading', reason: crash, now: clock.now() }))
+    await this.#advance(run, 'failed-after-live', `${crash}; rolled back to v${back} by run ${id}`)
+    if (!this.#trips.has(id)) this.#begin(rollback)
+  }
+
+  async #advance(run: Run, to: RunState, reason: string): Promise<void> {
+    await this.#tools.store.advanceRun(run.id, run.state, to, { reason, now: this.#tools.clock.now() })
+    this.#progress.publish(run.id)
+  }
+
+  async #finished(trip: Trip): Promise<void> {
+    await this.#progress.flush(trip.run.id)
+    this.#trips.delete(trip.run.id)
+    this.#progress.publish(trip.run.id)
+    this.#progress.forget(trip.run.id)
+  }
+
+  // ——— superseding and cancelling
+
+  async #supersedeOlder(newer: Run): Promise<void> {
+    for (const older of await this.#tools.store.openRuns()) {
+      if (older.id === newer.id) break
+      if (environmentId(older) !== environmentId(newer) || !supersedes(older.intent) || isAutomatic(older)) continue
+      await this.#stop(older, 'superseded', `superseded by ${whatIs(newer)}`)
+    }
+  }
+
+  /** Ends a run unless it is past the point of no return; resolves with the row as it is then. */
+  async #stop(run: Run, to: 'superseded' | 'cancelled', reason: string): Promise<Run> {
+    for (;;) {
+      if (pastNoReturn(run) || isFinal(run.state)) return run
+      try {
+        const stopped = await this.#tools.store.advanceRun(run.id, run.state, to, {
+          reason,
+          now: this.#tools.clock.now(),
+        })
+        this.#trips.get(run.id)?.abort(new AppError(to, reason))
+        this.#progress.publish(run.id)
+        return stopped
+      } catch (error) {
+        // It moved on while we looked: look again.
+        if (!(error instanceof AppError && error.code === 'conflict')) throw error
+        run = await this.#run(run.id)
+      }
+    }
+  }
+
+  // ——— keeping cluster and rows in line
+
+  async #reconcile(key: EnvironmentKey): Promise<void> {
+    const { store, edges } = this.#tools
+    const runs = await store.listRuns(key, manyRuns)
+    const emergency = runs.find(run => !isFinal(run.state) && isAutomatic(run))
+    const serving = emergency?.intent.kind === 'rollback' ? emergency.intent.to : servingRelease(runs)
+    const state = await edges.state(this.#signal)
+    const route = state.routes.find(route => environmentId(route) === environmentId(key))
+    const release = serving === null ? null : await store.findRelease(key, serving)
+    if (release && route?.release !== release.number) {
+      const leased = state.lanes.some(
+        lane => environmentId(lane) === environmentId(key) && lane.release === release.number,
+      )
+      if (leased) await moveTraffic(release, this.#tools, this.#signal)
+    }
+    this.#background('sweep', this.#sweeper.sweep(key, this.#signal))
+  }
+
+  #rows(): Rows {
+    const { store } = this.#tools
+    return {
+      keep: async key =>
+        (await this.#isDestroyed(key)) ? new Set() : releasesToKeep(await store.listRuns(key, manyRuns)),
+      openRuns: async key =>
+        new Set((await store.openRuns()).filter(run => environmentId(run) === environmentId(key)).map(run => run.id)),
+      limit: async (key, number) => {
+        const settings = (await store.findRelease(key, number))?.image.settings ?? defaults.settings
+        return { drainMs: settings.drainSeconds * 1000, stopMs: settings.stopSeconds * 1000 }
+      },
+    }
+  }
+
+  async #isDestroyed(key: EnvironmentKey): Promise<boolean> {
+    const app = await this.#tools.store.findApp(key.app)
+    return !app || app.destroyedAt !== null
+  }
+
+  async #remove(app: EnvironmentKey['app'], by: string): Promise<void> {
+    const { store, edges, repositories } = this.#tools
+    for (const key of (await store.listEnvironments()).filter(row => row.app === app)) {
+      for (const run of (await store.openRuns()).filter(run => environmentId(run) === environmentId(key))) {
+        await this.#stop(run, 'cancelled', `${app} was destroyed by ${by}`)
+      }
+      const endTurn = await this.#turns.take(environmentId(key), this.#signal)
+      try {
+        await edges.unroute(key, this.#signal)
+        await this.#sweeper.sweep(key, this.#signal)
+        await removeSpace(spaceNetwork(key), this.#tools, this.#signal)
+      } finally {
+        endTurn()
+      }
+    }
+    await repositories.remove(app, this.#signal)
+    await store.removeApp(app)
+  }
+
+  // ——— small things
+
+  async #run(id: RunId): Promise<Run> {
+    const run = await this.#tools.store.findRun(id)
+    if (!run) throw new AppError('not-found', `there is no run ${id}`, { hint: '"lading runs" lists them.' })
+    return run
+  }
+
+  async #releaseOf(run: Run): Promise<Release> {
+    const release = run.release === null ? null : await this.#tools.store.findRelease(run, run.release)
+    if (!release) throw new AppError('internal', `run ${run.id} is ${run.state} and has no release`)
+    return release
+  }
+
+  /** What goes on by itself; its failure is an event, never an unhandled rejection. */
+  #background(what: string, work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (!this.#signal.aborted)
+        this.#tools.log('background work failed', { what, error: asAppError(error).message, cause: error })
+    })
+  }
+}
+
+function isAutomatic({ intent }: Run): boolean {
+  return intent.kind === 'rollback' && intent.automatic
+}
+
+/** A push or a rollback says what should run now; a scaling or config change adds to it and waits in line. */
+function supersedes(intent: RunIntent): boolean {
+  return intent.kind === 'commit' || intent.kind === 'rollback'
+}
+
+function whatIs({ intent, id }: Run): string {
+  if (intent.kind === 'commit') return `commit ${intent.commit.slice(0, 7)}`
+  if (intent.kind === 'rollback') return `a rollback to v${intent.to}`
+  return `run ${id}`
+}

@@ -1,0 +1,59 @@
+import { AppError, asAppError } from '../core/errors.ts'
+import type { Release } from '../core/release.ts'
+import type { Run } from '../core/run.ts'
+import { laneSpec } from '../run/spec.ts'
+import type { Tools } from './tools.ts'
+import type { Journey } from './way.ts'
+
+const retryMs = 500
+
+/**
+ * Past the point of no return: one map switch on every edge, the row `live`, the branch. Carried to its end by whoever
+ * holds the lease, so what fails is tried again until the signal (the lease) ends it.
+ */
+export async function goLive(journey: Journey, release: Release, tools: Tools, signal: AbortSignal): Promise<void> {
+  await untilDone('route', () => moveTraffic(release, tools, signal), tools, signal)
+  await journey.enter('live', `v${release.number} is live`)
+  await landBranch(journey.run, journey, tools, signal)
+}
+
+/** Moves traffic to a release whose processes have proof; an environment without `web` processes has no route. */
+export async function moveTraffic(release: Release, tools: Tools, signal: AbortSignal): Promise<void> {
+  const { app, environment, number } = release
+  if (!laneSpec(release)) return tools.edges.unroute({ app, environment }, signal)
+  const hosts = tools.hosts(release)
+  await tools.edges.route({ app, environment, hosts, release: number }, signal)
+}
+
+/** The branch follows the row, never the other way round; entered again after a crash it is a no-op. */
+async function landBranch(run: Run, journey: Journey, tools: Tools, signal: AbortSignal): Promise<void> {
+  if (run.intent.kind !== 'commit' || !run.intent.move) return
+  const { commit, move } = run.intent
+  await untilDone(
+    'branch',
+    async () => {
+      const now = await tools.repositories.branch(run.app, move.branch, signal)
+      if (now === commit) return
+      try {
+        await tools.repositories.moveBranch(run.app, move.branch, { from: now, to: commit }, signal)
+      } catch (error) {
+        if (!(error instanceof AppError && error.code === 'not-found')) throw error
+        journey.say(` !     The branch ${move.branch} could not be moved: ${error.message}`)
+      }
+    },
+    tools,
+    signal,
+  )
+}
+
+async function untilDone(what: string, work: () => Promise<void>, tools: Tools, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      signal.throwIfAborted()
+      tools.log('retry', { what, error: asAppError(error).message })
+      await tools.clock.sleep(retryMs, signal)
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import { AppError } from '../core/errors.ts'
+import type { CommitId } from '../core/names.ts'
+import { count, type Image, type Release, type Verdict } from '../core/release.ts'
+import type { RefMove, Run } from '../core/run.ts'
+import type { Parts } from '../release/make-release.ts'
+import { verify } from '../verify/verify.ts'
+import type { Tools } from './tools.ts'
+import type { Journey } from './way.ts'
+
+/** What receive, build and verify found for a commit. */
+export interface Found {
+  readonly commit: CommitId
+  readonly author: string
+  readonly image: Image
+  readonly verdict: Verdict
+}
+
+type CommitIntent = Extract<Run['intent'], { kind: 'commit' }>
+
+/**
+ * A push is judged against the branch as it is now, not as the client saw it: a fast-forward is taken; a forced move
+ * only if the branch still is what the client saw. Rejects `conflict` with what `ng` says.
+ */
+export async function judge(run: Run, { repositories }: Tools, signal: AbortSignal): Promise<void> {
+  if (run.intent.kind !== 'commit' || !run.intent.move) return
+  const { commit, move } = run.intent
+  const now = await repositories.branch(run.app, move.branch, signal)
+  if (now === null || now === commit) return
+  if (await repositories.isAncestor(run.app, now, commit, signal)) return
+  if (move.force && now === move.from) return
+  throw new AppError('conflict', movedMeanwhile(move, now), {
+    hint: 'Run "git pull --rebase lading main" (or git fetch) and push again.',
+  })
+}
+
+function movedMeanwhile(move: RefMove, now: CommitId): string {
+  return move.force ? `${move.branch} moved to ${now.slice(0, 7)} meanwhile, fetch first` : 'fetch first'
+}
+
+/** Builds and verifies. The row is in `building` before, and in `verifying` after. */
+export async function fromCommit(
+  journey: Journey,
+  intent: CommitIntent,
+  tools: Tools,
+  signal: AbortSignal,
+): Promise<Found> {
+  const { app } = journey.run
+  const facts = await tools.repositories.describe(app, intent.commit, signal)
+  const image = await tools.builder.build({ app, commit: intent.commit, say: line => journey.say(line) }, signal)
+  await journey.enter('verifying', 'verifying the image')
+  return { commit: intent.commit, author: facts.author, image, verdict: verify(image) }
+}
+
+/** The parts of the release: the new image with the present config and formation, or old parts put together anew. */
+export async function fromOldParts(run: Run, found: Found | null, tools: Tools): Promise<Parts> {
+  const { intent } = run
+  switch (intent.kind) {
+    case 'commit': {
+      if (!found) throw new AppError('internal', 'a commit came to its release without an image')
+      const serving = await tools.store.servingRelease(run)
+      const { version } = await tools.store.readConfig(run, 0)
+      return {
+        ...found,
+        config: version,
+        formation: serving?.formation ?? {},
+        description: `Deploy ${found.commit.slice(0, 7)}`,
+      }
+    }
+    case 'rollback': {
+      const to = await tools.store.findRelease(run, intent.to)
+      if (!to)
+        throw new AppError('not-found', `there is no release v${intent.to}`, { hint: '"lading releases" lists them.' })
+      return { ...partsOf(to), description: `${intent.automatic ? 'Automatic rollback' : 'Rollback'} to v${intent.to}` }
+    }
+    case 'config':
+      return { ...partsOf(await serving(run, tools)), config: intent.config, description: intent.summary }
+    case 'scale': {
+      const from = await serving(run, tools)
+      return {
+        ...partsOf(from),
+        formation: scaled(from, intent.formation),
+        description: `Scale ${words(intent.formation)}`,
+      }
+    }
+  }
+}
+
+async function serving(run: Run, { store }: Tools): Promise<Release> {
+  const release = await store.servingRelease(run)
+  if (!release) throw new AppError('conflict', `${run.app} has no release yet`, { hint: 'Push a commit first.' })
+  return release
+}
+
+function partsOf(release: Release): Parts {
+  const { image, verdict, commit, author, config, formation } = release
+  return { image, verdict, commit, author, config, formation, description: '' }
+}
+
+function scaled(release: Release, formation: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  const known = release.image.processes.map(process => process.type as string)
+  const unknown = Object.keys(formation).find(type => !known.includes(type))
+  if (unknown !== undefined) {
+    throw new AppError('invalid-input', `there is no process type ${unknown}`, {
+      hint: `This release has: ${known.join(', ')}.`,
+    })
+  }
+  return { ...Object.fromEntries(known.map(type => [type, count(release, type)])), ...formation }
+}
+
+function words(formation: Readonly<Record<string, number>>): string {
+  return Object.entries(formation)
+    .map(([type, wanted]) => `${type}=${wanted}`)
+    .join(' ')
+}

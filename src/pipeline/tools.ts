@@ -1,0 +1,27 @@
+import type { Builder } from '../build/builder.ts'
+import type { Clock, Ids } from '../core/clock.ts'
+import type { Labels } from '../core/labels.ts'
+import type { EnvironmentKey, HostName } from '../core/names.ts'
+import type { Repositories } from '../commit/repository.ts'
+import type { Engine } from '../docker/engine.ts'
+import type { Edges } from '../edge/edges.ts'
+import type { Seal } from '../release/make-release.ts'
+import type { Store } from '../store/store.ts'
+
+/** Everything the pipeline reaches the world through. Ports only: the simulation gives it fakes. */
+export interface Tools {
+  readonly store: Store
+  readonly engine: Engine
+  readonly edges: Edges
+  readonly repositories: Repositories
+  readonly builder: Builder
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly seal: Seal
+  /** The hosts an environment answers at. */
+  readonly hosts: (key: EnvironmentKey) => readonly HostName[]
+  /** Certificates for hosts that have none yet; no error when they are there. */
+  readonly certify: (hosts: readonly HostName[], signal: AbortSignal) => Promise<void>
+  readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
+  readonly network: (key: EnvironmentKey) => [name: string, labels: Labels]
+}

@@ -1,0 +1,88 @@
+import type { Release } from '../core/release.ts'
+import type { Run } from '../core/run.ts'
+import type { RunState } from '../core/states.ts'
+import { makeRelease } from '../release/make-release.ts'
+import { releasePhase } from '../release/release-phase.ts'
+import { startRelease } from '../run/roll-out.ts'
+import { releasePhaseSpec } from '../run/spec.ts'
+import { fromCommit, fromOldParts, judge, type Found } from './parts.ts'
+import type { Tools } from './tools.ts'
+
+/** One run as the way sees it: its row, and the two things that may be done with it. */
+export interface Journey {
+  readonly run: Run
+  /** Moves the row forward; no-op when a crash left the run at `to` or further. Rejects `superseded` or `cancelled` when it was. */
+  enter(to: RunState, reason: string): Promise<void>
+  /** The result of `work`, stored; entered again after a crash, it is answered from the store. */
+  step<T>(name: string, work: () => Promise<T>): Promise<T>
+  /** Waits until this run may release: one run of an environment at a time from `releasing` to `live`. */
+  turn(): Promise<void>
+  say(line: string): void
+}
+
+/** The way of a commit, up to the row `proven`. Entered again after a crash, it goes on where the rows say (docs/design/run-states.md). */
+export async function way(journey: Journey, tools: Tools, signal: AbortSignal): Promise<Release> {
+  const found = await find(journey, tools, signal)
+  await journey.turn()
+  const release = await release_(journey, found, tools, signal)
+  await start(journey, release, tools, signal)
+  await journey.enter('proven', `v${release.number} has proof on every edge`)
+  return release
+}
+
+/** Receive, build, verify; nothing of it needs the environment's turn, and a rollback has nothing to do here. */
+async function find(journey: Journey, tools: Tools, signal: AbortSignal): Promise<Found | null> {
+  const { intent } = journey.run
+  if (intent.kind !== 'commit') return null
+  await journey.enter('receiving', `receiving ${intent.commit.slice(0, 7)}`)
+  await judge(journey.run, tools, signal)
+  await journey.enter('building', `building ${intent.commit.slice(0, 7)}`)
+  return journey.step('found', () => fromCommit(journey, intent, tools, signal))
+}
+
+async function release_(journey: Journey, found: Found | null, tools: Tools, signal: AbortSignal): Promise<Release> {
+  const { run } = journey
+  if (found) await judge(run, tools, signal)
+  await throughTo(journey, 'releasing', 'making the release')
+  const parts = await journey.step('parts', () => fromOldParts(run, found, tools))
+  const release = await makeRelease(run, parts, tools, signal)
+  const command = release.image.releaseCommand
+  if (command !== null && runsReleasePhase(run)) await phase(journey, release, command, tools, signal)
+  return release
+}
+
+async function phase(
+  journey: Journey,
+  release: Release,
+  command: string,
+  tools: Tools,
+  signal: AbortSignal,
+): Promise<void> {
+  journey.say(`-----> Release phase: ${command}`)
+  const config = await tools.store.readConfig(release, release.config)
+  await tools.engine.ensureNetwork(...tools.network(release), signal)
+  await releasePhase(
+    release.run,
+    releasePhaseSpec(release, command, config.values),
+    line => journey.say(line),
+    tools,
+    signal,
+  )
+}
+
+async function start(journey: Journey, release: Release, tools: Tools, signal: AbortSignal): Promise<void> {
+  await journey.enter('starting', `starting v${release.number}`)
+  journey.say(`-----> Starting v${release.number}`)
+  const config = await tools.store.readConfig(release, release.config)
+  await startRelease(release, config.values, line => journey.say(line), tools, signal)
+}
+
+/** A rollback enters no stage before `releasing`; its row passes them so that states keep one order for all. */
+async function throughTo(journey: Journey, state: RunState, reason: string): Promise<void> {
+  for (const between of ['receiving', 'building', 'verifying'] as const) await journey.enter(between, reason)
+  await journey.enter(state, reason)
+}
+
+function runsReleasePhase({ intent }: Run): boolean {
+  return intent.kind !== 'rollback' || (intent.releasePhase && !intent.automatic)
+}

@@ -1,0 +1,23 @@
+import type { Release } from '../core/release.ts'
+
+/** The bill of lading, first form: what travels with every release, as JSON. `version` grows when its shape changes. */
+export function billOfLading(release: Release) {
+  const { image, verdict } = release
+  return {
+    version: 1,
+    app: release.app,
+    environment: release.environment,
+    release: `v${release.number}`,
+    description: release.description,
+    commit: release.commit,
+    author: release.author,
+    image: { reference: image.reference, how: image.how, buildKey: image.buildKey, layers: image.layers },
+    processes: image.processes,
+    formation: release.formation,
+    verdict,
+    configVersion: release.config,
+    releasedBy: release.by,
+    releasedAt: new Date(release.createdAt).toISOString(),
+    run: release.run,
+  }
+}

@@ -1,0 +1,61 @@
+import type { Clock } from '../core/clock.ts'
+import { environmentLabels, label } from '../core/labels.ts'
+import type { CommitId, EnvironmentKey } from '../core/names.ts'
+import type { Image, Release, Verdict } from '../core/release.ts'
+import type { Run } from '../core/run.ts'
+import type { Secret } from '../core/secret.ts'
+import type { Engine } from '../docker/engine.ts'
+import type { Store } from '../store/store.ts'
+
+/** Encrypts a text with the data key; `context` is authenticated, so that a snapshot cannot stand in for another. */
+export type Seal = (text: string, context: string) => Uint8Array
+
+export interface ReleaseTools {
+  readonly store: Store
+  readonly engine: Engine
+  readonly clock: Clock
+  readonly seal: Seal
+}
+
+/** What a release is made from: new from a commit, or old parts (rollback, scaling, config change). */
+export interface Parts {
+  readonly image: Image
+  readonly verdict: Verdict
+  readonly commit: CommitId | null
+  readonly author: string
+  /** Config version. */
+  readonly config: number
+  readonly formation: Readonly<Record<string, number>>
+  readonly description: string
+}
+
+/**
+ * Appends the release and puts its sealed snapshot into the cluster (law 5, D8), so that a lost database costs history,
+ * not apps. Once per run: entered again, the same release comes back.
+ */
+export async function makeRelease(run: Run, parts: Parts, tools: ReleaseTools, signal: AbortSignal): Promise<Release> {
+  const { app, environment, by } = run
+  const release = await tools.store.insertRelease({
+    ...parts,
+    app,
+    environment,
+    by,
+    createdAt: tools.clock.now(),
+    run: run.id,
+  })
+  const config = await tools.store.readConfig(release, release.config)
+  const { name, text } = snapshot(release, config.values)
+  const labels = { ...environmentLabels(release), [label.role]: 'snapshot', [label.release]: String(release.number) }
+  await tools.engine.createConfig(name, labels, tools.seal(text, name), signal)
+  return release
+}
+
+function snapshot(release: Release, values: Readonly<Record<string, Secret>>): { name: string; text: string } {
+  const revealed = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, value.reveal()]))
+  return { name: snapshotName(release, release.number), text: JSON.stringify({ release, config: revealed }) }
+}
+
+/** 64 characters are Swarm's limit for a config; app and environment names are bounded to 50. */
+function snapshotName({ app, environment }: EnvironmentKey, number: number): string {
+  return `l-${app}-${environment}-v${number}`
+}

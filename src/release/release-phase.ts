@@ -1,0 +1,89 @@
+import type { Clock } from '../core/clock.ts'
+import { defaults } from '../core/defaults.ts'
+import { AppError } from '../core/errors.ts'
+import type { RunId } from '../core/names.ts'
+import type { Engine, OneOffSpec, OneOffView } from '../docker/engine.ts'
+import type { Store } from '../store/store.ts'
+
+const pollMs = 200
+
+interface PhaseTools {
+  readonly store: Store
+  readonly engine: Engine
+  readonly clock: Clock
+}
+
+/**
+ * Runs the release phase to its end; resolves when it exits 0. The row "started" is written before the container is
+ * made and is the point of no return: found running, it is waited for; found exited, its code counts; found nowhere
+ * although the row is there, the run fails and says that the migration's state is unknown. It is never started twice.
+ */
+export async function releasePhase(
+  run: RunId,
+  spec: OneOffSpec,
+  say: (line: string) => void,
+  { store, engine, clock }: PhaseTools,
+  signal: AbortSignal,
+): Promise<void> {
+  if (await store.startReleasePhase(run, clock.now())) await engine.startOneOff(spec, signal)
+  const following = new AbortController()
+  const log = followLog(spec.name, say, engine, AbortSignal.any([signal, following.signal]))
+  try {
+    const end = await ended(spec.name, { engine, clock }, signal)
+    await Promise.race([log, clock.sleep(1_000, signal)])
+    assertPassed(end)
+  } finally {
+    following.abort()
+  }
+}
+
+async function ended(
+  name: string,
+  { engine, clock }: Pick<PhaseTools, 'engine' | 'clock'>,
+  signal: AbortSignal,
+): Promise<OneOffView> {
+  const until = clock.monotonic() + defaults.releasePhaseSeconds * 1000
+  for (;;) {
+    const view = await engine.inspectOneOff(name, signal)
+    if (!view) {
+      throw new AppError(
+        'release-phase-failed',
+        'the release phase was started, but its container is gone: the state of its migration is unknown',
+        {
+          hint: 'Look at the data before you push again.',
+        },
+      )
+    }
+    if (!view.running) return view
+    if (clock.monotonic() >= until) {
+      throw new AppError(
+        'release-phase-failed',
+        `the release phase ran longer than ${defaults.releasePhaseSeconds / 60} minutes`,
+      )
+    }
+    await clock.sleep(pollMs, signal)
+  }
+}
+
+function assertPassed({ exitCode, outOfMemory }: OneOffView): void {
+  if (exitCode === 0) return
+  const how = outOfMemory ? 'was killed for memory' : `exited ${exitCode ?? 'without a code'}`
+  throw new AppError('release-phase-failed', `the release phase ${how}`, {
+    hint: 'The old release still serves. Mend the "release:" command of the Procfile and push again.',
+  })
+}
+
+/** Progress only: a log that breaks off does not fail a migration that goes on. */
+async function followLog(
+  name: string,
+  say: (line: string) => void,
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const line of engine.logs(name, { follow: true }, signal)) say(`       ${line.text}`)
+  } catch (error) {
+    if (!signal.aborted)
+      say(`       (the log of the release phase broke off: ${error instanceof Error ? error.message : String(error)})`)
+  }
+}
