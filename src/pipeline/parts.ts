@@ -1,7 +1,8 @@
 import { AppError } from '../core/errors.ts'
 import type { CommitId } from '../core/names.ts'
 import { count, type Image, type Release, type Verdict } from '../core/release.ts'
-import type { RefMove, Run } from '../core/run.ts'
+import { judgeMove } from '../commit/judge.ts'
+import type { Run } from '../core/run.ts'
 import type { Parts } from '../release/make-release.ts'
 import { verify } from '../verify/verify.ts'
 import type { Tools } from './tools.ts'
@@ -17,24 +18,11 @@ export interface Found {
 
 type CommitIntent = Extract<Run['intent'], { kind: 'commit' }>
 
-/**
- * A push is judged against the branch as it is now, not as the client saw it: a fast-forward is taken; a forced move
- * only if the branch still is what the client saw. Rejects `conflict` with what `ng` says.
- */
+/** A push is judged against the branch as it is now: before the build, and again when the run's turn to release has come. */
 export async function judge(run: Run, { repositories }: Tools, signal: AbortSignal): Promise<void> {
   if (run.intent.kind !== 'commit' || !run.intent.move) return
   const { commit, move } = run.intent
-  const now = await repositories.branch(run.app, move.branch, signal)
-  if (now === null || now === commit) return
-  if (await repositories.isAncestor(run.app, now, commit, signal)) return
-  if (move.force && now === move.from) return
-  throw new AppError('conflict', movedMeanwhile(move, now), {
-    hint: 'Run "git pull --rebase lading main" (or git fetch) and push again.',
-  })
-}
-
-function movedMeanwhile(move: RefMove, now: CommitId): string {
-  return move.force ? `${move.branch} moved to ${now.slice(0, 7)} meanwhile, fetch first` : 'fetch first'
+  await judgeMove(repositories, { app: run.app, commit, move }, signal)
 }
 
 /** Builds and verifies. The row is in `building` before, and in `verifying` after. */
