@@ -1,0 +1,221 @@
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AppError } from '../core/errors.ts'
+import { parseCommitId, type AppName, type BranchName, type CommitId, type RunId } from '../core/names.ts'
+import { gitError, runGit, streamGit, type GitCall, type GitProgram, type GitResult } from './git-program.ts'
+import type { BranchMove, CommitFacts, Repositories, TreeEntry } from './repository.ts'
+
+const zero = '0'.repeat(40)
+const fileLimit = 16 * 1024 * 1024
+
+/** Repositories by the real git. User strings reach it through stdin (`cat-file`, `update-ref`), never as arguments. */
+export class GitRepositories implements Repositories {
+  readonly program: GitProgram
+
+  constructor(program: GitProgram) {
+    this.program = program
+  }
+
+  async create(app: AppName, signal: AbortSignal): Promise<void> {
+    const path = this.#path(app)
+    await mkdir(this.program.root, { recursive: true })
+    // `init` on what is there changes nothing, so a create that was killed half-way is simply done again.
+    const args = [
+      'init',
+      '--quiet',
+      '--bare',
+      '--template=',
+      '--initial-branch=main',
+      '--object-format=sha1',
+      '--',
+      path,
+    ]
+    const result = await runGit(this.program, args, { signal })
+    if (result.code !== 0) throw gitError(args, result)
+    await mkdir(join(path, 'info'), { recursive: true })
+    // Highest precedence: a commit's own attributes cannot keep files out of the build that a checkout would give.
+    await writeFile(join(path, 'info', 'attributes'), '* -export-ignore -export-subst\n')
+  }
+
+  async remove(app: AppName, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    const rest = `${this.#path(app)}.removed`
+    // One rename takes it away from every reader; a removal killed half-way leaves only `rest`, taken by the next one.
+    await rm(rest, { recursive: true, force: true })
+    if (!(await this.#exists(app))) return
+    await rename(this.#path(app), rest)
+    await rm(rest, { recursive: true, force: true })
+  }
+
+  async resolve(app: AppName, text: string, signal: AbortSignal): Promise<CommitId> {
+    const isName = /^[A-Za-z0-9_][A-Za-z0-9._/@+-]{0,199}$/.test(text) && !text.includes('..') && !text.includes('@{')
+    if (isName) {
+      const isId = /^[0-9a-f]{4,40}$/.test(text)
+      const start =
+        (await this.#ref(app, `refs/heads/${text}`, signal)) ??
+        (await this.#ref(app, `refs/tags/${text}`, signal)) ??
+        (isId ? text : null)
+      const found = start && (await this.#lookUp(app, `${start}^{commit}`, signal))
+      if (found) return parseCommitId(found.id)
+    }
+    throw new AppError('not-found', `${app} has no commit, branch or tag ${JSON.stringify(text)}`, {
+      hint: 'Push it first, or look at "git log".',
+    })
+  }
+
+  async branch(app: AppName, branch: BranchName, signal: AbortSignal): Promise<CommitId | null> {
+    const id = await this.#ref(app, `refs/heads/${branch}`, signal)
+    return id === null ? null : parseCommitId(id)
+  }
+
+  async isAncestor(app: AppName, older: CommitId, newer: CommitId, signal: AbortSignal): Promise<boolean> {
+    const args = ['merge-base', '--is-ancestor', older, newer]
+    const result = await this.#git(app, args, { signal })
+    if (result.code === 0 || result.code === 1) return result.code === 0
+    await this.#requireCommit(app, older, signal)
+    await this.#requireCommit(app, newer, signal)
+    throw gitError(args, result)
+  }
+
+  async moveBranch(
+    app: AppName,
+    branch: BranchName,
+    move: { from: CommitId | null; to: CommitId | null },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.moveBranches(app, [{ branch, ...move }], signal)
+  }
+
+  async moveBranches(app: AppName, moves: readonly BranchMove[], signal: AbortSignal): Promise<void> {
+    const open: BranchMove[] = []
+    for (const move of moves) if ((await this.branch(app, move.branch, signal)) !== move.to) open.push(move)
+    if (open.length === 0) return
+    const lines = open.map(({ branch, from, to }) =>
+      to === null ? `delete refs/heads/${branch} ${from ?? zero}` : `update refs/heads/${branch} ${to} ${from ?? zero}`,
+    )
+    const args = ['update-ref', '--stdin']
+    const result = await this.#git(app, args, { signal, input: `start\n${lines.join('\n')}\ncommit\n` })
+    if (result.code === 0) return
+    // Why it failed is read from the refs, not from git's prose.
+    for (const { branch, from, to } of open) {
+      const present = await this.branch(app, branch, signal)
+      if (present !== from && present !== to) {
+        throw new AppError('conflict', `${branch} moved meanwhile: it is at ${present ?? 'nothing'}`)
+      }
+      if (to !== null) await this.#requireCommit(app, to, signal)
+    }
+    throw new AppError('conflict', `git did not move the branch: ${result.stderr.trim().split('\n').at(-1)}`, {
+      hint: 'A branch cannot be named like a folder of another branch.',
+    })
+  }
+
+  async pin(app: AppName, run: RunId, commit: CommitId, signal: AbortSignal): Promise<void> {
+    await this.#requireCommit(app, commit, signal)
+    await this.#succeed(app, ['update-ref', '--stdin'], { signal, input: `update refs/lading/runs/${run} ${commit}\n` })
+  }
+
+  async unpin(app: AppName, run: RunId, signal: AbortSignal): Promise<void> {
+    await this.#succeed(app, ['update-ref', '--stdin'], { signal, input: `delete refs/lading/runs/${run}\n` })
+  }
+
+  async describe(app: AppName, commit: CommitId, signal: AbortSignal): Promise<CommitFacts> {
+    await this.#requireCommit(app, commit, signal)
+    const format = '--format=%T%x00%an <%ae>%x00%s'
+    const result = await this.#succeed(app, ['log', '-1', '--no-show-signature', format, commit, '--'], { signal })
+    const [tree = '', author = '', subject = ''] = result.stdout.toString().trimEnd().split('\0')
+    return { commit, tree, author, subject }
+  }
+
+  async *archive(app: AppName, commit: CommitId, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    await this.#requireCommit(app, commit, signal)
+    yield* streamGit(this.program, [`--git-dir=${this.#path(app)}`, 'archive', '--format=tar', commit], signal)
+  }
+
+  async readFile(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<Buffer | null> {
+    if (!isPath(path)) return null
+    await this.#requireCommit(app, commit, signal)
+    const args = ['cat-file', '--batch', '-z', '--follow-symlinks']
+    const call = { signal, input: `${commit}:${path}\0`, limit: fileLimit + 100 }
+    const { stdout } = await this.#succeed(app, args, call)
+    const head = /^[0-9a-f]{40} blob (\d+)\n/.exec(stdout.toString('latin1', 0, 100))
+    return head && stdout.subarray(head[0].length, head[0].length + Number(head[1]))
+  }
+
+  async treeOf(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<string | null> {
+    await this.#requireCommit(app, commit, signal)
+    if (path !== '' && !isPath(path)) return null
+    const found = await this.#lookUp(app, path === '' ? `${commit}^{tree}` : `${commit}:${path}`, signal)
+    return found?.type === 'tree' ? found.id : null
+  }
+
+  async listTree(app: AppName, commit: CommitId, signal: AbortSignal): Promise<readonly TreeEntry[]> {
+    await this.#requireCommit(app, commit, signal)
+    const { stdout } = await this.#succeed(app, ['ls-tree', '-r', '-z', '--full-tree', commit], { signal })
+    const kinds: Record<string, TreeEntry['kind']> = { 100755: 'executable', 120000: 'link', 160000: 'submodule' }
+    return stdout
+      .toString()
+      .split('\0')
+      .filter(line => line !== '')
+      .map(line => {
+        const tab = line.indexOf('\t')
+        const [mode = '', , id = ''] = line.slice(0, tab).split(' ')
+        return { path: line.slice(tab + 1), kind: kinds[mode] ?? 'file', id }
+      })
+  }
+
+  #path(app: AppName): string {
+    return join(this.program.root, `${app}.git`)
+  }
+
+  async #exists(app: AppName): Promise<boolean> {
+    const found = await stat(this.#path(app)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null
+      throw error
+    })
+    return found !== null
+  }
+
+  async #git(app: AppName, args: readonly string[], call: GitCall): Promise<GitResult> {
+    const result = await runGit(this.program, [`--git-dir=${this.#path(app)}`, ...args], call)
+    if (result.code !== 0 && !(await this.#exists(app))) throw new AppError('not-found', `${app} has no repository`)
+    return result
+  }
+
+  async #succeed(app: AppName, args: readonly string[], call: GitCall): Promise<GitResult> {
+    const result = await this.#git(app, args, call)
+    if (result.code !== 0) throw gitError(args, result)
+    return result
+  }
+
+  /** By its full name only: `rev-parse refs/heads/x` would also find a tag somebody named `refs/heads/x`. */
+  async #ref(app: AppName, name: string, signal: AbortSignal): Promise<string | null> {
+    const args = ['for-each-ref', '--format=%(objectname) %(refname)', name]
+    const { stdout } = await this.#succeed(app, args, { signal })
+    const line = stdout
+      .toString()
+      .split('\n')
+      .find(line => line.slice(41) === name)
+    return line === undefined ? null : line.slice(0, 40)
+  }
+
+  async #lookUp(app: AppName, expression: string, signal: AbortSignal): Promise<{ id: string; type: string } | null> {
+    const { stdout } = await this.#succeed(app, ['cat-file', '--batch-check', '-z'], {
+      signal,
+      input: `${expression}\0`,
+    })
+    const match = /^([0-9a-f]{40}) ([a-z]+) \d+\n$/.exec(stdout.toString())
+    return match ? { id: match[1]!, type: match[2]! } : null
+  }
+
+  async #requireCommit(app: AppName, commit: CommitId, signal: AbortSignal): Promise<void> {
+    const found = await this.#lookUp(app, commit, signal)
+    if (found?.type === 'commit') return
+    if (found) throw new AppError('invalid-input', `${commit} is a ${found.type}, not a commit`)
+    throw new AppError('not-found', `${app} has no commit ${commit}`)
+  }
+}
+
+/** A path of a tree. Git reads `./x`, and names with NUL, as something else. */
+function isPath(path: string): boolean {
+  return !path.includes('\0') && path.split('/').every(part => part !== '' && part !== '.' && part !== '..')
+}
