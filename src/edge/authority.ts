@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Clock } from '../core/clock.ts'
+import type { HostName } from '../core/names.ts'
+import { Secret } from '../core/secret.ts'
+
+const run = promisify(execFile)
+
+/** Browsers refuse certificates that are valid for longer (CA/Browser Forum baseline requirements, 6.3.2). */
+const validDays = 397
+const renewBeforeMs = 30 * 24 * 60 * 60 * 1000
+
+/**
+ * The platform's own certificate authority: makes one certificate per host and keeps it beside the CA. It speaks to
+ * OpenSSL, which every image of ours carries; keys are written by it into files of mode 0600 and never enter an argv.
+ */
+export class Authority {
+  readonly #folder: string
+  readonly #clock: Clock
+
+  /** `folder` holds `ca.pem` and `ca.key`, made by `lading up`. */
+  constructor(folder: string, clock: Clock) {
+    this.#folder = folder
+    this.#clock = clock
+  }
+
+  /** Certificate, CA and key in one PEM text, as HAProxy reads it; made anew when it ends within 30 days. */
+  async certificate(host: HostName, signal: AbortSignal): Promise<Secret> {
+    const path = join(this.#folder, 'hosts', `${host}.pem`)
+    const present = await readFile(path, 'utf8').catch(ifMissing)
+    if (present !== null && this.#holds(present)) return new Secret(present)
+    return this.#issue(host, path, signal)
+  }
+
+  #holds(pem: string): boolean {
+    return Date.parse(new X509Certificate(pem).validTo) - this.#clock.now() > renewBeforeMs
+  }
+
+  async #issue(host: HostName, path: string, signal: AbortSignal): Promise<Secret> {
+    await mkdir(join(this.#folder, 'hosts'), { recursive: true, mode: 0o700 })
+    const ca = join(this.#folder, 'ca.pem')
+    const keyFile = `${path}.key`
+    const argv = ['req', '-x509', '-CA', ca, '-CAkey', join(this.#folder, 'ca.key'), '-newkey', 'ec']
+    argv.push('-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-days', String(validDays), '-sha256')
+    argv.push(
+      '-subj',
+      '/O=Lading',
+      '-addext',
+      `subjectAltName=DNS:${host}`,
+      '-addext',
+      'basicConstraints=critical,CA:FALSE',
+    )
+    argv.push('-addext', 'extendedKeyUsage=serverAuth', '-keyout', keyFile, '-out', `${path}.crt`)
+    await run('openssl', argv, { signal })
+    const parts = await Promise.all([`${path}.crt`, ca, keyFile].map(file => readFile(file, 'utf8')))
+    const pem = parts.join('')
+    await writeFile(`${path}.new`, pem, { mode: 0o600 })
+    await rename(`${path}.new`, path)
+    return new Secret(pem)
+  }
+}
+
+function ifMissing(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null
+  throw error
+}
