@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process'
+import { open } from 'node:fs/promises'
+import { systemClock } from '../core/system.ts'
+import type { Decisions } from './decisions.ts'
+import { engineAnswers } from './engine-call.ts'
+import { writeWhole } from './files.ts'
+import { reservedInterface } from './addresses.ts'
+import { makeReservedInterface } from './network.ts'
+import { paths } from './paths.ts'
+import { runProgram } from './run-program.ts'
+import { unitText } from './unit.ts'
+import { waitFor } from './waiting.ts'
+
+/**
+ * What a node needs before its engine starts, in this order (D3b): the cluster address, then the firewall. The engine
+ * starts apps before any keeper runs, so nothing later would do. Idempotent.
+ */
+export async function prepareNetwork(decisions: Decisions, signal: AbortSignal): Promise<void> {
+  if (decisions.clusterInterface === 'reserved') await makeReservedInterface(decisions.clusterAddress, signal)
+  await runProgram('nft', ['-f', paths.firewall], {}, signal)
+}
+
+/** The unit that does the same at boot, where systemd runs; `lading boot` does it elsewhere. */
+export async function installBootUnit(decisions: Decisions, signal: AbortSignal): Promise<void> {
+  await writeWhole(paths.unit, unitText(decisions, reservedInterface))
+  await runProgram('systemctl', ['daemon-reload'], {}, signal)
+  await runProgram('systemctl', ['enable', 'lading-boot.service'], {}, signal)
+}
+
+/** Starts the engine by the means of this machine and waits until it answers. */
+export async function startEngine(hasSystemd: boolean, signal: AbortSignal): Promise<void> {
+  if (await engineAnswers(signal)) return
+  if (hasSystemd) await runProgram('systemctl', ['start', 'docker.service'], {}, signal)
+  else await startDaemon()
+  await waitFor(
+    {
+      title: 'the Docker engine does not answer',
+      seconds: 90,
+      hint: hasSystemd ? 'See: journalctl -u docker' : `See ${paths.engineLog}`,
+    },
+    async () => ((await engineAnswers(signal)) ? true : null),
+    { clock: systemClock, signal },
+  )
+}
+
+/** Without an init system nobody else starts it: a process of its own session, which outlives this program. */
+async function startDaemon(): Promise<void> {
+  const log = await open(paths.engineLog, 'a')
+  try {
+    const child = spawn('dockerd', [], { detached: true, stdio: ['ignore', log.fd, log.fd] })
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve)
+      child.once('error', reject)
+    })
+    child.unref()
+  } finally {
+    await log.close()
+  }
+}

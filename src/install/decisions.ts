@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import { AppError } from '../core/errors.ts'
+import { readIfThere, writeWhole } from './files.ts'
+import { paths } from './paths.ts'
+
+/**
+ * What `lading up` decided on this machine, once: /etc/lading/install.json. A decision is written before it is acted
+ * upon, so that a run after a crash decides the same.
+ */
+const schema = z.strictObject({
+  version: z.literal(1),
+  baseDomain: z.string().describe('Apps answer at NAME.<base domain>.'),
+  node: z.string().describe('This node’s name: its host name.'),
+  clusterAddress: z.string().describe('IPv4 address that Swarm and published ports are bound to; it never changes.'),
+  clusterInterface: z
+    .enum(['shared', 'reserved'])
+    .describe('reserved: `lading0`, made by us. shared: an interface that was there, with other uses.'),
+  addressPool: z.string().describe('Swarm takes its networks from this range.'),
+  gatewaySubnet: z.string().describe('docker_gwbridge: this node’s containers towards the outside.'),
+  images: z
+    .record(z.string(), z.strictObject({ key: z.string(), id: z.string(), digest: z.string().nullable() }))
+    .describe('Platform images: content key, image id on this engine, digest in the registry where it lies there too.'),
+})
+
+export type Decisions = z.infer<typeof schema>
+
+/** Null before the first `up`. Rejects `invalid-input` with the path of what is wrong. */
+export async function loadDecisions(): Promise<Decisions | null> {
+  const text = await readIfThere(paths.install)
+  if (text === null) return null
+  const parsed = schema.safeParse(JSON.parse(text))
+  if (parsed.success) return parsed.data
+  throw new AppError('invalid-input', `${paths.install} cannot be read: ${z.prettifyError(parsed.error)}`, {
+    hint: 'It is written by "lading up" only; restore it from a backup.',
+  })
+}
+
+export async function saveDecisions(decisions: Decisions): Promise<void> {
+  await writeWhole(paths.install, JSON.stringify(decisions, null, 2) + '\n')
+}

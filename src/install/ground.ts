@@ -1,0 +1,158 @@
+import { chooseClusterAddress, chooseRanges, reservedInterface } from './addresses.ts'
+import { installBootUnit, prepareNetwork, startEngine } from './boot.ts'
+import { checkRoom, isOurSwarm, type Machine } from './checks.ts'
+import type { Decisions } from './decisions.ts'
+import { engineAnswers } from './engine-call.ts'
+import { readIfThere, writeWhole } from './files.ts'
+import { firewallText, foreignBridges } from './firewall.ts'
+import { hasAddress, listAddresses, listInterfaces, listRoutes } from './network.ts'
+import type { UpOptions } from './options.ts'
+import {
+  enginePackages,
+  groundPackages,
+  installPackages,
+  missingPackages,
+  packagesToCome,
+  recordPackages,
+  refreshPackages,
+} from './packages.ts'
+import { paths } from './paths.ts'
+import { runProgram } from './run-program.ts'
+import type { Site } from './site.ts'
+import type { Step } from './steps.ts'
+import {
+  gatewayIsRight,
+  initSwarm,
+  makeGateway,
+  makePlatformNetwork,
+  platformNetwork,
+  platformNetworkIsThere,
+} from './swarm.ts'
+import { unitText } from './unit.ts'
+
+/**
+ * From a bare Debian to a cluster of one: packages, cluster address, firewall, engine, swarm. In this order, because the
+ * engine's package may start the engine, and the firewall must be there before it (D3b).
+ */
+export function groundSteps(site: Site, machine: Machine, options: UpOptions): Step[] {
+  return [
+    checks(),
+    packages('tools', groundPackages),
+    clusterAddress(site, machine, options),
+    firewall(site, machine),
+    packages('engine packages', enginePackages(machine.debian)),
+    engine(machine),
+    gateway(site),
+    swarm(site),
+    network(),
+  ]
+}
+
+/** Never "done": what the machine is like is asked each time. */
+function checks(): Step {
+  return { title: 'this machine', check: signal => checkRoom(signal), act: () => Promise.resolve() }
+}
+
+function packages(title: string, names: readonly string[]): Step {
+  return {
+    title,
+    check: async () => ((await missingPackages(names)).length === 0 ? names.join(' ') : null),
+    act: async (say, signal) => {
+      const missing = await missingPackages(names)
+      await refreshPackages(say, signal)
+      await recordPackages(await packagesToCome(missing, signal))
+      await installPackages(missing, say, signal)
+    },
+  }
+}
+
+function clusterAddress(site: Site, machine: Machine, options: UpOptions): Step {
+  return {
+    title: 'cluster address',
+    check: () => Promise.resolve(site.decided ? describeAddress(site.decisions) : null),
+    act: async (_say, signal) => {
+      const addresses = await listAddresses(signal)
+      const taken = [...(await listRoutes(signal)), ...addresses.map(each => `${each.address}/${each.prefix}`)]
+      const chosen = chooseClusterAddress(addresses, taken, options.clusterAddress)
+      await site.decide({
+        baseDomain: options.domain ?? 'localhost',
+        node: machine.node,
+        clusterAddress: chosen.address,
+        clusterInterface: chosen.kind,
+        ...chooseRanges([...taken, `${chosen.address}/24`]),
+      })
+    },
+  }
+}
+
+function describeAddress(decisions: Decisions): string {
+  const on = decisions.clusterInterface === 'reserved' ? `, on ${reservedInterface}` : ''
+  return decisions.clusterAddress + on
+}
+
+function firewall(site: Site, machine: Machine): Step {
+  const text = () =>
+    firewallText({
+      clusterAddress: site.decisions.clusterAddress,
+      clusterInterface: site.decisions.clusterInterface,
+      nodes: [site.decisions.clusterAddress],
+      foreignBridges: foreignBridges(listInterfaces()),
+    })
+  return {
+    title: 'firewall',
+    check: async signal => {
+      if ((await readIfThere(paths.firewall)) !== text()) return null
+      if (machine.hasSystemd && (await readIfThere(paths.unit)) !== unitText(site.decisions, reservedInterface))
+        return null
+      if (!hasAddress(site.decisions.clusterAddress) || !(await tableIsLoaded(signal))) return null
+      return 'table inet lading, loaded before the engine'
+    },
+    act: async (_say, signal) => {
+      await writeWhole(paths.firewall, text())
+      await prepareNetwork(site.decisions, signal)
+      if (machine.hasSystemd) await installBootUnit(site.decisions, signal)
+    },
+  }
+}
+
+async function tableIsLoaded(signal: AbortSignal): Promise<boolean> {
+  const tables = await runProgram('nft', ['list', 'tables'], {}, signal)
+  return tables.split('\n').includes('table inet lading')
+}
+
+function engine(machine: Machine): Step {
+  return {
+    title: 'engine',
+    check: async signal => ((await engineAnswers(signal)) ? await engineVersion(signal) : null),
+    act: (_say, signal) => startEngine(machine.hasSystemd, signal),
+  }
+}
+
+async function engineVersion(signal: AbortSignal): Promise<string> {
+  return `Docker ${await runProgram('docker', ['version', '--format', '{{.Server.Version}}'], {}, signal)}`
+}
+
+function gateway(site: Site): Step {
+  return {
+    title: 'ports on the cluster only',
+    check: async signal =>
+      (await gatewayIsRight(site.decisions, signal)) ? `docker_gwbridge, ${site.decisions.gatewaySubnet}` : null,
+    act: (_say, signal) => makeGateway(site.decisions, signal),
+  }
+}
+
+function swarm(site: Site): Step {
+  return {
+    title: 'swarm',
+    check: async signal => ((await isOurSwarm(signal)) ? `networks from ${site.decisions.addressPool}` : null),
+    act: (_say, signal) => initSwarm(site.decisions, signal),
+  }
+}
+
+function network(): Step {
+  return {
+    title: 'platform network',
+    check: async signal => ((await platformNetworkIsThere(signal)) ? platformNetwork : null),
+    act: (_say, signal) => makePlatformNetwork(signal),
+  }
+}

@@ -1,0 +1,60 @@
+import { setMaxListeners } from 'node:events'
+import { asAppError, unreachable } from '../core/errors.ts'
+import { systemClock } from '../core/system.ts'
+import { prepareNetwork, startEngine } from './boot.ts'
+import { readMachine } from './checks.ts'
+import { groundSteps } from './ground.ts'
+import { parseCommand, type Command, type UpOptions } from './options.ts'
+import { Progress } from './progress.ts'
+import { Site } from './site.ts'
+import { runSteps } from './steps.ts'
+
+/** From a bare Debian, or from wherever an earlier run got to, to a platform that serves `hello`. Idempotent. */
+export async function up(options: UpOptions, signal: AbortSignal): Promise<void> {
+  const machine = await readMachine()
+  const site = await Site.load()
+  const progress = new Progress(process.stdout, systemClock)
+  process.stdout.write(`Lading on Debian ${machine.debian}, node ${machine.node}\n\n`)
+  await runSteps(groundSteps(site, machine, options), progress, signal)
+}
+
+/** What systemd's lading-boot.service does, and the engine's start, for machines without systemd. Idempotent. */
+export async function boot(signal: AbortSignal): Promise<void> {
+  const machine = await readMachine()
+  const { decisions } = await Site.load()
+  await prepareNetwork(decisions, signal)
+  await startEngine(machine.hasSystemd, signal)
+}
+
+async function run(command: Command, signal: AbortSignal): Promise<void> {
+  switch (command.name) {
+    case 'up':
+      return up(command.options, signal)
+    case 'boot':
+      return boot(signal)
+    case 'down':
+    case 'images save':
+      return
+    default:
+      return unreachable(command)
+  }
+}
+
+/** The command line of this root; returns the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const stop = new AbortController()
+  setMaxListeners(0, stop.signal)
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(name, () => stop.abort(new Error(`stopped by ${name}`)))
+  try {
+    await run(parseCommand(args), stop.signal)
+    return 0
+  } catch (error) {
+    const { message, hint, details } = asAppError(error)
+    const lines = [`lading: ${message}`, ...details.map(line => `  ${line}`), ...(hint === undefined ? [] : [hint])]
+    process.stderr.write(`\n${lines.join('\n')}\n`)
+    return 1
+  }
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,84 @@
+import { parseArgs } from 'node:util'
+import { AppError } from '../core/errors.ts'
+import { parseHostName, type HostName } from '../core/names.ts'
+
+export interface UpOptions {
+  /** Null: what was decided before, else `localhost`. */
+  readonly domain: HostName | null
+  /** Null: chosen, or what was decided before. */
+  readonly clusterAddress: string | null
+  /** A bundle written by `lading images save`; null: images are built. */
+  readonly images: string | null
+  /** A Debian mirror for images; null: the one this machine uses. */
+  readonly mirror: string | null
+  /** Deploys examples/hello at the end. */
+  readonly hello: boolean
+}
+
+export interface DownOptions {
+  /** Removes data, packages and decisions too. */
+  readonly purge: boolean
+  readonly yes: boolean
+}
+
+export type Command =
+  | { readonly name: 'up'; readonly options: UpOptions }
+  | { readonly name: 'down'; readonly options: DownOptions }
+  | { readonly name: 'boot' }
+  | { readonly name: 'images save'; readonly file: string }
+
+export const usage = `Usage:
+  lading up [--domain D] [--cluster-address A] [--images FILE] [--mirror URL] [--no-hello]
+  lading down [--purge --yes]
+  lading boot
+  lading images save FILE`
+
+/** Rejects `invalid-input` with the usage as hint. */
+export function parseCommand(args: readonly string[]): Command {
+  const [name, ...rest] = args
+  if (name === 'up') return { name, options: parseUp(rest) }
+  if (name === 'down') return { name, options: parseDown(rest) }
+  if (name === 'boot' && rest.length === 0) return { name }
+  if (name === 'images' && rest[0] === 'save' && rest[1] !== undefined && rest.length === 2)
+    return { name: 'images save', file: rest[1] }
+  throw new AppError('invalid-input', `"lading ${args.join(' ')}" is not a command`, { hint: usage })
+}
+
+function parseUp(args: string[]): UpOptions {
+  const string = { type: 'string' } as const
+  const { values } = parsed(args, {
+    domain: string,
+    'cluster-address': string,
+    images: string,
+    mirror: string,
+    'no-hello': { type: 'boolean' },
+  })
+  const text = (name: string) => (typeof values[name] === 'string' ? values[name] : null)
+  const mirror = text('mirror')
+  if (mirror !== null && !/^https?:\/\/[^\s]+$/.test(mirror))
+    throw new AppError('invalid-input', `${JSON.stringify(mirror)} is not the address of a mirror`, { hint: usage })
+  const domain = text('domain')
+  return {
+    domain: domain === null ? null : parseHostName(domain),
+    clusterAddress: text('cluster-address'),
+    images: text('images'),
+    mirror,
+    hello: values['no-hello'] !== true,
+  }
+}
+
+function parseDown(args: string[]): DownOptions {
+  const { values } = parsed(args, { purge: { type: 'boolean' }, yes: { type: 'boolean' } })
+  return { purge: values['purge'] === true, yes: values['yes'] === true }
+}
+
+function parsed(args: string[], options: Record<string, { type: 'string' | 'boolean' }>) {
+  try {
+    return parseArgs({ args, options, strict: true, allowPositionals: false })
+  } catch (error) {
+    throw new AppError('invalid-input', error instanceof Error ? error.message : String(error), {
+      hint: usage,
+      cause: error,
+    })
+  }
+}

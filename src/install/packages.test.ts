@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { changes, debianRelease, enginePackages, installedPackages } from './packages.ts'
+
+test('Debian 12 and 13 are told apart, other systems are not Debian', () => {
+  assert.equal(debianRelease('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n'), 12)
+  assert.equal(debianRelease('ID=debian\nVERSION_ID="13"\n'), 13)
+  assert.equal(debianRelease('ID=debian\nVERSION_ID="11"\n'), null)
+  assert.equal(debianRelease('ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n'), null)
+})
+
+test('the client of the engine is a package of its own since Debian 13', () => {
+  assert.deepEqual(enginePackages(12), ['docker.io'])
+  assert.deepEqual(enginePackages(13), ['docker.io', 'docker-cli'])
+})
+
+test('a package that was removed but not purged is not installed', () => {
+  const status =
+    'Package: nftables\nStatus: install ok installed\n\nPackage: docker.io\nStatus: deinstall ok config-files\n'
+  assert.deepEqual([...installedPackages(status)], ['nftables'])
+})
+
+test('a simulated run of apt tells which packages would come or go', () => {
+  const text =
+    'Reading package lists...\nInst runc (1.1.15)\nInst docker.io (26.1.5 Debian:13.0/stable [amd64])\nConf runc\n'
+  assert.deepEqual(changes(text, 'Inst'), ['runc', 'docker.io'])
+  assert.deepEqual(changes(text, 'Remv'), [])
+})

@@ -1,0 +1,98 @@
+import { readIfThere, writeWhole } from './files.ts'
+import { paths } from './paths.ts'
+import { runProgram } from './run-program.ts'
+
+/** What must be there before the firewall can be loaded; the engine comes after it. */
+export const groundPackages = ['ca-certificates', 'iproute2', 'mmdebstrap', 'nftables', 'openssl']
+
+/** Debian 12's `docker.io` carries the client; since Debian 13 it is a package of its own. */
+export function enginePackages(debian: number): string[] {
+  return debian >= 13 ? ['docker.io', 'docker-cli'] : ['docker.io']
+}
+
+/** Debian's release number from /etc/os-release; null on anything else. */
+export function debianRelease(osRelease: string): number | null {
+  const field = (name: string) => new RegExp(`^${name}="?([^"\n]*)"?$`, 'm').exec(osRelease)?.[1]
+  const release = Number(field('VERSION_ID'))
+  return field('ID') === 'debian' && release >= 12 ? release : null
+}
+
+/** Of these packages, those that dpkg does not hold installed. */
+export async function missingPackages(names: readonly string[]): Promise<string[]> {
+  const status = (await readIfThere('/var/lib/dpkg/status')) ?? ''
+  const installed = installedPackages(status)
+  return names.filter(name => !installed.has(name))
+}
+
+export function installedPackages(status: string): Set<string> {
+  const names = status.split('\n\n').flatMap(paragraph => {
+    const name = /^Package: (.+)$/m.exec(paragraph)?.[1]
+    return name !== undefined && /^Status: \S+ ok installed$/m.test(paragraph) ? [name] : []
+  })
+  return new Set(names)
+}
+
+const quiet = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' }
+const lock = ['-o', 'DPkg::Lock::Timeout=300']
+
+/** Repairs a dpkg that was killed half-way, then fetches the package lists. Waits up to five minutes for another apt. */
+export async function refreshPackages(say: (line: string) => void, signal: AbortSignal): Promise<void> {
+  await runProgram('dpkg', ['--configure', '-a'], { env: quiet, say }, signal)
+  await runProgram('apt-get', [...lock, 'update', '-q'], { env: quiet, say }, signal)
+}
+
+/** What installing these would bring, dependencies included; recorded before it is done. */
+export async function packagesToCome(names: readonly string[], signal: AbortSignal): Promise<string[]> {
+  return changes(await aptGet(['-s', 'install', '--no-install-recommends', ...names], {}, signal), 'Inst')
+}
+
+/** Adds to the record of what was not there before us. */
+export async function recordPackages(names: readonly string[]): Promise<void> {
+  const all = new Set([...(await recordedPackages()), ...names])
+  await writeWhole(paths.packages, [...all].sort().join('\n') + '\n')
+}
+
+export async function recordedPackages(): Promise<string[]> {
+  return ((await readIfThere(paths.packages)) ?? '').split('\n').filter(name => name !== '')
+}
+
+/** Installs Debian packages without their recommendations. */
+export async function installPackages(
+  names: readonly string[],
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await aptGet(['install', '-q', '-y', '--no-install-recommends', ...names], { say }, signal)
+}
+
+/**
+ * Removes packages with their configuration, save those that packages outside the list need by now. Returns what is
+ * left.
+ */
+export async function purgePackages(
+  names: readonly string[],
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const missing = new Set(await missingPackages(names))
+  const present = names.filter(name => !missing.has(name))
+  const removable: string[] = []
+  for (const name of present) {
+    const gone = changes(await aptGet(['-s', 'remove', name], {}, signal), 'Remv')
+    if (gone.every(each => present.includes(each))) removable.push(name)
+  }
+  if (removable.length > 0) await aptGet(['purge', '-q', '-y', ...removable], { say }, signal)
+  return present.filter(name => !removable.includes(name))
+}
+
+function aptGet(args: readonly string[], options: { say?: (line: string) => void }, signal: AbortSignal) {
+  return runProgram('apt-get', [...lock, ...args], { ...options, env: quiet }, signal)
+}
+
+/** `Inst docker.io (26.1…)`: the names that a simulated run would change. */
+export function changes(simulation: string, verb: 'Inst' | 'Remv'): string[] {
+  return simulation.split('\n').flatMap(line => {
+    const [first, name] = line.split(' ')
+    return first === verb && name !== undefined ? [name] : []
+  })
+}

@@ -1,0 +1,32 @@
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The checkout this program runs from. */
+export const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+
+/** Everything Lading keeps on a node; ARCHITECTURE.md has the table. */
+export const paths = {
+  etc: '/etc/lading',
+  install: '/etc/lading/install.json',
+  /** Debian packages that were not there before, one a line; `down --purge` removes them. */
+  packages: '/etc/lading/packages',
+  firewall: '/etc/lading/firewall.nft',
+  token: '/etc/lading/token',
+  caCertificate: '/etc/lading/ca.pem',
+  /** Until the recovery code was shown once. */
+  unshownCode: '/etc/lading/recovery-code',
+  state: '/var/lib/lading',
+  control: '/var/lib/lading/control',
+  ca: '/var/lib/lading/control/ca',
+  keeper: '/var/lib/lading/keeper',
+  registry: '/var/lib/lading/registry',
+  hello: '/var/lib/lading/examples/hello',
+  run: '/run/lading',
+  keeperSocket: '/run/lading/keeper.sock',
+  registrySocket: '/run/lading/registry.sock',
+  controlSocket: '/run/lading/control.sock',
+  engineSocket: '/var/run/docker.sock',
+  engineLog: '/var/log/lading-dockerd.log',
+  unit: '/etc/systemd/system/lading-boot.service',
+  cache: join(checkout, '.cache'),
+} as const

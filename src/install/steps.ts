@@ -1,0 +1,33 @@
+import { AppError } from '../core/errors.ts'
+import type { Progress } from './progress.ts'
+
+/**
+ * One step of an installation. Law: a step is done when its check says so, before and after it acted. Killed anywhere,
+ * the next run enters the same step again and finishes it.
+ */
+export interface Step {
+  /** What the person reads: `engine`, `cluster address`. */
+  readonly title: string
+  /** In a few words what is there already; null when there is work to do. Changes nothing. */
+  readonly check: (signal: AbortSignal) => Promise<string | null>
+  /** Does the work; entered again after a crash in the middle of it. */
+  readonly act: (say: (line: string) => void, signal: AbortSignal) => Promise<void>
+}
+
+/** Runs the steps in order; rejects with the first failure, whose step is named in the message's hint. */
+export async function runSteps(steps: readonly Step[], progress: Progress, signal: AbortSignal): Promise<void> {
+  for (const step of steps) {
+    signal.throwIfAborted()
+    await using line = progress.begin(step.title)
+    const before = await step.check(signal)
+    if (before !== null) {
+      line.unchanged(before)
+      continue
+    }
+    line.working()
+    await step.act(text => line.say(text), signal)
+    const after = await step.check(signal)
+    if (after === null) throw new AppError('internal', `the step "${step.title}" ended without its result`)
+    line.done(after)
+  }
+}

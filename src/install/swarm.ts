@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import { AppError } from '../core/errors.ts'
+import { label } from '../core/labels.ts'
+import type { Decisions } from './decisions.ts'
+import { call, demand, find } from './engine-call.ts'
+
+export const platformLabels = { [label.app]: 'lading', [label.role]: 'platform' } as const
+export const platformNetwork = 'lading-platform'
+const gatewayBridge = 'docker_gwbridge'
+
+const bridgeView = z.object({
+  Options: z.record(z.string(), z.string()).nullish(),
+  Containers: z.record(z.string(), z.unknown()).nullish(),
+})
+
+/**
+ * D3(a): published ports are bound to the cluster address only, and containers of different spaces do not see each
+ * other on this bridge. Swarm makes the bridge without these options when it is not there before.
+ */
+export function gatewayOptions(clusterAddress: string): Record<string, string> {
+  return {
+    'com.docker.network.bridge.name': gatewayBridge,
+    'com.docker.network.bridge.enable_icc': 'false',
+    'com.docker.network.bridge.enable_ip_masquerade': 'true',
+    'com.docker.network.bridge.host_binding_ipv4': clusterAddress,
+  }
+}
+
+/** True when the bridge is there as we want it. */
+export async function gatewayIsRight(decisions: Decisions, signal: AbortSignal): Promise<boolean> {
+  const found = await find(`/networks/${gatewayBridge}`, signal)
+  if (found === null) return false
+  const options = bridgeView.parse(found).Options ?? {}
+  return Object.entries(gatewayOptions(decisions.clusterAddress)).every(([name, value]) => options[name] === value)
+}
+
+export async function makeGateway(decisions: Decisions, signal: AbortSignal): Promise<void> {
+  const found = await find(`/networks/${gatewayBridge}`, signal)
+  if (found !== null) {
+    // Left behind by a swarm of the past. One that is in use is not taken away from its containers.
+    const users = Object.keys(bridgeView.parse(found).Containers ?? {})
+    if (users.length > 0) {
+      throw new AppError('conflict', `the network ${gatewayBridge} is in use by ${users.length} containers`, {
+        hint: 'It is left from another swarm: stop its containers, then run "lading up" again.',
+      })
+    }
+    await demand({ method: 'DELETE', path: `/networks/${gatewayBridge}` }, signal)
+  }
+  const body = {
+    Name: gatewayBridge,
+    Driver: 'bridge',
+    CheckDuplicate: true,
+    IPAM: { Driver: 'default', Config: [{ Subnet: decisions.gatewaySubnet }] },
+    Options: gatewayOptions(decisions.clusterAddress),
+    Labels: platformLabels,
+  }
+  await demand({ method: 'POST', path: '/networks/create', body }, signal)
+}
+
+/** Networks of /24: 250 processes of one space on the cluster, 4096 spaces in a /12. */
+export async function initSwarm(decisions: Decisions, signal: AbortSignal): Promise<void> {
+  const body = {
+    ListenAddr: `${decisions.clusterAddress}:2377`,
+    AdvertiseAddr: decisions.clusterAddress,
+    DataPathAddr: decisions.clusterAddress,
+    DefaultAddrPool: [decisions.addressPool],
+    SubnetSize: 24,
+    Spec: { Labels: platformLabels },
+  }
+  await demand({ method: 'POST', path: '/swarm/init', body }, signal)
+}
+
+/** The network that the platform's own swarm services share. */
+export async function platformNetworkIsThere(signal: AbortSignal): Promise<boolean> {
+  return (await find(`/networks/${platformNetwork}`, signal)) !== null
+}
+
+export async function makePlatformNetwork(signal: AbortSignal): Promise<void> {
+  const body = {
+    Name: platformNetwork,
+    Driver: 'overlay',
+    Attachable: true,
+    CheckDuplicate: true,
+    Labels: platformLabels,
+  }
+  const { status, body: answer } = await call({ method: 'POST', path: '/networks/create', body }, signal)
+  if (status >= 300 && status !== 409)
+    throw new AppError('internal', `the platform's network: ${JSON.stringify(answer)}`)
+}

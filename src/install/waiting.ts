@@ -1,0 +1,20 @@
+import type { Clock } from '../core/clock.ts'
+import { AppError } from '../core/errors.ts'
+
+/** Asks until the answer is not null; rejects `unavailable`, naming what was waited for and the last answer. */
+export async function waitFor<T>(
+  what: { readonly title: string; readonly seconds: number; readonly hint?: string; readonly everyMs?: number },
+  ask: () => Promise<T | null>,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<T> {
+  const end = clock.monotonic() + what.seconds * 1000
+  for (;;) {
+    const answer = await ask()
+    if (answer !== null) return answer
+    if (clock.monotonic() > end) {
+      const facts = what.hint === undefined ? {} : { hint: what.hint }
+      throw new AppError('unavailable', `${what.title}: nothing after ${what.seconds} s`, facts)
+    }
+    await clock.sleep(what.everyMs ?? 200, signal)
+  }
+}
