@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AppError } from '../core/errors.ts'
+import { parseImageReference } from '../core/names.ts'
+import { chooseBases, ownMirrors } from './bases.ts'
+
+const base = parseImageReference(`127.0.0.1:5443/lading/base@sha256:${'a'.repeat(64)}`)
+const node = parseImageReference(`127.0.0.1:5443/lading/node@sha256:${'b'.repeat(64)}`)
+const alone = { mirrors: ownMirrors(base, node), outside: false }
+const choose = (name: string, policy = alone) => chooseBases([{ name, line: 3 }], policy)[0]
+
+const refused = (name: string, message: RegExp, policy = alone) =>
+  assert.throws(
+    () => choose(name, policy),
+    (error: unknown) => error instanceof AppError && error.code === 'build-failed' && message.test(error.message),
+  )
+
+test("names of Debian 13 and Node 24 stand for the platform's own images", () => {
+  for (const name of ['debian', 'debian:trixie-slim', 'debian:13.1', 'docker.io/library/debian:stable'])
+    assert.equal(choose(name)?.instead, base, name)
+  for (const name of ['node:24', 'library/node:24-slim', 'node:24.3.0-trixie'])
+    assert.equal(choose(name)?.instead, node)
+})
+
+test('what nobody has is refused at once, with its line', () => {
+  refused('node:20', /^base image node:20 is not to be had: .* \(Dockerfile line 3\)$/)
+  refused('node:24-alpine', /is not to be had/)
+  refused('ghcr.io/a/b@sha256:c', /is not to be had/)
+})
+
+test('with other registries at hand everything else stays as it is named', () => {
+  const open = { ...alone, outside: true }
+  assert.deepEqual(choose('node:20', open), { name: 'node:20', instead: null })
+  assert.equal(choose('node:24', open)?.instead, node)
+})
+
+test("the platform's images may be named themselves, an app's may not", () => {
+  assert.deepEqual(choose(node), { name: node, instead: null })
+  for (const name of [
+    '127.0.0.1:5443/shop:1',
+    'localhost:5443/shop@sha256:c',
+    '127.0.0.2:5443/shop',
+    '[::1]:5443/shop',
+  ])
+    refused(name, /is the image of an app/, { ...alone, outside: true })
+})

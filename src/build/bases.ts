@@ -1,0 +1,71 @@
+import { AppError } from '../core/errors.ts'
+import type { ImageReference } from '../core/names.ts'
+import type { DockerfileImage } from './dockerfile.ts'
+
+export interface BasePolicy {
+  /** A name, or a beginning of names with `*` at its end, to the platform's image that stands for it. */
+  readonly mirrors: Readonly<Record<string, ImageReference>>
+  /** Whether images can be had from elsewhere: other registries answer from this machine. */
+  readonly outside: boolean
+}
+
+export interface Base {
+  /** As the Dockerfile says it. */
+  readonly name: string
+  /** The platform's image in its place; null: as it is named. */
+  readonly instead: ImageReference | null
+}
+
+/** The mirrors of an installation that has its own bases and no Docker Hub (D7). */
+export function ownMirrors(base: ImageReference, node: ImageReference): BasePolicy['mirrors'] {
+  return {
+    'debian:latest': base,
+    'debian:trixie*': base,
+    'debian:13*': base,
+    'debian:stable*': base,
+    'node:24*': node,
+    'node:krypton*': node,
+  }
+}
+
+/**
+ * Which image stands for each one that a Dockerfile names. Rejects `build-failed` at once, before anything is built,
+ * when one is not to be had, and when one is another app's: an app's image belongs to that app (D6).
+ */
+export function chooseBases(images: readonly DockerfileImage[], policy: BasePolicy): readonly Base[] {
+  return images.map(image => {
+    const name = familiar(image.name)
+    const instead = mirrorOf(name, policy.mirrors)
+    if (instead) return { name: image.name, instead }
+    const own = /^(?:localhost|127\.[0-9.]+|\[::1\])(?::\d+)?\/(.*)$/.exec(name)
+    if (own) {
+      if (own[1]!.startsWith('lading/')) return { name: image.name, instead: null }
+      throw refusal(image, 'is the image of an app', 'Use an image of the platform (lading/…) or of a public registry.')
+    }
+    if (policy.outside) return { name: image.name, instead: null }
+    throw refusal(
+      image,
+      'is not to be had: no other registry can be reached from here',
+      `These can: ${Object.keys(policy.mirrors).join(', ')}.`,
+    )
+  })
+}
+
+function refusal(image: DockerfileImage, why: string, hint: string): AppError {
+  return new AppError('build-failed', `base image ${image.name} ${why} (Dockerfile line ${image.line})`, { hint })
+}
+
+/** `docker.io/library/node` and `node` are the same image, and a name without tag or digest means `latest`. */
+function familiar(name: string): string {
+  const short = name.replace(/^(?:index\.)?docker\.io\//, '').replace(/^library\//, '')
+  return /[:@][^/]*$/.test(short) ? short : `${short}:latest`
+}
+
+function mirrorOf(name: string, mirrors: BasePolicy['mirrors']): ImageReference | null {
+  for (const [pattern, reference] of Object.entries(mirrors)) {
+    if (pattern === name) return reference
+    // Another distribution under the same tag: what is built on it would not find its package manager.
+    if (pattern.endsWith('*') && name.startsWith(pattern.slice(0, -1)) && !/alpine/.test(name)) return reference
+  }
+  return null
+}

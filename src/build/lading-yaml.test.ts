@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { defaults } from '../core/defaults.ts'
+import { AppError } from '../core/errors.ts'
+import { parseLadingYaml } from './lading-yaml.ts'
+
+const refused = (text: string, message: RegExp) =>
+  assert.throws(
+    () => parseLadingYaml(text),
+    (error: unknown) => error instanceof AppError && error.code === 'invalid-input' && message.test(error.message),
+  )
+
+test('without a file, and with an empty one, everything is default', () => {
+  const plain = { settings: defaults.settings, dockerfile: null, stack: null }
+  assert.deepEqual(parseLadingYaml(null), plain)
+  assert.deepEqual(parseLadingYaml('# nothing yet\n'), plain)
+})
+
+test('all keys are read, with their units', () => {
+  const text = `healthcheck: /health?deep=1
+protocol: h2c
+timeouts: {boot: 90s, drain: 2m, stop: 10s, firstByte: 1h, idle: 55s}
+memory: 2G
+cpus: 0.5
+dockerfile: deploy/Dockerfile
+stack: dockerfile
+`
+  assert.deepEqual(parseLadingYaml(text), {
+    settings: {
+      healthPath: '/health?deep=1',
+      protocol: 'h2c',
+      bootSeconds: 90,
+      drainSeconds: 120,
+      stopSeconds: 10,
+      firstByteSeconds: 3600,
+      idleSeconds: 55,
+      memory: 2048 * 1024 * 1024,
+      cpus: 0.5,
+    },
+    dockerfile: 'deploy/Dockerfile',
+    stack: 'dockerfile',
+  })
+})
+
+test('an unknown key is refused with its line and path', () => {
+  refused('healthcheck: /\nhealtcheck: /x\n', /^lading.yaml line 2: healtcheck: this key is not known$/)
+  refused('memory: 1G\ntimeouts:\n  boot: 1m\n  bot: 1m\n', /^lading.yaml line 4: timeouts.bot: this key is not known$/)
+})
+
+test('a value without its unit, or of the wrong kind, is refused with what would be right', () => {
+  refused('timeouts:\n  boot: 30\n', /^lading.yaml line 2: timeouts.boot: write a time with its unit/)
+  refused('memory: 512\n', /line 1: memory: write an amount with its unit/)
+  refused('memory: 4M\n', /below the least/)
+  refused('timeouts: {boot: 2h}\n', /line 1: timeouts.boot: is above the limit of 3600 s/)
+  refused('healthcheck: health\n', /write a path such as \/health/)
+  refused('healthcheck: "/a\\r\\nX: y"\n', /write a path such as/)
+  refused('cpus: lots\n', /line 1: cpus:/)
+  refused('- a\n', /^lading.yaml line 1:/)
+})
+
+test('a Dockerfile outside of the repository is refused', () => {
+  for (const path of ['/etc/passwd', '../Dockerfile', 'a/../../x']) refused(`dockerfile: ${path}\n`, /inside the repo/)
+})
+
+test('broken YAML, a key twice and aliases are refused with a line', () => {
+  refused('memory: 1G\n  cpus: : 2\n', /^lading.yaml line 1: Nested mappings/)
+  refused('cpus: 1\ncpus: 2\n', /^lading.yaml line 2:/)
+  refused('memory: &m 1G\ntimeouts: {boot: *m}\n', /^lading.yaml line 2: aliases such as \*m are not allowed/)
+})

@@ -1,0 +1,125 @@
+import { LineCounter, isMap, isNode, isScalar, parseDocument, visit, type Document } from 'yaml'
+import { z } from 'zod'
+import { defaults } from '../core/defaults.ts'
+import { AppError } from '../core/errors.ts'
+import type { Settings } from '../core/release.ts'
+
+const MiB = 1024 * 1024
+
+const seconds = (most: number) =>
+  z
+    .string({ error: 'write a time with its unit, such as 30s or 2m' })
+    .regex(/^[1-9][0-9]{0,5}(s|m|h)$/, 'write a time with its unit, such as 30s or 2m')
+    .transform(text => Number.parseInt(text, 10) * { s: 1, m: 60, h: 3600 }[text.slice(-1) as 's' | 'm' | 'h'])
+    .refine(value => value <= most, `is above the limit of ${most} s`)
+
+const bytes = z
+  .string({ error: 'write an amount with its unit, such as 512M or 2G' })
+  .regex(/^[1-9][0-9]{0,5}(M|G)$/, 'write an amount with its unit, such as 512M or 2G')
+  .transform(text => Number.parseInt(text, 10) * (text.endsWith('G') ? 1024 * MiB : MiB))
+  .refine(value => value >= 16 * MiB, 'is below the least that a process can start with, 16M')
+
+const repositoryPath = z
+  .string()
+  .regex(/^(?!\/)(?!(?:.*\/)?\.\.?(?:\/|$))[A-Za-z0-9._/-]{1,200}$/, 'write a path inside the repository')
+
+/** The manual of lading.yaml: docs/reference is generated from these descriptions. */
+export const ladingYamlSchema = z.strictObject({
+  healthcheck: z
+    .string()
+    .regex(/^\/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,199}$/, 'write a path such as /health')
+    .optional()
+    .describe('HTTP path that must answer 200–399 before traffic moves; without it a TCP connection is the check.'),
+  protocol: z.enum(['h1', 'h2c']).optional().describe('What `web` speaks; h2c for gRPC.'),
+  timeouts: z
+    .strictObject({
+      boot: seconds(3600).optional().describe('A rollout that makes no progress for so long fails.'),
+      drain: seconds(86_400).optional().describe('How long requests of the old release may run on after the switch.'),
+      stop: seconds(3600).optional().describe('Between SIGTERM and SIGKILL.'),
+      firstByte: seconds(86_400).optional().describe("To the first byte of the app's answer."),
+      idle: seconds(86_400).optional().describe('Silence allowed on a connection afterwards.'),
+    })
+    .optional(),
+  memory: bytes.optional().describe('Of each process.'),
+  cpus: z.number().min(0.05).max(64).optional().describe('Of each process; 1 is one core.'),
+  dockerfile: repositoryPath.optional().describe('Path of the Dockerfile; its name is enough to choose the stack.'),
+  stack: z.enum(['dockerfile', 'node']).optional().describe('How the image is made, when the files leave a choice.'),
+})
+
+export interface LadingYaml {
+  readonly settings: Settings
+  readonly dockerfile: string | null
+  readonly stack: 'dockerfile' | 'node' | null
+}
+
+/**
+ * Reads lading.yaml (null: there is none). Strict: a key that is not known, or a value out of its range, rejects
+ * `invalid-input` with file, line, path and what would be right.
+ */
+export function parseLadingYaml(text: string | null): LadingYaml {
+  const lines = new LineCounter()
+  const document = parseDocument(text ?? '', { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
+  const [syntax] = document.errors
+  if (syntax) throw refusal(lines.linePos(syntax.pos[0]).line, [], syntax.message)
+  refuseAliases(document, lines)
+  const content = (document.toJS() ?? {}) as unknown
+  const parsed = ladingYamlSchema.safeParse(content)
+  if (!parsed.success) throw refusalOf(parsed.error.issues[0]!, document, lines)
+  return resolve(parsed.data)
+}
+
+/** A few lines of aliases can stand for gigabytes, and no key of ours needs one. */
+function refuseAliases(document: Document, lines: LineCounter): void {
+  visit(document, {
+    Alias: (_key, alias) => {
+      throw refusal(lines.linePos(alias.range?.[0] ?? 0).line, [], `aliases such as *${alias.source} are not allowed`)
+    },
+  })
+}
+
+function resolve(file: z.infer<typeof ladingYamlSchema>): LadingYaml {
+  const { settings } = defaults
+  const { timeouts } = file
+  return {
+    settings: {
+      healthPath: file.healthcheck ?? settings.healthPath,
+      protocol: file.protocol ?? settings.protocol,
+      bootSeconds: timeouts?.boot ?? settings.bootSeconds,
+      drainSeconds: timeouts?.drain ?? settings.drainSeconds,
+      stopSeconds: timeouts?.stop ?? settings.stopSeconds,
+      firstByteSeconds: timeouts?.firstByte ?? settings.firstByteSeconds,
+      idleSeconds: timeouts?.idle ?? settings.idleSeconds,
+      memory: file.memory ?? settings.memory,
+      cpus: file.cpus ?? settings.cpus,
+    },
+    dockerfile: file.dockerfile ?? null,
+    stack: file.stack ?? null,
+  }
+}
+
+function refusalOf(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): AppError {
+  if (issue.code === 'unrecognized_keys') {
+    const path = [...issue.path, issue.keys[0]!]
+    return refusal(lineOf(document, path, lines), path, 'this key is not known')
+  }
+  return refusal(lineOf(document, issue.path, lines), issue.path, issue.message)
+}
+
+/** The line of the key at `path`, or of the nearest thing above it that has a place in the file. */
+function lineOf(document: Document, path: readonly PropertyKey[], lines: LineCounter): number {
+  for (let length = path.length; length > 0; length--) {
+    const holder = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true)
+    const pair = isMap(holder)
+      ? holder.items.find(one => isScalar(one.key) && one.key.value === path[length - 1])
+      : undefined
+    if (pair && isNode(pair.key) && pair.key.range) return lines.linePos(pair.key.range[0]).line
+  }
+  return 1
+}
+
+function refusal(line: number, path: readonly PropertyKey[], why: string): AppError {
+  const where = path.length === 0 ? '' : ` ${path.map(String).join('.')}:`
+  return new AppError('invalid-input', `lading.yaml line ${line}:${where} ${why}`, {
+    hint: 'docs/reference/lading-yaml.md lists the keys.',
+  })
+}
