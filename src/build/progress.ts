@@ -1,0 +1,136 @@
+/** What BuildKit tells about one step; `buildx --progress=rawjson` writes one such object after another. */
+interface Vertex {
+  readonly digest: string
+  readonly name: string
+  readonly started?: string
+  readonly completed?: string
+  readonly cached?: boolean
+  readonly error?: string
+}
+
+interface Report {
+  readonly vertexes?: readonly Vertex[]
+  readonly statuses?: readonly { readonly vertex: string; readonly id: string; readonly started?: string }[]
+  readonly logs?: readonly { readonly vertex: string; readonly data: string }[]
+}
+
+export interface FailedStep {
+  /** `[3/5] RUN npm ci` */
+  readonly name: string
+  readonly error: string
+}
+
+const mostLines = 2000
+const keptLines = 50
+
+/**
+ * Turns BuildKit's progress into lines in Heroku's manner as it comes, and keeps what explains a failure. Lines have no
+ * control characters; of a line that was drawn over and over (progress bars) the last state is shown. After 2,000 lines
+ * of output no more of it is shown.
+ */
+export class Progress {
+  readonly #say: (line: string) => void
+  readonly #shown = new Set<string>()
+  readonly #names = new Map<string, string>()
+  readonly #unfinished = new Map<string, string>()
+  #text = ''
+  #object: string[] = []
+  #lines = 0
+  #last: readonly string[] = []
+  #failed: FailedStep | null = null
+  #words: readonly string[] = []
+  readonly #decoder = new TextDecoder()
+
+  constructor(say: (line: string) => void) {
+    this.#say = say
+  }
+
+  /** The step that failed first, if one did. */
+  get failed(): FailedStep | null {
+    return this.#failed
+  }
+
+  /** The last 50 lines that steps wrote. */
+  get lastLines(): readonly string[] {
+    return this.#last
+  }
+
+  /** What the client said besides: its last word on a failure among it. */
+  get words(): readonly string[] {
+    return this.#words
+  }
+
+  push(chunk: Uint8Array): void {
+    const lines = (this.#text + this.#decoder.decode(chunk, { stream: true })).split('\n')
+    this.#text = lines.pop() ?? ''
+    for (const line of lines) this.#line(line)
+  }
+
+  end(): void {
+    if (this.#text !== '') this.#line(this.#text)
+    this.#text = ''
+    for (const [vertex, rest] of this.#unfinished) if (rest !== '') this.#output(vertex, rest)
+    this.#unfinished.clear()
+  }
+
+  /** Objects come on one line each, or (buildx 0.13) indented over many. */
+  #line(line: string): void {
+    if (this.#object.length === 0 && !line.startsWith('{')) {
+      if (line.trim() !== '') this.#words = [...this.#words, printable(line)].slice(-keptLines)
+      return
+    }
+    this.#object.push(line)
+    if (line !== '}' && !(this.#object.length === 1 && line !== '{')) return
+    const report = JSON.parse(this.#object.join('\n')) as Report
+    this.#object = []
+    this.#report(report)
+  }
+
+  #report(report: Report): void {
+    for (const vertex of report.vertexes ?? []) this.#vertex(vertex)
+    for (const log of report.logs ?? []) this.#log(log.vertex, Buffer.from(log.data, 'base64').toString('utf8'))
+  }
+
+  #vertex(vertex: Vertex): void {
+    this.#names.set(vertex.digest, vertex.name)
+    if (vertex.started || vertex.cached) this.#announce(vertex)
+    // A step that was cancelled because another one failed also ends with an error.
+    if (vertex.error && (!this.#failed || /context canceled/.test(this.#failed.error))) {
+      this.#failed = { name: vertex.name, error: vertex.error }
+    }
+  }
+
+  #announce({ digest, name, cached, completed }: Vertex): void {
+    if (this.#shown.has(digest) || name.startsWith('[internal]') || /load metadata for/.test(name)) return
+    // Whether it comes from the cache is only known at its end.
+    if (name.startsWith('[') && !cached && !completed && !/ RUN /.test(name)) return
+    this.#shown.add(digest)
+    const title = /^pushing .* with docker$/.test(name) ? 'Pushing the image' : firstLine(name)
+    this.#say(`       ${title}${cached ? ' (cached)' : ''}`)
+  }
+
+  #log(vertex: string, text: string): void {
+    const lines = ((this.#unfinished.get(vertex) ?? '') + text).split('\n')
+    this.#unfinished.set(vertex, lines.pop() ?? '')
+    for (const line of lines) this.#output(vertex, line)
+  }
+
+  #output(_vertex: string, raw: string): void {
+    const line = printable(raw)
+    this.#last = [...this.#last, line].slice(-keptLines)
+    if (this.#lines++ < mostLines) this.#say(`         ${line}`)
+    else if (this.#lines === mostLines + 1) this.#say(`         … ${mostLines} lines shown; the rest is left out`)
+  }
+}
+
+function firstLine(name: string): string {
+  const line = printable(name.split('\n')[0] ?? '')
+  return line.length > 120 ? `${line.slice(0, 119)}…` : line
+}
+
+/** What a terminal would show of it, without colours. */
+export function printable(raw: string): string {
+  const drawn = raw.replace(/\r+$/, '')
+  const line = drawn.slice(drawn.lastIndexOf('\r') + 1)
+  return line.replace(/\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07/g, '').replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '')
+}

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import { appStamp, asLayer, writeTar } from './code-tar.ts'
+import { digestOf } from './registry.ts'
+import { readTar } from './tar.ts'
+
+/** Chunks of odd sizes, as a pipe gives them. */
+async function* chunked(bytes: Uint8Array, size = 700): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = []
+  for await (const chunk of chunks) all.push(chunk)
+  return Buffer.concat(all)
+}
+
+/** A repository with every kind of entry, and its archive. */
+function archive(): Buffer {
+  const folder = mkdtempSync(join(tmpdir(), 'lading-tar-'))
+  const git = (...args: string[]) => {
+    const { status, stdout, stderr } = spawnSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', ...args], {
+      cwd: folder,
+      maxBuffer: 1 << 24,
+    })
+    assert.equal(status, 0, stderr.toString())
+    return stdout
+  }
+  try {
+    git('init', '-q')
+    const deep = join(folder, 'd'.repeat(90), 'e'.repeat(90), 'f'.repeat(90))
+    mkdirSync(deep, { recursive: true })
+    writeFileSync(join(deep, 'file'), 'deep')
+    writeFileSync(join(folder, 'server.js'), 'x'.repeat(1300))
+    writeFileSync(join(folder, 'empty'), '')
+    writeFileSync(join(folder, 'größe'), 'ü')
+    writeFileSync(join(folder, 'run.sh'), '#!/bin/sh\n')
+    chmodSync(join(folder, 'run.sh'), 0o755)
+    symlinkSync(`${'t'.repeat(120)}/x`, join(folder, 'link'))
+    git('add', '.')
+    git('commit', '-qm', 'all')
+    return git('archive', '--format=tar', 'HEAD')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+test('every kind of entry of a git archive comes through, and GNU tar reads what we write', async () => {
+  const written = await collect(
+    writeTar({
+      commit: { archive: chunked(archive()), folder: 'app' },
+      stamp: appStamp,
+      leaveOut: path => path === 'empty',
+    }),
+  )
+  const listed = spawnSync('tar', ['-tv', '--numeric-owner', '--full-time', '--quoting-style=literal'], {
+    input: written,
+  })
+  assert.equal(listed.stderr.toString(), '')
+  const deep = `app/${'d'.repeat(90)}/${'e'.repeat(90)}/${'f'.repeat(90)}`
+  const lines = listed.stdout.toString().trimEnd().split('\n')
+  const facts = lines.map(line => line.replace(/ +/g, ' ').replace(/^(\S+) (\S+) (\d+) \S+ \S+ /, '$1 $2 $3 '))
+  assert.deepEqual(facts.filter(line => !/d{90}\/$|e{90}\/$/.test(line)).sort(), [
+    `-rw-r--r-- 1000/1000 1300 app/server.js`,
+    `-rw-r--r-- 1000/1000 2 app/größe`,
+    `-rw-r--r-- 1000/1000 4 ${deep}/file`,
+    `-rwxr-xr-x 1000/1000 10 app/run.sh`,
+    `drwxr-xr-x 1000/1000 0 app/`,
+    `drwxr-xr-x 1000/1000 0 ${deep}/`,
+    `lrwxrwxrwx 1000/1000 0 app/link -> ${'t'.repeat(120)}/x`,
+  ])
+  assert.ok(lines.every(line => line.includes('1970-01-01')))
+})
+
+test('the same content gives the same layer, whatever the chunks, and its two digests are right', async () => {
+  const tar = archive()
+  const layers = [700, 100_000].map(size =>
+    asLayer(writeTar({ commit: { archive: chunked(tar, size), folder: 'app' }, stamp: appStamp })),
+  )
+  const [first, second] = await Promise.all(layers.map(layer => collect(layer.chunks)))
+  assert.ok(first!.equals(second!))
+  assert.equal(layers[0]!.diffId(), digestOf(gunzipSync(first!)))
+})
+
+test('files of ours stand before the commit', async () => {
+  const files = new Map([['build/Dockerfile', Buffer.from('FROM a\n')]])
+  const tar = await collect(writeTar({ files, stamp: appStamp }))
+  const found: string[] = []
+  for await (const entry of readTar(chunked(tar))) found.push(`${entry.path} ${(await collect(entry.body)).toString()}`)
+  assert.deepEqual(found, ['build/Dockerfile FROM a\n'])
+})
+
+test('an archive that is cut off, changed or leads out of its root is refused', async () => {
+  const tar = archive()
+  const read = async (bytes: Uint8Array) => {
+    for await (const entry of readTar(chunked(bytes))) await collect(entry.body)
+  }
+  await assert.rejects(read(tar.subarray(0, 3000)), /no proper end/)
+  const changed = Buffer.from(tar)
+  changed.write('9', 1024)
+  await assert.rejects(read(changed), /wrong checksum|extended header/)
+  const evil = await collect(writeTar({ files: new Map([['../x', Buffer.from('')]]), stamp: appStamp }))
+  await assert.rejects(read(evil), /the path "\.\.\/x"/)
+})
