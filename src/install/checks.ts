@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import { parseNodeName, type NodeName } from '../core/names.ts'
-import { call, engineAnswers, filters } from './engine-call.ts'
+import { engine, engineAnswers, filters } from './engine-call.ts'
 import { debianRelease } from './packages.ts'
 import { findPortHolders, totalMemory } from './ports-in-use.ts'
 
@@ -45,14 +45,14 @@ export async function checkRoom(signal: AbortSignal): Promise<string> {
   const problems: string[] = []
   if (free < leastDisk) problems.push(`/var/lib has ${gib(free)} free; ${gib(leastDisk)} are needed`)
   if (memory < leastMemory) problems.push(`the machine has ${gib(memory)} of memory; 1 GiB is needed`)
-  const engine = await engineAnswers(signal)
-  const ours = engine ? await platformContainers(signal) : []
+  const answers = await engineAnswers(signal)
+  const ours = answers ? await platformContainers(signal) : []
   for (const holder of await findPortHolders(ports)) {
     if (ours.some(id => holder.controlGroup.includes(id))) continue
-    if (holder.port === 2377 && engine) continue
+    if (holder.port === 2377 && answers) continue
     problems.push(`port ${holder.port} is taken by ${holder.program}`)
   }
-  if (engine) problems.push(...(await foreignSwarm(signal)))
+  if (answers) problems.push(...(await foreignSwarm(signal)))
   if (problems.length > 0) {
     throw new AppError('conflict', 'this machine is not ready for Lading', {
       details: problems,
@@ -62,30 +62,34 @@ export async function checkRoom(signal: AbortSignal): Promise<string> {
   return `ports free, ${gib(free)} of disk, ${gib(memory)} of memory`
 }
 
-const swarmInfo = z.object({
+const engineInfo = z.object({
   Swarm: z.object({ LocalNodeState: z.string(), ControlAvailable: z.boolean().optional() }),
 })
+const swarmView = z.object({ Spec: z.object({ Labels: z.record(z.string(), z.string()).nullish() }) })
 
 /** A swarm that Lading did not make is not touched: it may carry somebody's work. */
 async function foreignSwarm(signal: AbortSignal): Promise<string[]> {
-  const info = swarmInfo.parse((await call({ method: 'GET', path: '/info' }, signal)).body)
-  if (info.Swarm.LocalNodeState === 'inactive') return []
-  if (info.Swarm.LocalNodeState === 'active' && info.Swarm.ControlAvailable && (await isOurSwarm(signal))) return []
-  return [`the engine is part of a swarm that Lading did not make (${info.Swarm.LocalNodeState}); leave it first`]
+  const state = await swarmState(signal)
+  if (state === 'inactive' || state === 'ours') return []
+  return [
+    `the engine is part of a swarm that Lading did not make (${state}); leave it first: docker swarm leave --force`,
+  ]
 }
 
-/** We label the swarm in the very call that makes it. */
-export async function isOurSwarm(signal: AbortSignal): Promise<boolean> {
-  const { status, body } = await call({ method: 'GET', path: '/swarm' }, signal)
-  const swarm = z.object({ Spec: z.object({ Labels: z.record(z.string(), z.string()).nullish() }) }).safeParse(body)
-  return status === 200 && swarm.success && swarm.data.Spec.Labels?.[label.role] === 'platform'
+/** `ours`, or the engine's word for what it is in. We label the swarm in the very call that makes it. */
+export async function swarmState(signal: AbortSignal): Promise<string> {
+  const { Swarm } = engineInfo.parse(await engine.json({ method: 'GET', path: '/info' }, signal))
+  if (Swarm.LocalNodeState !== 'active' || Swarm.ControlAvailable !== true) return Swarm.LocalNodeState
+  const { Spec } = swarmView.parse(await engine.json({ method: 'GET', path: '/swarm' }, signal))
+  return Spec.Labels?.[label.role] === 'platform' ? 'ours' : Swarm.LocalNodeState
 }
 
 async function platformContainers(signal: AbortSignal): Promise<string[]> {
-  const path = `/containers/json?${filters({ label: [`${label.role}=platform`] })}`
+  const query = filters({ label: [`${label.role}=platform`] })
+  const list = await engine.json({ method: 'GET', path: '/containers/json', query }, signal)
   return z
     .array(z.object({ Id: z.string() }))
-    .parse((await call({ method: 'GET', path }, signal)).body)
+    .parse(list)
     .map(each => each.Id)
 }
 

@@ -17,6 +17,10 @@ const schema = z.strictObject({
     .describe('reserved: `lading0`, made by us. shared: an interface that was there, with other uses.'),
   addressPool: z.string().describe('Swarm takes its networks from this range.'),
   gatewaySubnet: z.string().describe('docker_gwbridge: this node’s containers towards the outside.'),
+  certificates: z
+    .string()
+    .nullable()
+    .describe('Hash of the certificates in the images, where they came from a bundle; null: they are this machine’s.'),
   images: z
     .record(z.string(), z.strictObject({ key: z.string(), id: z.string(), digest: z.string().nullable() }))
     .describe('Platform images: content key, image id on this engine, digest in the registry where it lies there too.'),

@@ -1,6 +1,6 @@
 import { chooseClusterAddress, chooseRanges, reservedInterface } from './addresses.ts'
 import { installBootUnit, prepareNetwork, startEngine } from './boot.ts'
-import { checkRoom, isOurSwarm, type Machine } from './checks.ts'
+import { checkRoom, swarmState, type Machine } from './checks.ts'
 import type { Decisions } from './decisions.ts'
 import { engineAnswers } from './engine-call.ts'
 import { readIfThere, writeWhole } from './files.ts'
@@ -144,7 +144,8 @@ function gateway(site: Site): Step {
 function swarm(site: Site): Step {
   return {
     title: 'swarm',
-    check: async signal => ((await isOurSwarm(signal)) ? `networks from ${site.decisions.addressPool}` : null),
+    check: async signal =>
+      (await swarmState(signal)) === 'ours' ? `networks from ${site.decisions.addressPool}` : null,
     act: (_say, signal) => initSwarm(site.decisions, signal),
   }
 }

@@ -4,6 +4,7 @@ import { systemClock } from '../core/system.ts'
 import { prepareNetwork, startEngine } from './boot.ts'
 import { readMachine } from './checks.ts'
 import { groundSteps } from './ground.ts'
+import { imageSteps, saveImages } from './images.ts'
 import { parseCommand, type Command, type UpOptions } from './options.ts'
 import { Progress } from './progress.ts'
 import { Site } from './site.ts'
@@ -15,7 +16,7 @@ export async function up(options: UpOptions, signal: AbortSignal): Promise<void>
   const site = await Site.load()
   const progress = new Progress(process.stdout, systemClock)
   process.stdout.write(`Lading on Debian ${machine.debian}, node ${machine.node}\n\n`)
-  await runSteps(groundSteps(site, machine, options), progress, signal)
+  await runSteps([...groundSteps(site, machine, options), ...imageSteps(site, options)], progress, signal)
 }
 
 /** What systemd's lading-boot.service does, and the engine's start, for machines without systemd. Idempotent. */
@@ -32,8 +33,9 @@ async function run(command: Command, signal: AbortSignal): Promise<void> {
       return up(command.options, signal)
     case 'boot':
       return boot(signal)
-    case 'down':
     case 'images save':
+      return saveImages(await Site.load(), command.file, signal)
+    case 'down':
       return
     default:
       return unreachable(command)

@@ -24,11 +24,11 @@ export class Site {
     throw new AppError('not-found', 'Lading is not installed on this machine', { hint: 'Run: ./lading up' })
   }
 
-  async decide(choices: Omit<Decisions, 'version' | 'images'>): Promise<void> {
-    await this.#save({ version: 1, images: {}, ...choices })
+  async decide(choices: Omit<Decisions, 'version' | 'images' | 'certificates'>): Promise<void> {
+    await this.#save({ version: 1, images: {}, certificates: null, ...choices })
   }
 
-  async change(facts: Partial<Pick<Decisions, 'baseDomain' | 'images'>>): Promise<void> {
+  async change(facts: Partial<Pick<Decisions, 'baseDomain' | 'images' | 'certificates'>>): Promise<void> {
     await this.#save({ ...this.decisions, ...facts })
   }
 

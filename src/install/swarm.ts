@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import type { Decisions } from './decisions.ts'
-import { call, demand, find } from './engine-call.ts'
+import { engine, find } from './engine-call.ts'
 
 export const platformLabels = { [label.app]: 'lading', [label.role]: 'platform' } as const
 export const platformNetwork = 'lading-platform'
@@ -28,14 +28,14 @@ export function gatewayOptions(clusterAddress: string): Record<string, string> {
 
 /** True when the bridge is there as we want it. */
 export async function gatewayIsRight(decisions: Decisions, signal: AbortSignal): Promise<boolean> {
-  const found = await find(`/networks/${gatewayBridge}`, signal)
+  const found = await find({ method: 'GET', path: `/networks/${gatewayBridge}` }, signal)
   if (found === null) return false
   const options = bridgeView.parse(found).Options ?? {}
   return Object.entries(gatewayOptions(decisions.clusterAddress)).every(([name, value]) => options[name] === value)
 }
 
 export async function makeGateway(decisions: Decisions, signal: AbortSignal): Promise<void> {
-  const found = await find(`/networks/${gatewayBridge}`, signal)
+  const found = await find({ method: 'GET', path: `/networks/${gatewayBridge}` }, signal)
   if (found !== null) {
     // Left behind by a swarm of the past. One that is in use is not taken away from its containers.
     const users = Object.keys(bridgeView.parse(found).Containers ?? {})
@@ -44,7 +44,7 @@ export async function makeGateway(decisions: Decisions, signal: AbortSignal): Pr
         hint: 'It is left from another swarm: stop its containers, then run "lading up" again.',
       })
     }
-    await demand({ method: 'DELETE', path: `/networks/${gatewayBridge}` }, signal)
+    await engine.json({ method: 'DELETE', path: `/networks/${gatewayBridge}` }, signal)
   }
   const body = {
     Name: gatewayBridge,
@@ -54,7 +54,7 @@ export async function makeGateway(decisions: Decisions, signal: AbortSignal): Pr
     Options: gatewayOptions(decisions.clusterAddress),
     Labels: platformLabels,
   }
-  await demand({ method: 'POST', path: '/networks/create', body }, signal)
+  await engine.json({ method: 'POST', path: '/networks/create', body }, signal)
 }
 
 /** Networks of /24: 250 processes of one space on the cluster, 4096 spaces in a /12. */
@@ -67,12 +67,12 @@ export async function initSwarm(decisions: Decisions, signal: AbortSignal): Prom
     SubnetSize: 24,
     Spec: { Labels: platformLabels },
   }
-  await demand({ method: 'POST', path: '/swarm/init', body }, signal)
+  await engine.json({ method: 'POST', path: '/swarm/init', body }, signal)
 }
 
 /** The network that the platform's own swarm services share. */
 export async function platformNetworkIsThere(signal: AbortSignal): Promise<boolean> {
-  return (await find(`/networks/${platformNetwork}`, signal)) !== null
+  return (await find({ method: 'GET', path: `/networks/${platformNetwork}` }, signal)) !== null
 }
 
 export async function makePlatformNetwork(signal: AbortSignal): Promise<void> {
@@ -83,7 +83,5 @@ export async function makePlatformNetwork(signal: AbortSignal): Promise<void> {
     CheckDuplicate: true,
     Labels: platformLabels,
   }
-  const { status, body: answer } = await call({ method: 'POST', path: '/networks/create', body }, signal)
-  if (status >= 300 && status !== 409)
-    throw new AppError('internal', `the platform's network: ${JSON.stringify(answer)}`)
+  await engine.json({ method: 'POST', path: '/networks/create', body }, signal)
 }

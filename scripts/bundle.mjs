@@ -1,0 +1,33 @@
+// Bundles the control plane, the keeper and the command line into one file each (D10): dist/{server,keeper,cli}.js.
+// The same sources give the same bytes, so that an image's key can be made from them.
+import { build } from 'esbuild'
+import { access } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const entries = { server: 'src/server/main.ts', keeper: 'src/keeper/main.ts', cli: 'src/cli/main.ts' }
+
+// Packages that were written for CommonJS ask for `require` inside an ES module.
+const requireBanner =
+  "import { createRequire as createRequireForBundle } from 'node:module'; const require = createRequireForBundle(import.meta.url);"
+
+for (const [name, entry] of Object.entries(entries)) {
+  await access(join(root, entry))
+  await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile: `dist/${name}.js`,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    // The command line runs on the Node that a developer has; the others on ours.
+    target: name === 'cli' ? 'node20' : 'node24',
+    external: ['better-sqlite3'],
+    banner: { js: name === 'cli' ? `#!/usr/bin/env node\n${requireBanner}` : requireBanner },
+    legalComments: 'none',
+    logLevel: 'warning',
+  })
+  process.stdout.write(`dist/${name}.js\n`)
+}
