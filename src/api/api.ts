@@ -1,0 +1,62 @@
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { matchedRoutes } from 'hono/route'
+import { authorize } from '../access/policy.ts'
+import { AppError, asAppError } from '../core/errors.ts'
+import { appRoutes } from './apps.ts'
+import { configRoutes } from './config.ts'
+import { deployRoutes } from './deploy.ts'
+import { logRoutes } from './logs.ts'
+import type { ApiEnv, ApiParts } from './parts.ts'
+import { platformRoutes } from './platform.ts'
+import { problemResponse } from './problem.ts'
+import { processRoutes } from './processes.ts'
+import { releaseRoutes } from './releases.ts'
+import { runRoutes } from './runs.ts'
+
+/** Above the largest config there may be. */
+const bodyBytes = 256 * 1024
+
+/** The HTTP API, `/v1`: the same behind each door, apart from who stands before it (docs/design/api.md). */
+export function createApi(parts: ApiParts): Hono<ApiEnv> {
+  const api = new Hono<ApiEnv>()
+  api.onError(error => {
+    const appError = asAppError(error)
+    if (appError.status >= 500) parts.report(appError)
+    return problemResponse(appError)
+  })
+  api.notFound(c => problemResponse(new AppError('not-found', `there is nothing at ${c.req.method} ${c.req.path}`)))
+  guard(api, parts)
+  api.use(
+    bodyLimit({
+      maxSize: bodyBytes,
+      onError: () => problemResponse(new AppError('invalid-input', `the body is larger than ${bodyBytes} bytes`)),
+    }),
+  )
+  for (const routes of [
+    platformRoutes,
+    appRoutes,
+    releaseRoutes,
+    deployRoutes,
+    configRoutes,
+    processRoutes,
+    logRoutes,
+    runRoutes,
+  ])
+    routes(api, parts)
+  return api
+}
+
+/** Before every handler: who asks, and whether the policy table lets them (law 8). */
+function guard(api: Hono<ApiEnv>, { access, platform }: ApiParts): void {
+  api.use(async (c, next) => {
+    const principal = access.authenticate(c.req.header('authorization') ?? null)
+    const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')
+    // An address that leads nowhere says so to members only: to others, all addresses look alike.
+    authorize(route ? `${route.method} ${route.path}` : 'GET /v1/info', principal)
+    if (principal) c.set('principal', principal)
+    await next()
+    c.header('lading-version', platform.version)
+    if (!c.res.headers.has('cache-control')) c.header('cache-control', 'no-store')
+  })
+}

@@ -1,0 +1,87 @@
+import type { Context, Hono } from 'hono'
+import { z } from 'zod'
+import { nameOf } from '../access/principal.ts'
+import { AppError, asAppError } from '../core/errors.ts'
+import { parseAppName, production } from '../core/names.ts'
+import type { AppRow, EnvironmentRow } from '../store/store.ts'
+import { parseNewAppName } from './app-name.ts'
+import { type AppDocument, appDocument, type EnvironmentDocument, releaseDocument } from './documents.ts'
+import { bodyOf } from './input.ts'
+import type { ApiEnv, ApiParts } from './parts.ts'
+
+/** A destruction that takes longer (it drains) goes on after the answer; below the edge's 30 s to the first byte (ms). */
+const destroyWaitMs = 20_000
+
+const newApp = z.strictObject({ name: z.string() })
+const destruction = z.strictObject({ confirm: z.string() })
+
+export function appRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
+  const { store, repositories, clock, platform } = parts
+
+  api.get('/v1/apps', async c => {
+    const [apps, environments] = await Promise.all([store.listApps(), store.listEnvironments()])
+    return c.json(await Promise.all(apps.map(app => describe(app, environments, parts))))
+  })
+
+  api.post('/v1/apps', async c => {
+    const app = parseNewAppName((await bodyOf(c, newApp)).name)
+    if (await store.findApp(app)) throw new AppError('already-exists', `the name ${app} is taken`)
+    // The repository first: left over after a crash it harms nobody, and the next try finds it.
+    await repositories.create(app, c.req.raw.signal)
+    const row = await store.createApp(app, nameOf(c.get('principal')), clock.now())
+    const environments = [{ environment: production, branch: 'main', serving: null, running: [] }]
+    return c.json(appDocument(row, platform, environments) satisfies AppDocument, 201)
+  })
+
+  api.get('/v1/apps/:app', async c => {
+    const row = await appOf(c, parts)
+    return c.json(await describe(row, await store.listEnvironments(), parts))
+  })
+
+  api.delete('/v1/apps/:app', async c => {
+    const { app } = await appOf(c, parts)
+    const { confirm } = await bodyOf(c, destruction)
+    if (confirm !== app) {
+      throw new AppError('invalid-input', `destroying ${app} needs its name in "confirm"`, {
+        hint: 'Everything of the app is removed for good: releases, config, repository.',
+      })
+    }
+    const isDone = await destroy(parts, app, nameOf(c.get('principal')))
+    return c.json({ app, destroyed: isDone }, isDone ? 200 : 202)
+  })
+}
+
+async function appOf(c: Context<ApiEnv>, { store }: ApiParts): Promise<AppRow> {
+  const app = parseAppName(c.req.param('app') ?? '')
+  const row = await store.findApp(app)
+  if (row) return row
+  throw new AppError('not-found', `there is no app ${app}`, { hint: '"lading apps" lists them.' })
+}
+
+async function describe(row: AppRow, all: readonly EnvironmentRow[], parts: ApiParts): Promise<AppDocument> {
+  const own = all.filter(({ app }) => app === row.app)
+  const environments = own.map(async (environment): Promise<EnvironmentDocument> => {
+    const [serving, open] = await Promise.all([parts.store.servingRelease(environment), parts.store.openRuns()])
+    const run = serving && (await parts.store.findRun(serving.run))
+    return {
+      environment: environment.environment,
+      branch: environment.branch,
+      serving: serving && releaseDocument(serving, run, serving.number),
+      running: open.filter(one => one.app === row.app && one.environment === environment.environment),
+    }
+  })
+  return appDocument(row, parts.platform, await Promise.all(environments))
+}
+
+/** True when done; false when it goes on, and its failure is then reported. */
+async function destroy({ pipeline, clock, report }: ApiParts, app: AppRow['app'], by: string): Promise<boolean> {
+  const waiting = new AbortController()
+  const work = pipeline.destroy({ app, environment: production }, by).then(() => true as const)
+  try {
+    const isDone = await Promise.race([work, clock.sleep(destroyWaitMs, waiting.signal).then(() => false)])
+    if (!isDone) work.catch((error: unknown) => report(asAppError(error)))
+    return isDone
+  } finally {
+    waiting.abort()
+  }
+}

@@ -1,0 +1,149 @@
+import type { ErrorCode } from '../core/errors.ts'
+import { wentLive, type RunState } from '../core/states.ts'
+import type { Release } from '../core/release.ts'
+import type { Run } from '../core/run.ts'
+import { billOfLading } from '../release/bill.ts'
+import type { AppRow } from '../store/store.ts'
+import type { Platform } from './parts.ts'
+
+/** The JSON that the API answers with. The CLI's typed client and the console read these types. */
+
+export interface InfoDocument {
+  readonly version: string
+  readonly baseDomain: string
+  readonly url: string
+  /** Repositories are at `<gitUrl>/<app>.git`. */
+  readonly gitUrl: string
+  readonly ca: string | null
+  readonly you: string
+}
+
+export interface AppDocument {
+  readonly app: string
+  readonly url: string
+  readonly gitUrl: string
+  readonly createdAt: number
+  readonly createdBy: string
+  readonly beingDestroyed: boolean
+  readonly environments: readonly EnvironmentDocument[]
+}
+
+export interface EnvironmentDocument {
+  readonly environment: string
+  readonly branch: string
+  /** The release that serves; null before the first. */
+  readonly serving: ReleaseDocument | null
+  /** Runs on their way. */
+  readonly running: readonly Run[]
+}
+
+export interface ReleaseDocument {
+  readonly release: string
+  readonly number: number
+  readonly description: string
+  readonly commit: string | null
+  readonly author: string
+  readonly image: string
+  readonly config: number
+  readonly formation: Readonly<Record<string, number>>
+  readonly by: string
+  readonly createdAt: number
+  readonly run: string
+  readonly state: RunState | null
+  /** Why it is in this state. */
+  readonly reason: string | null
+  readonly wentLive: boolean
+  readonly serving: boolean
+}
+
+export type BillDocument = ReturnType<typeof billOfLading> & { readonly outcome: ReleaseDocument }
+
+export interface ConfigDocument {
+  readonly version: number
+  readonly values: Readonly<Record<string, string>>
+  readonly by: string
+  readonly at: number
+  /** The version that the serving release runs with; null before the first release. */
+  readonly serving: number | null
+}
+
+export interface ConfigChangeDocument {
+  readonly version: number
+  /** Keys that were set, changed or removed. */
+  readonly changed: readonly string[]
+  /** Null: there is nothing to restart. */
+  readonly run: Run | null
+}
+
+export interface ProcessDocument {
+  readonly name: string
+  readonly type: string
+  readonly release: number
+  /** `running` or `exited`, or Swarm's word for a process that has no container yet. */
+  readonly state: string
+  readonly proof: string
+  readonly node: string | null
+  readonly container: string | null
+  readonly startedAt: number | null
+  /** The failed check, the exit code, or Swarm's reason. */
+  readonly note: string | null
+}
+
+export interface LogEntry {
+  /** RFC 3339 with nanoseconds, UTC. */
+  readonly time: string
+  /** `web.1`, `router`, or `lading` where the platform itself has something to say about the log. */
+  readonly source: string
+  readonly stream: 'stdout' | 'stderr'
+  readonly text: string
+}
+
+/** The last line of an NDJSON stream that could not go on. */
+export interface StreamError {
+  readonly error: { readonly code: ErrorCode; readonly message: string }
+}
+
+export function appUrl(platform: Platform, app: string): string {
+  const url = new URL(platform.url)
+  return `${url.protocol}//${app}.${platform.baseDomain}${url.port === '' ? '' : `:${url.port}`}`
+}
+
+export function appDocument(
+  row: AppRow,
+  platform: Platform,
+  environments: readonly EnvironmentDocument[],
+): AppDocument {
+  return {
+    app: row.app,
+    url: appUrl(platform, row.app),
+    gitUrl: `${platform.url}/${row.app}.git`,
+    createdAt: row.createdAt,
+    createdBy: row.createdBy,
+    beingDestroyed: row.destroyedAt !== null,
+    environments,
+  }
+}
+
+export function releaseDocument(release: Release, run: Run | null, serving: number | null): ReleaseDocument {
+  return {
+    release: `v${release.number}`,
+    number: release.number,
+    description: release.description,
+    commit: release.commit,
+    author: release.author,
+    image: release.image.reference,
+    config: release.config,
+    formation: release.formation,
+    by: release.by,
+    createdAt: release.createdAt,
+    run: release.run,
+    state: run?.state ?? null,
+    reason: run?.reason ?? null,
+    wentLive: run !== null && wentLive(run.state),
+    serving: release.number === serving,
+  }
+}
+
+export function billDocument(release: Release, run: Run | null, serving: number | null): BillDocument {
+  return { ...billOfLading(release), outcome: releaseDocument(release, run, serving) }
+}

@@ -1,0 +1,37 @@
+import type { Access, Principal } from '../access/principal.ts'
+import type { Repositories } from '../commit/repository.ts'
+import type { Clock } from '../core/clock.ts'
+import type { AppError } from '../core/errors.ts'
+import type { Engine } from '../docker/engine.ts'
+import type { Edges } from '../edge/edges.ts'
+import type { Pipeline } from '../pipeline/pipeline.ts'
+import type { Store } from '../store/store.ts'
+
+/** What the API is made of. */
+export interface ApiParts {
+  readonly store: Store
+  readonly pipeline: Pipeline
+  readonly edges: Edges
+  readonly engine: Engine
+  readonly repositories: Repositories
+  readonly clock: Clock
+  readonly platform: Platform
+  /** Who asks, at the door this API stands behind: root's Unix socket and the network have one each. */
+  readonly access: Access
+  /** Told of every failure that is nobody's input: for the control plane's log. */
+  readonly report: (error: AppError) => void
+}
+
+export interface Platform {
+  readonly version: string
+  /** Apps answer at `<name>.<base domain>`. */
+  readonly baseDomain: string
+  /** Where this API is reached from outside, without a path: `https://lading.example.com`, also with a port. */
+  readonly url: string
+  /** The platform's own CA (PEM) when its certificates come from it. */
+  readonly ca: string | null
+}
+
+export interface ApiEnv {
+  Variables: { principal: Principal }
+}
