@@ -2,6 +2,8 @@
 export interface FirewallFacts {
   readonly clusterAddress: string
   readonly clusterInterface: 'shared' | 'reserved'
+  /** The range of Swarm's overlays: reached inside a space only, never through a node. */
+  readonly addressPool: string
   /** Cluster addresses of all nodes, this one included. */
   readonly nodes: readonly string[]
   /** Bridges of the operator whose names look like an engine's (`br-ext`): left alone. */
@@ -70,6 +72,7 @@ ${hexDigits.map(digit => `    iifname "br-${digit}*" jump from_container\n`).joi
 
   chain from_container {
     oifname "docker_gwbridge" drop
+    ip daddr ${facts.addressPool} drop
     ct status dnat oifname "docker0" drop
     ct status dnat oifname "br-*" drop
     ct original ip daddr @nodes meta l4proto tcp ct original proto-dst { 80, 443 } accept

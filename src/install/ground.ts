@@ -95,6 +95,7 @@ function firewall(site: Site, machine: Machine): Step {
     firewallText({
       clusterAddress: site.decisions.clusterAddress,
       clusterInterface: site.decisions.clusterInterface,
+      addressPool: site.decisions.addressPool,
       nodes: [site.decisions.clusterAddress],
       foreignBridges: foreignBridges(listInterfaces()),
     })
