@@ -1,0 +1,112 @@
+import { AppError } from '../core/errors.ts'
+import type { Labels } from '../core/labels.ts'
+import { assertOurs, get, unlessExists, unlessGone } from './calls.ts'
+import type { OneOffSpec, OneOffView } from './engine.ts'
+import type { DockerHttp } from './http.ts'
+import { assertOneOffKept, oneOffJson } from './spec-json.ts'
+
+interface ContainerJson {
+  readonly Id: string
+  readonly Config: { readonly Labels?: Labels }
+  readonly HostConfig: unknown
+  readonly State: {
+    readonly Status: string
+    readonly Running: boolean
+    readonly ExitCode: number
+    readonly Error: string
+    readonly OOMKilled: boolean
+  }
+}
+
+/**
+ * One-off containers, started once and never twice, whatever crashed in between. A container that was created and not
+ * started belongs to a caller that died, or to one whose start is still under way: it is removed without force (which
+ * a running one refuses) and made anew, and starts go by id, so that the late start of a removed one finds nothing.
+ */
+export class OneOffs {
+  readonly #http: DockerHttp
+
+  constructor(http: DockerHttp) {
+    this.#http = http
+  }
+
+  async start(spec: OneOffSpec, signal: AbortSignal): Promise<void> {
+    const found = await this.#find(spec.name, signal)
+    if (found !== null && !neverStarted(found)) return
+    if (found !== null && !(await this.#discard(found, signal))) return
+    await this.#create(spec, signal)
+    const made = await this.#find(spec.name, signal)
+    if (made === null) throw new AppError('conflict', `one-off ${spec.name} was removed by somebody else`)
+    assertOneOffKept(spec.name, oneOffJson(spec), made)
+    if (!neverStarted(made)) return
+    await this.#http.json({ method: 'POST', path: `/containers/${made.Id}/start` }, signal)
+  }
+
+  async inspect(name: string, signal: AbortSignal): Promise<OneOffView | null> {
+    const found = await this.#find(name, signal)
+    if (found === null) return null
+    const { Running, ExitCode, OOMKilled } = found.State
+    // The engine says exit code 0 of a container that has never run.
+    const exitCode = Running || neverStarted(found) ? null : ExitCode
+    return { running: Running, exitCode, outOfMemory: OOMKilled }
+  }
+
+  /** Kills it if it runs; its anonymous volumes go with it. No error when it is gone. */
+  async remove(name: string, signal: AbortSignal): Promise<void> {
+    const found = await this.#find(name, signal)
+    if (found === null) return
+    assertOurs(`container ${name}`, found.Config.Labels)
+    const call = { method: 'DELETE', path: `/containers/${found.Id}`, query: { force: true, v: true } } as const
+    // 409: its removal is under way.
+    await unlessExists(unlessGone(this.#http.json(call, signal)))
+  }
+
+  async #find(name: string, signal: AbortSignal): Promise<ContainerJson | null> {
+    return (await unlessGone(this.#http.json(get(`/containers/${name}/json`), signal))) as ContainerJson | null
+  }
+
+  /** False when it has started in the meantime. */
+  async #discard(found: ContainerJson, signal: AbortSignal): Promise<boolean> {
+    try {
+      await unlessGone(
+        this.#http.json({ method: 'DELETE', path: `/containers/${found.Id}`, query: { v: true } }, signal),
+      )
+      return true
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'conflict') return false
+      throw error
+    }
+  }
+
+  async #create(spec: OneOffSpec, signal: AbortSignal): Promise<void> {
+    const call = {
+      method: 'POST',
+      path: '/containers/create',
+      query: { name: spec.name },
+      body: oneOffJson(spec),
+    } as const
+    try {
+      await unlessExists(this.#http.json(call, signal))
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'not-found')) throw error
+      await this.#pull(spec.image, signal)
+      await unlessExists(this.#http.json(call, signal))
+    }
+  }
+
+  /** The engine answers 200 at once and tells of a failure in the stream. */
+  async #pull(image: string, signal: AbortSignal): Promise<void> {
+    const call = { method: 'POST', path: '/images/create', query: { fromImage: image } } as const
+    const stream = await this.#http.stream(call, signal)
+    const text = (await stream.setEncoding('utf8').toArray({ signal })).join('')
+    const failure = text.split('\n').find(line => line.includes('"errorDetail"'))
+    if (failure === undefined) return
+    const { error } = JSON.parse(failure) as { error: string }
+    throw new AppError('not-found', `the image could not be pulled: ${error}`)
+  }
+}
+
+/** Created, and no start of it has been tried (a failed start leaves its error). */
+function neverStarted({ State }: ContainerJson): boolean {
+  return State.Status === 'created' && State.ExitCode === 0 && State.Error === ''
+}
