@@ -1,0 +1,45 @@
+import { chmod, rm } from 'node:fs/promises'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import type { Hono } from 'hono'
+import type { GitDoor } from '../commit/git-door.ts'
+import type { ApiEnv } from '../api/parts.ts'
+
+/** Root's door: the API on a Unix socket that only root may open. It works when edge and certificates do not. */
+export async function openSocketDoor(api: Hono<ApiEnv>, path: string): Promise<Server> {
+  await rm(path, { force: true })
+  const server = serverOf(getRequestListener(api.fetch))
+  await listening(server, { path })
+  await chmod(path, 0o600)
+  return server
+}
+
+/** The door behind the edge: git and the API. */
+export async function openNetworkDoor(api: Hono<ApiEnv>, git: GitDoor, port: number): Promise<Server> {
+  const answer = getRequestListener(api.fetch)
+  const server = serverOf((request, response) => {
+    if (!git.handle(request, response)) void answer(request, response)
+  })
+  await listening(server, { port, host: '0.0.0.0' })
+  return server
+}
+
+/** A large push on a slow line takes what it takes: no limit on a whole request, only on its headers. */
+function serverOf(listener: RequestListener): Server {
+  return createServer({ requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 75_000 }, listener)
+}
+
+function listening(server: Server, where: { path: string } | { port: number; host: string }): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen(where, resolve)
+  return promise
+}
+
+/** Stops taking connections; those that are idle are closed, others may end. */
+export function closeDoor(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  server.close(() => resolve())
+  server.closeIdleConnections()
+  return promise
+}

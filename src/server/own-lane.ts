@@ -1,0 +1,59 @@
+import { environmentId } from '../core/labels.ts'
+import { parseAppName, parseHostName, production, type HostName } from '../core/names.ts'
+import type { Secret } from '../core/secret.ts'
+import { first } from '../core/waiting.ts'
+import type { Edges } from '../edge/edges.ts'
+
+/** A push is silent while a build step is: nobody cuts the control plane's own connections before an hour (s). */
+const patientSeconds = 3600
+
+/** The control plane stands behind the edge like any app (D9): the environment `lading/production`. */
+export const ownKey = { app: parseAppName('lading'), environment: production }
+
+export function ownHost(baseDomain: HostName): HostName {
+  return parseHostName(`lading.${baseDomain}`)
+}
+
+export interface OwnLane {
+  readonly release: number
+  readonly baseDomain: HostName
+  readonly edges: Edges
+  readonly certificate: (host: HostName) => Promise<Secret>
+}
+
+/**
+ * Takes the traffic of `lading.<base domain>`: lane, proof of this very process, route; then lanes of control planes
+ * before this one are given back. The doors must be open. Idempotent.
+ */
+export async function takeTraffic(
+  { release, baseDomain, edges, certificate }: OwnLane,
+  signal: AbortSignal,
+): Promise<void> {
+  const host = ownHost(baseDomain)
+  const lane = {
+    processes: 1,
+    protocol: 'h1',
+    healthPath: '/v1/healthz',
+    firstByteSeconds: patientSeconds,
+    idleSeconds: patientSeconds,
+  } as const
+  await edges.lease({ ...ownKey, release, ...lane }, signal)
+  await edges.certify(host, await certificate(host), signal)
+  await proven(edges, release, signal)
+  await edges.route({ ...ownKey, hosts: [host], release }, signal)
+  const { lanes } = await edges.state(signal)
+  const older = lanes.filter(other => environmentId(other) === environmentId(ownKey) && other.release !== release)
+  await Promise.all(older.map(other => edges.giveBack(other, signal)))
+}
+
+async function proven(edges: Edges, release: number, signal: AbortSignal): Promise<void> {
+  const watching = new AbortController()
+  try {
+    const views = edges.watch(ownKey, AbortSignal.any([signal, watching.signal]))
+    await first(views, view =>
+      view.processes.some(process => process.release === release && process.proof === 'proven'),
+    )
+  } finally {
+    watching.abort()
+  }
+}
