@@ -17,8 +17,8 @@ export interface GitProgram {
  */
 function settings(hooks: string): readonly (readonly [key: string, value: string])[] {
   return [
-    // Everything but tags is answered by our bridge; tags go git's own way.
-    ['receive.procReceiveRefs', '!:refs/tags'],
+    // Adding, deleting and moving of everything but tags is answered by our bridge; tags go git's own way.
+    ['receive.procReceiveRefs', 'adm!:refs/tags'],
     ['core.hooksPath', hooks],
     ['receive.advertiseAtomic', 'true'],
     ['receive.maxInputSize', String(defaults.pushBytes)],

@@ -1,0 +1,109 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../core/clock.ts'
+import { asAppError } from '../core/errors.ts'
+import { parseAppName, type AppName } from '../core/names.ts'
+import { Secret } from '../core/secret.ts'
+import type { Store } from '../store/store.ts'
+import type { GitProgram } from './git-program.ts'
+import { plain, serveGit, type GitRequest } from './http-backend.ts'
+
+/** Who is at the door. */
+export interface Principal {
+  readonly name: string
+}
+
+export interface GitHttpContext {
+  readonly program: GitProgram
+  readonly store: Pick<Store, 'findApp'>
+  readonly clock: Clock
+  /** Null: 401. Clients send the token as the password of Basic authentication; `basicToken` reads it. */
+  readonly authenticate: (request: IncomingMessage) => Promise<Principal | null>
+  /** False: 403. */
+  readonly authorize: (principal: Principal, what: { app: AppName; action: 'fetch' | 'push' }) => Promise<boolean>
+  /** A push is about to call through its hook; what is returned is called when it is over. */
+  readonly admit: (caller: { app: AppName; by: string }) => {
+    hookEnvironment: Readonly<Record<string, string>>
+    done: () => void
+  }
+  readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
+}
+
+type Route = Pick<GitRequest, 'operation' | 'service'> & { readonly appText: string }
+
+/**
+ * Git's smart HTTP for `/<app>.git/…`; false when the path is not git's. The server it is mounted on must not limit the
+ * time of a whole request (`requestTimeout: 0`): a large push on a slow line takes what it takes.
+ */
+export function handleGit(request: IncomingMessage, response: ServerResponse, context: GitHttpContext): boolean {
+  if (!/^\/[^/?]+\.git\//.test(request.url ?? '')) return false
+  serve(request, response, context).catch((error: unknown) => {
+    context.log('git-request-failed', { error: asAppError(error).message })
+    if (response.headersSent) response.destroy()
+    else plain(response, 500, 'Lading failed to answer; its log says why.')
+  })
+  return true
+}
+
+async function serve(request: IncomingMessage, response: ServerResponse, context: GitHttpContext): Promise<void> {
+  const route = parseRoute(request)
+  if (!route) return plain(response, 404, 'This is not an address git asks for.')
+  const principal = await context.authenticate(request)
+  if (!principal) {
+    const headers = { 'www-authenticate': 'Basic realm="Lading", charset="UTF-8"' }
+    return plain(response, 401, 'Give your Lading token as the password; any user name will do.', headers)
+  }
+  const app = await findApp(route.appText, context)
+  if (!app) return plain(response, 404, `There is no app ${printable(route.appText)} here. "lading create" makes one.`)
+  const isPush = route.service === 'git-receive-pack'
+  if (!(await context.authorize(principal, { app, action: isPush ? 'push' : 'fetch' })))
+    return plain(response, 403, `${principal.name} may not ${isPush ? 'push to' : 'fetch from'} ${app}.`)
+  // Who left while we looked things up will not tell us again.
+  if (response.destroyed) return
+  const { operation, service } = route
+  const caller = { app, by: principal.name }
+  const { hookEnvironment, done } =
+    operation === 'push' ? context.admit(caller) : { hookEnvironment: {}, done: () => {} }
+  try {
+    const end = await serveGit(request, response, { ...caller, operation, service, hookEnvironment }, context)
+    if (end.code !== 0 && !end.clientLeft) context.log('git-ended', { app, service, code: end.code, said: end.stderr })
+  } finally {
+    done()
+  }
+}
+
+/** The three addresses of smart HTTP; the "dumb" protocol's files are not served. */
+function parseRoute(request: IncomingMessage): Route | null {
+  const match = /^\/([^/?]+)\.git\/(info\/refs|git-upload-pack|git-receive-pack)(?:\?(.*))?$/.exec(request.url ?? '')
+  if (!match) return null
+  const [, appText = '', address = '', query = ''] = match
+  const isAdvertisement = address === 'info/refs'
+  if (request.method !== (isAdvertisement ? 'GET' : 'POST')) return null
+  const service = isAdvertisement ? new URLSearchParams(query).get('service') : address
+  if (service !== 'git-upload-pack' && service !== 'git-receive-pack') return null
+  const operation = isAdvertisement ? 'advertise' : service === 'git-receive-pack' ? 'push' : 'fetch'
+  return { appText, operation, service }
+}
+
+async function findApp(text: string, { store }: GitHttpContext): Promise<AppName | null> {
+  let app: AppName
+  try {
+    app = parseAppName(text)
+  } catch (error) {
+    if (asAppError(error).code === 'invalid-input') return null
+    throw error
+  }
+  const row = await store.findApp(app)
+  return row && row.destroyedAt === null ? app : null
+}
+
+/** The token a git client sends: the password of Basic authentication (RFC 7617). Null when there is none. */
+export function basicToken(request: IncomingMessage): Secret | null {
+  const match = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(request.headers.authorization ?? '')
+  const text = Buffer.from(match?.[1] ?? '', 'base64').toString()
+  const colon = text.indexOf(':')
+  return colon < 0 || colon === text.length - 1 ? null : new Secret(text.slice(colon + 1))
+}
+
+function printable(text: string): string {
+  return text.replace(/[^A-Za-z0-9._-]/g, '?').slice(0, 60)
+}

@@ -1,0 +1,153 @@
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { AppError, asAppError } from '../core/errors.ts'
+import { parseCommitId, type AppName, type CommitId } from '../core/names.ts'
+import { flush, packet, PacketReader } from './packets.ts'
+import type { Answer, Command, Push } from './receive.ts'
+
+/** A push that the HTTP door has let in and whose hook may call. */
+export interface Caller {
+  readonly app: AppName
+  readonly by: string
+}
+
+export interface ReceiveSocketOptions {
+  /** Folder of the socket; only we may enter it. */
+  readonly runDir: string
+  readonly receive: (push: Push, signal: AbortSignal) => Promise<readonly Answer[]>
+  readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
+}
+
+const toGit = 1
+const toPusher = 2
+const zero = '0'.repeat(40)
+
+/** Our end of the `proc-receive` bridge (images/control/hooks/proc-receive): one connection is one push. */
+export class ReceiveSocket {
+  readonly path: string
+  readonly #options: ReceiveSocketOptions
+  readonly #callers = new Map<string, Caller>()
+  readonly #open = new Map<AbortController, Promise<void>>()
+  readonly #server: Server
+
+  constructor(options: ReceiveSocketOptions) {
+    this.#options = options
+    this.path = join(options.runDir, 'receive.sock')
+    this.#server = createServer(socket => this.#accept(socket))
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    // sockaddr_un holds 108 bytes with the final zero.
+    if (Buffer.byteLength(this.path) > 107) throw new AppError('invalid-input', `socket path too long: ${this.path}`)
+    await mkdir(this.#options.runDir, { recursive: true, mode: 0o700 })
+    await rm(this.path, { force: true })
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(this.path, resolve)
+    })
+    await chmod(this.path, 0o600)
+  }
+
+  /** Tells every open push that we are going down, and waits until each has its answer. */
+  async stop(): Promise<void> {
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
+    const reason = new AppError('cancelled', 'Lading is being restarted; push again in a moment')
+    for (const controller of this.#open.keys()) controller.abort(reason)
+    await Promise.all(this.#open.values())
+    await closed
+  }
+
+  admit(push: string, caller: Caller): void {
+    this.#callers.set(push, caller)
+  }
+
+  forget(push: string): void {
+    this.#callers.delete(push)
+  }
+
+  #accept(socket: Socket): void {
+    const controller = new AbortController()
+    const talk = this.#talk(socket, controller)
+      .catch((error: unknown) => {
+        if (!controller.signal.aborted) this.#options.log('push-failed', { error: asAppError(error).message })
+      })
+      .finally(() => {
+        this.#open.delete(controller)
+        socket.end()
+      })
+    this.#open.set(controller, talk)
+  }
+
+  async #talk(socket: Socket, controller: AbortController): Promise<void> {
+    const { signal } = controller
+    const reader = new PacketReader()
+    const gone = () => {
+      reader.end()
+      controller.abort(new AppError('cancelled', 'the push was interrupted'))
+    }
+    socket
+      .on('data', chunk => reader.push(chunk))
+      .on('end', gone)
+      .on('close', gone)
+    // `close` follows, which says it all.
+    socket.on('error', () => {})
+
+    const caller = this.#callers.get((await reader.next())?.toString() ?? '')
+    if (!caller) throw new AppError('not-authenticated', 'a hook called for a push that nobody let in')
+    const send = (band: number, payload: string | Buffer) => write(socket, frame(band, payload), signal)
+
+    const greeting = await reader.section()
+    const atomic = /\0(?:.* )?atomic(?: |$)/.test(greeting[0] ?? '')
+    await send(toGit, Buffer.concat([packet(atomic ? 'version=1\0atomic' : 'version=1'), flush]))
+    const commands = (await reader.section()).map(parseCommand)
+    const say = (line: string) => send(toPusher, `${printable(line)}\n`)
+    const answers = await this.#answers({ ...caller, atomic, commands, say }, signal)
+    const report = answers.map(({ ref, reason }) =>
+      packet(reason === null ? `ok ${ref}\n` : `ng ${ref} ${printable(reason)}\n`),
+    )
+    for (const line of report) await send(toGit, line)
+    await send(toGit, flush)
+    // From here on the hook closes the connection because it is done, not because somebody left.
+    socket.removeListener('end', gone).removeListener('close', gone)
+    await write(socket, flush, signal)
+  }
+
+  async #answers(push: Push, signal: AbortSignal): Promise<readonly Answer[]> {
+    try {
+      return await this.#options.receive(push, signal)
+    } catch (error) {
+      const { code, message } = asAppError(error)
+      if (code === 'internal') this.#options.log('push-failed', { app: push.app, error: message })
+      return push.commands.map(({ ref }) => ({ ref, reason: message }))
+    }
+  }
+}
+
+function parseCommand(line: string): Command {
+  return { from: commitOrNull(line.slice(0, 40)), to: commitOrNull(line.slice(41, 81)), ref: line.slice(82) }
+}
+
+function commitOrNull(id: string): CommitId | null {
+  return id === zero ? null : parseCommitId(id)
+}
+
+/** One line: control characters (an app's build log has colours and cursor moves) would break the frame or the screen. */
+function printable(text: string): string {
+  const plain = text.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '').replace(/[\r\n\t]+/g, ' ')
+  return plain.replace(/[\p{Cc}\u2028\u2029]/gu, '').slice(0, 4000)
+}
+
+function frame(band: number, payload: string | Buffer): Buffer {
+  return packet(Buffer.concat([Buffer.from([band]), Buffer.from(payload as string)]))
+}
+
+/** Waits while the other side does not read; not for a side that has gone. */
+async function write(socket: Socket, bytes: Buffer, signal: AbortSignal): Promise<void> {
+  if (socket.destroyed || socket.write(bytes) || signal.aborted) return
+  await new Promise<void>(resolve => {
+    socket.once('drain', resolve).once('close', resolve)
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
