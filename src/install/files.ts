@@ -7,7 +7,7 @@ export async function readIfThere(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    if (isMissing(error)) return null
     throw error
   }
 }
@@ -25,4 +25,9 @@ export async function writeWhole(path: string, text: string, mode = 0o644): Prom
   }
   await chmod(beside, mode)
   await rename(beside, path)
+}
+
+/** "No such file or directory", of a file or a program. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

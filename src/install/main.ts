@@ -5,10 +5,13 @@ import { prepareNetwork, startEngine } from './boot.ts'
 import { readMachine } from './checks.ts'
 import { groundSteps } from './ground.ts'
 import { imageSteps, saveImages } from './images.ts'
+import { keeperStep } from './keeper.ts'
 import { parseCommand, type Command, type UpOptions } from './options.ts'
+import { platformSteps } from './platform.ts'
 import { Progress } from './progress.ts'
 import { Site } from './site.ts'
 import { runSteps } from './steps.ts'
+import { makeFolders, trustSteps } from './trust.ts'
 
 /** From a bare Debian, or from wherever an earlier run got to, to a platform that serves `hello`. Idempotent. */
 export async function up(options: UpOptions, signal: AbortSignal): Promise<void> {
@@ -16,13 +19,24 @@ export async function up(options: UpOptions, signal: AbortSignal): Promise<void>
   const site = await Site.load()
   const progress = new Progress(process.stdout, systemClock)
   process.stdout.write(`Lading on Debian ${machine.debian}, node ${machine.node}\n\n`)
-  await runSteps([...groundSteps(site, machine, options), ...imageSteps(site, options)], progress, signal)
+  await runSteps(
+    [
+      ...groundSteps(site, machine, options),
+      ...imageSteps(site, options),
+      ...trustSteps(),
+      keeperStep(site),
+      ...platformSteps(site),
+    ],
+    progress,
+    signal,
+  )
 }
 
 /** What systemd's lading-boot.service does, and the engine's start, for machines without systemd. Idempotent. */
 export async function boot(signal: AbortSignal): Promise<void> {
   const machine = await readMachine()
   const { decisions } = await Site.load()
+  await makeFolders()
   await prepareNetwork(decisions, signal)
   await startEngine(machine.hasSystemd, signal)
 }

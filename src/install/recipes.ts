@@ -113,3 +113,9 @@ export async function addTree(hash: Hash, path: string, name: string): Promise<v
 export function imageTag(name: ImageName, key: string): string {
   return `lading/${name}:${key}`
 }
+
+/** Of this checkout, from package.json. */
+export async function platformVersion(): Promise<string> {
+  const { version } = JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8')) as { version: string }
+  return version
+}

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { AppError } from '../core/errors.ts'
 import { environment } from './config.ts'
+import { isMissing } from './files.ts'
 
 export interface ProgramOptions {
   readonly cwd?: string
@@ -66,8 +67,4 @@ export async function runProgram(
 
 async function eachLine(stream: Readable, take: (line: string) => void): Promise<void> {
   for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) take(line)
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

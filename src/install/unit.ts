@@ -2,7 +2,7 @@ import type { Decisions } from './decisions.ts'
 import { paths } from './paths.ts'
 
 /**
- * The systemd unit that makes the cluster address and loads the firewall. Plain programs, no Node, so that it works
+ * The systemd unit that makes the cluster address, the folder of our sockets, and loads the firewall. Plain programs, no Node, so that it works
  * while /home is not there; `RequiredBy` the engine, so that no app ever runs without it. After Debian's own
  * nftables.service, which flushes every table when it starts.
  */
@@ -28,6 +28,9 @@ Conflicts=shutdown.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
+RuntimeDirectory=lading
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes
 ${address}ExecStart=/usr/sbin/nft -f ${paths.firewall}
 
 [Install]

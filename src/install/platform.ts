@@ -1,0 +1,152 @@
+import { z } from 'zod'
+import { label } from '../core/labels.ts'
+import { AppError } from '../core/errors.ts'
+import { systemClock } from '../core/system.ts'
+import { askSocket, engine, filters, find } from './engine-call.ts'
+import { paths } from './paths.ts'
+import { platformVersion } from './recipes.ts'
+import { runProgram } from './run-program.ts'
+import {
+  controlService,
+  registryService,
+  serviceJson,
+  specKey,
+  specLabel,
+  type PlatformService,
+  type ServiceFacts,
+} from './services.ts'
+import type { Site } from './site.ts'
+import type { Step } from './steps.ts'
+import { platformNetwork } from './swarm.ts'
+import { dataKeyId } from './trust.ts'
+import { waitFor } from './waiting.ts'
+
+/** The platform's swarm services: the registry, the two images that apps are made from in it, the control plane. */
+export function platformSteps(site: Site): Step[] {
+  return [
+    serviceStep('registry', site, registryService, { socket: paths.registrySocket, path: '/v2/' }),
+    pushStep('base', site),
+    pushStep('node', site),
+    serviceStep('control plane', site, controlService, { socket: paths.controlSocket, path: '/v1/healthz' }),
+  ]
+}
+
+function serviceStep(
+  title: string,
+  site: Site,
+  make: (facts: ServiceFacts) => PlatformService,
+  proof: { readonly socket: string; readonly path: string },
+): Step {
+  return {
+    title,
+    check: async signal => {
+      const service = make(await readFacts(site, signal))
+      const present = await findService(service.name, signal)
+      if (present?.labels[specLabel] !== specKey(service)) return null
+      if (!(await isUp(service, present.release, signal))) return null
+      if ((await askSocket(proof.socket, proof.path, signal)) === null) return null
+      return `${service.name} v${present.release}`
+    },
+    act: async (say, signal) => {
+      const service = make(await readFacts(site, signal))
+      await converge(service, signal)
+      const release = (await findService(service.name, signal))?.release ?? 0
+      const ready = async () => {
+        if (!(await isUp(service, release, signal))) return null
+        return (await askSocket(proof.socket, proof.path, signal)) === null ? null : true
+      }
+      say('waiting for it to answer')
+      const hint = `See: docker service ps --no-trunc ${service.name}; docker service logs ${service.name}`
+      const what = { title: `${service.name} does not answer`, seconds: 120, hint }
+      await waitFor(what, ready, { clock: systemClock, signal })
+    },
+  }
+}
+
+/** Creates the service, or updates it to its next release where it is made from something else. */
+async function converge(service: PlatformService, signal: AbortSignal): Promise<void> {
+  const present = await findService(service.name, signal)
+  if (present === null) {
+    await engine.json({ method: 'POST', path: '/services/create', body: serviceJson(service, 1) }, signal)
+    return
+  }
+  if (present.labels[specLabel] === specKey(service)) return
+  const path = `/services/${present.id}/update`
+  const body = serviceJson(service, present.release + 1)
+  await engine.json({ method: 'POST', path, query: { version: present.version }, body }, signal)
+}
+
+const serviceView = z.object({
+  ID: z.string(),
+  Version: z.object({ Index: z.number() }),
+  Spec: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
+})
+
+async function findService(name: string, signal: AbortSignal) {
+  const found = await find({ method: 'GET', path: `/services/${name}` }, signal)
+  if (found === null) return null
+  const view = serviceView.parse(found)
+  const labels = view.Spec.Labels ?? {}
+  return { id: view.ID, version: view.Version.Index, labels, release: Number(labels[label.release] ?? 0) }
+}
+
+const containers = z.array(z.object({ Id: z.string(), State: z.string() }))
+
+/** This release's container runs here and no other release's does: an answer on the socket is then its own. */
+async function isUp(service: PlatformService, release: number, signal: AbortSignal): Promise<boolean> {
+  const query = filters({ label: [`${label.role}=platform`, `com.docker.swarm.service.name=${service.name}`] })
+  const running = containers.parse(await engine.json({ method: 'GET', path: '/containers/json', query }, signal))
+  if (running.length !== 1) return false
+  const config = await engine.json({ method: 'GET', path: `/containers/${running[0]?.Id}/json` }, signal)
+  const view = z.object({ Config: z.object({ Labels: z.record(z.string(), z.string()) }) }).parse(config)
+  return view.Config.Labels[label.release] === String(release)
+}
+
+async function readFacts(site: Site, signal: AbortSignal): Promise<ServiceFacts> {
+  const info = z
+    .object({ Swarm: z.object({ NodeID: z.string() }) })
+    .parse(await engine.json({ method: 'GET', path: '/info' }, signal))
+  const network = z
+    .object({ Id: z.string() })
+    .parse(await engine.json({ method: 'GET', path: `/networks/${platformNetwork}` }, signal))
+  const key = await dataKeyId(signal)
+  if (key === null) throw new AppError('not-found', 'the data key is not in the swarm')
+  return {
+    decisions: site.decisions,
+    nodeId: info.Swarm.NodeID,
+    networkId: network.Id,
+    dataKeyId: key,
+    version: await platformVersion(),
+  }
+}
+
+/** An image that apps are built on, in the registry by its key; what it is called from then on is its digest. */
+function pushStep(name: 'base' | 'node', site: Site): Step {
+  const repository = `127.0.0.1:5443/lading/${name}`
+  const image = () => {
+    const found = site.decisions.images[name]
+    if (found === undefined) throw new AppError('not-found', `the image ${name} is not built`)
+    return found
+  }
+  return {
+    title: `${name} in the registry`,
+    check: async signal => {
+      const { digest } = image()
+      if (digest === null || !(await isInRegistry(name, digest, signal))) return null
+      return `${repository}@${digest.slice(0, 19)}…`
+    },
+    act: async (say, signal) => {
+      const { key, id } = image()
+      const tag = `${repository}:${key}`
+      await runProgram('docker', ['tag', id, tag], {}, signal)
+      const said = await runProgram('docker', ['push', tag], { say }, signal)
+      const digest = /digest: (sha256:[0-9a-f]{64})/.exec(said)?.[1]
+      if (digest === undefined) throw new AppError('internal', `docker push of ${tag} told no digest`)
+      await site.change({ images: { ...site.decisions.images, [name]: { key, id, digest } } })
+    },
+  }
+}
+
+async function isInRegistry(name: string, digest: string, signal: AbortSignal): Promise<boolean> {
+  return (await askSocket(paths.registrySocket, `/v2/lading/${name}/manifests/${digest}`, signal)) !== null
+}

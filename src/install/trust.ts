@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { engine, filters } from './engine-call.ts'
+import { isMissing, readIfThere, writeWhole } from './files.ts'
+import { paths } from './paths.ts'
+import { runProgram } from './run-program.ts'
+import type { Step } from './steps.ts'
+import { platformLabels } from './swarm.ts'
+
+export const dataKeyName = 'lading-data-key'
+
+/** What everybody trusts and is trusted by: folders, data key, first token, certificate authority. */
+export function trustSteps(): Step[] {
+  return [folders(), dataKey(), token(), authority()]
+}
+
+/** Root's alone: they hold keys, sources and everybody's traffic. */
+function folders(): Step {
+  return {
+    title: 'folders',
+    check: async () => {
+      const modes = await Promise.all(platformFolders.map(modeOf))
+      return modes.every(mode => mode === 0o700) ? `${paths.state}, ${paths.run}` : null
+    },
+    act: makeFolders,
+  }
+}
+
+const platformFolders = [paths.control, paths.keeper, paths.registry, paths.run]
+
+/** Before the engine starts: tasks whose folders are missing are rejected by Swarm. /run is empty after a boot. */
+export async function makeFolders(): Promise<void> {
+  for (const path of platformFolders) {
+    await mkdir(path, { recursive: true })
+    await chmod(path, 0o700)
+  }
+}
+
+async function modeOf(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).mode & 0o777
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw error
+  }
+}
+
+/** The id of the secret; null when there is none. */
+export async function dataKeyId(signal: AbortSignal): Promise<string | null> {
+  const query = filters({ name: [dataKeyName] })
+  const list = await engine.json({ method: 'GET', path: '/secrets', query }, signal)
+  const secrets = z.array(z.object({ ID: z.string(), Spec: z.object({ Name: z.string() }) })).parse(list)
+  return secrets.find(secret => secret.Spec.Name === dataKeyName)?.ID ?? null
+}
+
+/**
+ * The key that encrypts config in store and cluster. It lies in Swarm alone; until its owner has seen it once (the end
+ * of the first `up`) also in a file, so that a kill in between does not lose it.
+ */
+function dataKey(): Step {
+  return {
+    title: 'data key',
+    check: async signal => ((await dataKeyId(signal)) === null ? null : `swarm secret ${dataKeyName}`),
+    act: async (_say, signal) => {
+      const key = (await readIfThere(paths.unshownCode))?.trim() ?? randomBytes(32).toString('hex')
+      await writeWhole(paths.unshownCode, key + '\n', 0o600)
+      const body = { Name: dataKeyName, Labels: platformLabels, Data: Buffer.from(key).toString('base64') }
+      await engine.json({ method: 'POST', path: '/secrets/create', body }, signal)
+    },
+  }
+}
+
+function token(): Step {
+  return {
+    title: 'first token',
+    check: async () => ((await readIfThere(paths.token)) === null ? null : paths.token),
+    act: () => writeWhole(paths.token, randomBytes(32).toString('base64url') + '\n', 0o600),
+  }
+}
+
+/** ECDSA P-256, ten years, for end certificates only. The key never leaves its folder. */
+function authority(): Step {
+  const certificate = join(paths.ca, 'ca.pem')
+  return {
+    title: 'certificate authority',
+    check: async () => {
+      const made = await readIfThere(certificate)
+      return made !== null && made === (await readIfThere(paths.caCertificate)) ? paths.caCertificate : null
+    },
+    act: async (say, signal) => {
+      if ((await readIfThere(certificate)) === null) await makeAuthority(say, signal)
+      await writeWhole(paths.caCertificate, await readFile(certificate, 'utf8'))
+    },
+  }
+}
+
+async function makeAuthority(say: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const folder = `${paths.ca}.new`
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const argv = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-sha256']
+  argv.push('-days', '3650', '-subj', '/O=Lading/CN=Lading platform CA')
+  argv.push('-addext', 'basicConstraints=critical,CA:TRUE,pathlen:0')
+  argv.push('-addext', 'keyUsage=critical,keyCertSign,cRLSign')
+  argv.push('-keyout', join(folder, 'ca.key'), '-out', join(folder, 'ca.pem'))
+  await runProgram('openssl', argv, { say }, signal)
+  await chmod(join(folder, 'ca.key'), 0o600)
+  await rename(folder, paths.ca)
+}
