@@ -1,0 +1,299 @@
+import { createHash } from 'node:crypto'
+import type { Clock, Ids } from '../core/clock.ts'
+import { defaults } from '../core/defaults.ts'
+import { AppError } from '../core/errors.ts'
+import { parseDigest, parseImageReference, type AppName, type Digest, type ImageReference } from '../core/names.ts'
+import type { Image } from '../core/release.ts'
+import type { Secret } from '../core/secret.ts'
+import type { Store } from '../store/store.ts'
+import { assemble, type StoredImage, type StoredLayer } from './assemble.ts'
+import type { BasePolicy } from './bases.ts'
+import { buildKey, stackVersion } from './build-key.ts'
+import { BuilderContainer } from './builder-container.ts'
+import type { Builder, BuildRequest } from './builder.ts'
+import type { EngineHttp } from './engine-http.ts'
+import { FairQueue } from './fair-queue.ts'
+import type { ImageConfig, Manifest } from './image-document.ts'
+import { chooseRecipe, type Assembled, type ByDockerfile, type Recipe } from './recipe.ts'
+import { Registry, type RegistryAddress } from './registry.ts'
+import { runBuild, type BuildJob } from './run-build.ts'
+import { processesOf, readSource, type Repository, type Source } from './source.ts'
+
+export interface BuilderOptions {
+  readonly repositories: Repository
+  readonly store: Pick<Store, 'findImage' | 'saveImage'>
+  readonly engine: EngineHttp
+  readonly registry: RegistryAddress
+  /** The registry's socket on the node, which the builder gets. */
+  readonly registrySocket: string
+  readonly images: { readonly node: ImageReference; readonly builder: string }
+  /** Version of Node in `images.node`. */
+  readonly nodeVersion: string
+  readonly bases: BasePolicy
+  /** npm's settings for builds (its registry, a token): a build secret. */
+  readonly npmrc?: Secret
+  /** Name servers of builds; without them the engine's own choice. */
+  readonly dns?: readonly string[]
+  /** `linux/amd64` */
+  readonly platform: string
+  readonly clock: Clock
+  readonly ids: Pick<Ids, 'hex'>
+  /** Told of what failed in the background. */
+  readonly warn: (sentence: string, error: unknown) => void
+}
+
+/** How engines name the registry, on every node (D6). */
+const registryName = '127.0.0.1:5443'
+
+export interface StoppableBuilder extends Builder {
+  /** Ends the builder's container and the registry's connections, at the end of the process. */
+  stop(signal: AbortSignal): Promise<void>
+}
+
+/** The build stage: finds an image by its key, or makes it by the way that the repository asks for. */
+export function createBuilder(options: BuilderOptions): StoppableBuilder {
+  return new ImageBuilder(options)
+}
+
+/** A build on its way: everything that its steps need. */
+interface Work {
+  readonly source: Source
+  readonly recipe: Recipe
+  readonly key: string
+  readonly say: (line: string) => void
+}
+
+interface Made {
+  readonly how: Image['how']
+  readonly digest: Digest
+  readonly layers: readonly StoredLayer[]
+}
+
+class ImageBuilder implements StoppableBuilder {
+  readonly #options: BuilderOptions
+  readonly #registry: Registry
+  readonly #container: BuilderContainer
+  readonly #queue = new FairQueue(defaults.buildsAtOnce)
+
+  constructor(options: BuilderOptions) {
+    const { engine, clock, warn, images, registrySocket, dns } = options
+    this.#options = options
+    this.#registry = new Registry(options.registry)
+    this.#container = new BuilderContainer({
+      engine,
+      clock,
+      warn,
+      cage: { image: images.builder, registrySocket, ...(dns ? { dns } : {}) },
+      idleMs: defaults.builderIdleSeconds * 1000,
+    })
+  }
+
+  async build({ app, commit, say }: BuildRequest, signal: AbortSignal): Promise<Image> {
+    const source = await readSource(this.#options.repositories, app, commit, signal)
+    const recipe = await this.#recipe(source, signal)
+    const work = { source, recipe, key: this.#key(source, recipe), say }
+    const known = await this.#find(work, signal)
+    if (known) return known
+    say(`-----> ${recipe.title}`)
+    for (const note of recipe.notes) say(`       ${note}`)
+    const made =
+      recipe.how === 'node-assembled'
+        ? await this.#assemble(work, recipe, signal)
+        : await this.#make(work, recipe, signal)
+    const image = 'buildKey' in made ? made : await this.#save(work, made)
+    say(`-----> Image ${summary(image)}`)
+    return image
+  }
+
+  async stop(signal: AbortSignal): Promise<void> {
+    await this.#container.stop(signal)
+    this.#registry.close()
+  }
+
+  async #recipe(source: Source, signal: AbortSignal): Promise<Recipe> {
+    const { repositories, images, nodeVersion, bases } = this.#options
+    const paths = async () =>
+      new Set((await repositories.listTree(source.app, source.commit, signal)).map(entry => entry.path))
+    return chooseRecipe(source, paths, { node: images.node, nodeVersion, policy: bases })
+  }
+
+  #key(source: Source, recipe: Recipe): string {
+    const { npmrc, platform } = this.#options
+    const whole = recipe.how === 'node-assembled' ? recipe.otherwise : recipe
+    return buildKey({
+      tree: source.tree,
+      how: recipe.how,
+      dockerfile: whole.dockerfile,
+      bases: Object.fromEntries(recipe.bases.map(base => [base.name, base.instead ?? base.name])),
+      config: npmrc ? { npmrc: hash(npmrc.reveal()) } : {},
+      platform,
+    })
+  }
+
+  /** The image of this key, if the store knows it and the registry still has it. */
+  async #find({ source, key, say }: Work, signal: AbortSignal): Promise<Image | null> {
+    const image = await this.#options.store.findImage(source.app, key)
+    if (!image) return null
+    const digest = image.reference.slice(image.reference.indexOf('@') + 1)
+    if (!(await this.#registry.getManifest(source.app, digest, signal))) return null
+    say('-----> This tree was built before: the same image')
+    return { ...image, layers: image.layers.map(layer => ({ ...layer, isNew: false })) }
+  }
+
+  async #save({ source, key }: Work, made: Made): Promise<Image> {
+    const image: Image = {
+      reference: parseImageReference(`${registryName}/${source.app}@${made.digest}`),
+      buildKey: key,
+      processes: processesOf(source),
+      releaseCommand: source.procfile?.releaseCommand ?? null,
+      settings: source.yaml.settings,
+      layers: made.layers,
+      how: made.how,
+    }
+    await this.#options.store.saveImage(source.app, image, this.#options.clock.now())
+    return image
+  }
+
+  /** By the builder. Who waited for a place looks again: the build before it may have been the same. */
+  async #make(work: Work, recipe: ByDockerfile, signal: AbortSignal): Promise<Made | Image> {
+    const { app, commit } = work.source
+    return this.#inBuilder(
+      work,
+      async () => {
+        const known = await this.#find(work, signal)
+        if (known) return known
+        const before = await this.#layersOf(app, signal)
+        const job = {
+          how: recipe.how,
+          dockerfile: recipe.dockerfile,
+          dockerignore: recipe.dockerignore,
+          instead: Object.fromEntries(recipe.bases.flatMap(base => (base.instead ? [[base.name, base.instead]] : []))),
+          context: { archive: this.#options.repositories.archive(app, commit, signal) },
+        }
+        const image = await this.#run(work, job, work.key, signal)
+        const layers = image.manifest.layers.map(({ digest, size }) => ({ digest, size, isNew: !before.has(digest) }))
+        return { how: recipe.how, digest: image.digest, layers }
+      },
+      signal,
+    )
+  }
+
+  async #assemble(work: Work, recipe: Assembled, signal: AbortSignal): Promise<Made | Image> {
+    const { app, commit } = work.source
+    const base = await this.#dependencies(work, recipe, signal)
+    if (!base) return this.#make(work, recipe.otherwise, signal)
+    const made = await assemble(
+      {
+        app,
+        base,
+        start: recipe.start,
+        tag: work.key,
+        archive: () => this.#options.repositories.archive(app, commit, signal),
+      },
+      this.#registry,
+      signal,
+    )
+    return { how: 'node-assembled', ...made }
+  }
+
+  /** The image that the code goes on: built once per lock file. Null: they cannot be installed by themselves. */
+  async #dependencies(work: Work, recipe: Assembled, signal: AbortSignal): Promise<StoredImage | null> {
+    const { node } = this.#options.images
+    if (!recipe.dependencies) return this.#platformImage(node, signal)
+    const { app } = work.source
+    const { install, dockerfile } = recipe.dependencies
+    const files = await this.#files(work.source, install.manifests, signal)
+    const tag = `deps-${dependenciesKey(dockerfile, files, this.#options.platform)}`
+    const find = () => this.#stored(app, tag, signal)
+    const known = await find()
+    if (known) return known
+    work.say(`       Installing dependencies with ${install.program}`)
+    const job = { how: 'node-assembled', dockerfile, dockerignore: null, instead: {}, context: { files } } as const
+    try {
+      return await this.#inBuilder(work, async () => (await find()) ?? this.#run(work, job, tag, signal), signal)
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'build-failed') throw error
+      work.say(
+        `       ${error.message}: the dependencies alone could not be installed, building with the whole repository`,
+      )
+      return null
+    }
+  }
+
+  async #inBuilder<T>(work: Work, build: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const onWait = () => work.say('       Waiting for a place: other builds are running')
+    return this.#queue.run(work.source.app, () => this.#container.use(build, signal), onWait, signal)
+  }
+
+  async #run(
+    work: Work,
+    job: Pick<BuildJob, 'how' | 'dockerfile' | 'dockerignore' | 'instead' | 'context'>,
+    tag: string,
+    signal: AbortSignal,
+  ): Promise<StoredImage> {
+    const { clock, ids, npmrc } = this.#options
+    const { app } = work.source
+    const secrets: BuildJob['secrets'] = npmrc && job.how !== 'dockerfile' ? { npmrc } : {}
+    const tools = { container: this.#container, clock, timeLimit: defaults.buildSeconds * 1000 }
+    const whole = { ...job, id: ids.hex(8), app, secrets, tag: `${registryName}/${app}:${tag}`, say: work.say }
+    const digest = await runBuild(whole, tools, signal)
+    const image = await this.#stored(app, digest, signal)
+    if (image) return image
+    throw new AppError('unavailable', 'the registry does not have the image that was pushed', { retryable: true })
+  }
+
+  async #platformImage(reference: ImageReference, signal: AbortSignal): Promise<StoredImage> {
+    const [, repository = '', digest = ''] = /^[^/]+\/(.+)@(.+)$/.exec(reference) ?? []
+    const image = await this.#stored(repository, parseDigest(digest), signal)
+    if (image) return image
+    throw new AppError('unavailable', `the registry does not have the platform's image ${repository}`, {
+      hint: 'Run "lading up" again: it brings the platform\'s images.',
+    })
+  }
+
+  async #stored(repository: string, tagOrDigest: string, signal: AbortSignal): Promise<StoredImage | null> {
+    const stored = await this.#registry.getManifest(repository, tagOrDigest, signal)
+    if (!stored) return null
+    const manifest = JSON.parse(stored.bytes.toString()) as Manifest
+    const config = await this.#registry.getBlob(repository, manifest.config.digest, signal)
+    return { repository, digest: stored.digest, manifest, config: JSON.parse(config.toString()) as ImageConfig }
+  }
+
+  /** Layers of the app's newest images, to tell a new layer from one that was there. */
+  async #layersOf(app: AppName, signal: AbortSignal): Promise<ReadonlySet<Digest>> {
+    const tags = (await this.#registry.tags(app, signal)).slice(-50)
+    const manifests = await Promise.all(tags.map(tag => this.#registry.getManifest(app, tag, signal)))
+    return new Set(
+      manifests.flatMap(one =>
+        one ? (JSON.parse(one.bytes.toString()) as Manifest).layers.map(layer => layer.digest) : [],
+      ),
+    )
+  }
+
+  async #files(source: Source, paths: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Buffer>> {
+    const read = async (path: string) =>
+      [
+        path,
+        (await this.#options.repositories.readFile(source.app, source.commit, path, signal)) ?? Buffer.alloc(0),
+      ] as const
+    return new Map(await Promise.all(paths.map(read)))
+  }
+}
+
+/** Manifests, lock file, npm's settings, Node and base (both in the Dockerfile's text), platform (D11). */
+function dependenciesKey(dockerfile: string, files: ReadonlyMap<string, Buffer>, platform: string): string {
+  const facts = [stackVersion, dockerfile, platform, [...files].map(([path, bytes]) => [path, hash(bytes)])]
+  return hash(JSON.stringify(facts))
+}
+
+function hash(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex')
+}
+
+function summary(image: Image): string {
+  const fresh = image.layers.filter(layer => layer.isNew)
+  const bytes = fresh.reduce((sum, layer) => sum + layer.size, 0)
+  const amount = bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1000)} kB`
+  const name = image.reference.slice(registryName.length + 1).replace(/(sha256:[0-9a-f]{12}).*/, '$1')
+  return `${name}: ${image.layers.length} layers, ${fresh.length} new (${amount})`
+}

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto'
+import { dirname } from 'node:path'
+import { defaults } from '../core/defaults.ts'
+import { label } from '../core/labels.ts'
+
+export interface CageOptions {
+  /** The builder's image, by id. */
+  readonly image: string
+  /** Path of the registry's socket on the node. */
+  readonly registrySocket: string
+  /** Name servers of builds; without them the engine's own choice. */
+  readonly dns?: readonly string[]
+}
+
+export const builderName = 'lading-builder'
+
+const MiB = 1024 * 1024
+/** What the builder's own engine keeps for itself: a hungry build is killed in its cgroup and never the engine. */
+const engineMemory = 256 * MiB
+const enginePids = 512
+
+/** The limits of one build. Two at once share the memory, neither can take the other's processes. */
+export const buildLimits = {
+  memory: defaults.buildMemory - engineMemory,
+  pids: Math.floor((defaults.buildPids - enginePids) / defaults.buildsAtOnce),
+}
+
+/**
+ * The builder's container (D11): an engine of its own, so that the cage is the container's, on every engine and both
+ * cgroup versions. It is privileged, as an engine in a container must be; builds inside it are not.
+ */
+export function builderSpec(options: CageOptions): Readonly<Record<string, unknown>> {
+  const spec = {
+    Image: options.image,
+    Hostname: builderName,
+    Env: [
+      `LADING_MEMORY=${buildLimits.memory}`,
+      `LADING_PIDS=${defaults.buildPids - enginePids}`,
+      `LADING_PIDS_PER_BUILD=${buildLimits.pids}`,
+    ],
+    HostConfig: {
+      Privileged: true,
+      Init: true,
+      Memory: defaults.buildMemory,
+      MemorySwap: defaults.buildMemory,
+      NanoCpus: defaults.buildCpus * 1e9,
+      PidsLimit: defaults.buildPids,
+      RestartPolicy: { Name: 'no' },
+      Tmpfs: { '/run': 'rw,nosuid,nodev,mode=755,size=64m' },
+      Mounts: [
+        { Type: 'volume', Source: builderName, Target: '/var/lib/docker' },
+        { Type: 'bind', Source: dirname(options.registrySocket), Target: '/run/lading' },
+      ],
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '1' } },
+      ...(options.dns ? { Dns: options.dns } : {}),
+    },
+  }
+  return { ...spec, Labels: { [label.role]: 'build', [specLabel]: hashOf(spec) } }
+}
+
+/** A builder made from another spec or image is replaced; its volume, the cache, stays. */
+export const specLabel = 'lading.spec'
+
+function hashOf(spec: unknown): string {
+  return createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 16)
+}

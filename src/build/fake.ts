@@ -1,0 +1,57 @@
+import type { Clock } from '../core/clock.ts'
+import { defaults } from '../core/defaults.ts'
+import type { AppError } from '../core/errors.ts'
+import { parseImageReference, web, type CommitId } from '../core/names.ts'
+import type { Image } from '../core/release.ts'
+import type { Builder, BuildRequest } from './builder.ts'
+
+export interface FakeBuild {
+  /** Milliseconds of the clock; 0 without. */
+  readonly delay?: number
+  /** Rejects with it after the delay. */
+  readonly fail?: AppError
+  /** What differs from an image with `web` alone. */
+  readonly image?: Partial<Omit<Image, 'reference' | 'buildKey'>>
+}
+
+/** A builder that makes nothing: one image per commit, the same each time, after the time it was told to take. */
+export class FakeBuilder implements Builder {
+  readonly #clock: Clock
+  readonly #knobs = new Map<CommitId, FakeBuild>()
+  /** Commits in the order in which their builds were begun; a key that was built before is not begun again. */
+  readonly begun: CommitId[] = []
+  readonly #built = new Map<string, Image>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** How builds of this commit go from now on. */
+  set(commit: CommitId, build: FakeBuild): void {
+    this.#knobs.set(commit, build)
+  }
+
+  async build({ app, commit, say }: BuildRequest, signal: AbortSignal): Promise<Image> {
+    signal.throwIfAborted()
+    const key = `${app}/${commit}`
+    const known = this.#built.get(key)
+    if (known) return known
+    const { delay = 0, fail, image } = this.#knobs.get(commit) ?? {}
+    this.begun.push(commit)
+    say('-----> Building')
+    if (delay > 0) await this.#clock.sleep(delay, signal)
+    if (fail) throw fail
+    const made: Image = {
+      reference: parseImageReference(`127.0.0.1:5443/${app}@sha256:${commit.padEnd(64, '0')}`),
+      buildKey: key,
+      processes: [{ type: web, command: null }],
+      releaseCommand: null,
+      settings: defaults.settings,
+      layers: [],
+      how: 'dockerfile',
+      ...image,
+    }
+    this.#built.set(key, made)
+    return made
+  }
+}

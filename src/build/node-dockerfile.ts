@@ -1,0 +1,100 @@
+import type { ImageReference } from '../core/names.ts'
+import type { Install, NodePlan } from './node-package.ts'
+
+/** What every Node image runs with, built or assembled. */
+export const nodeEnv = [
+  'NODE_ENV=production',
+  'PATH=/app/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  'npm_config_update_notifier=false',
+] as const
+
+/** The context's `.dockerignore` says what a Dockerfile may see; here the platform decides, so that both ways agree. */
+export const nodeDockerignore = 'node_modules\n.git\n'
+
+/**
+ * The Dockerfile of a Node app with a build step, or with dependencies that need the whole repository. What comes out
+ * is two layers, production dependencies and everything else, with fixed times and one owner: a layer whose content
+ * did not change keeps its digest.
+ */
+export function nodeDockerfile(plan: NodePlan, node: ImageReference): string {
+  const { install } = plan
+  const lines = [`FROM ${node} AS build`, 'WORKDIR /app']
+  if (install?.get) lines.push(getProgram(install.get))
+  if (install && plan.installsAlone) lines.push(copyManifests(install))
+  else lines.push('COPY . .')
+  if (install) lines.push(run(installCommands[install.program].all))
+  if (install && plan.installsAlone) lines.push('COPY . .')
+  if (plan.buildScript) lines.push(run(`npm run ${plan.buildScript}`))
+  if (install) lines.push(run(installCommands[install.program].prune))
+  lines.push('RUN mkdir -p node_modules', '', `FROM ${node}`, shell)
+  lines.push(takeModules('build'), takeRest('build'))
+  return [...lines, ...footer(plan.start), ''].join('\n')
+}
+
+/** The Dockerfile of the dependencies alone, for an assembled image: one layer on the base, `node_modules`. */
+export function dependenciesDockerfile(install: Install, node: ImageReference): string {
+  const lines = [`FROM ${node} AS install`, 'WORKDIR /app']
+  if (install.get) lines.push(getProgram(install.get))
+  lines.push(copyManifests(install), run(installCommands[install.program].production), 'RUN mkdir -p node_modules')
+  return [...lines, '', `FROM ${node}`, shell, takeModules('install'), ''].join('\n')
+}
+
+const installCommands = {
+  npm: {
+    all: 'npm ci --include=dev --no-audit --no-fund',
+    prune: 'npm prune --omit=dev --no-audit --no-fund',
+    production: 'npm ci --omit=dev --no-audit --no-fund',
+  },
+  pnpm: {
+    all: 'pnpm install --frozen-lockfile --prod=false',
+    prune: 'CI=true pnpm prune --prod',
+    production: 'pnpm install --frozen-lockfile --prod',
+  },
+  yarn: {
+    all: 'yarn install --frozen-lockfile --production=false',
+    prune: 'yarn install --frozen-lockfile --production --ignore-scripts --prefer-offline',
+    production: 'yarn install --frozen-lockfile --production',
+  },
+  'yarn-berry': {
+    all: 'yarn install --immutable',
+    prune: 'yarn workspaces focus --all --production',
+    production: 'yarn workspaces focus --all --production',
+  },
+} as const
+
+const secret = '--mount=type=secret,id=npmrc,target=/root/.npmrc'
+const caches = ['/root/.npm', '/root/.cache', '/usr/local/share/.cache', '/root/.local/share/pnpm/store']
+
+function run(command: string): string {
+  return `RUN ${[secret, ...caches.map(path => `--mount=type=cache,target=${path}`)].join(' ')} ${command}`
+}
+
+function getProgram(name: string): string {
+  return run(`npm install --global --no-audit --no-fund --force ${name}`)
+}
+
+function copyManifests(install: Install): string {
+  return `COPY ${install.manifests.join(' ')} ./`
+}
+
+/** A pipe fails with its first part. */
+const shell = 'SHELL ["/bin/bash", "-o", "pipefail", "-c"]'
+
+const pack = 'tar -C /made --sort=name --mtime=@0 --owner=1000 --group=1000 --numeric-owner'
+
+function takeModules(stage: string): string {
+  return `RUN --mount=type=bind,from=${stage},source=/app,target=/made mkdir -p /app && ${pack} -c node_modules | tar -C /app -x && touch -d @0 /app`
+}
+
+function takeRest(stage: string): string {
+  return `RUN --mount=type=bind,from=${stage},source=/app,target=/made ${pack} --exclude=./node_modules -c . | tar -C /app -x`
+}
+
+function footer(start: readonly string[] | null): readonly string[] {
+  return [
+    'WORKDIR /app',
+    ...nodeEnv.map(pair => `ENV ${pair}`),
+    'USER app',
+    ...(start ? [`CMD ${JSON.stringify(start)}`] : []),
+  ]
+}

@@ -1,0 +1,174 @@
+import { z } from 'zod'
+import { AppError } from '../core/errors.ts'
+import { satisfies } from './version-range.ts'
+
+export interface NodePlan {
+  /** Null: nothing is to be installed. */
+  readonly install: Install | null
+  /** The script that builds, run with development dependencies; null: there is none. */
+  readonly buildScript: string | null
+  /** The image's own command, when there is no Procfile. */
+  readonly start: readonly string[] | null
+  /** Why it cannot be assembled from layers; null: it can. */
+  readonly notAssembled: string | null
+  /** True: manifests and lock file are all that an install reads. */
+  readonly installsAlone: boolean
+  readonly warnings: readonly string[]
+}
+
+export interface Install {
+  readonly program: 'npm' | 'pnpm' | 'yarn' | 'yarn-berry'
+  /** Of the program, as npm knows it: `pnpm@10.4.1`; null: the image has it. */
+  readonly get: string | null
+  /** Files that decide what is installed, package.json first. */
+  readonly manifests: readonly string[]
+}
+
+const record = z.record(z.string(), z.string()).optional()
+const schema = z.object({
+  main: z.string().optional(),
+  packageManager: z.string().optional(),
+  scripts: record,
+  dependencies: record,
+  optionalDependencies: record,
+  devDependencies: record,
+  engines: z.object({ node: z.string().optional() }).optional().catch(undefined),
+  workspaces: z.unknown().optional(),
+  pnpm: z.object({ patchedDependencies: z.unknown().optional() }).optional(),
+})
+type Package = z.infer<typeof schema>
+
+const lockFiles = {
+  'package-lock.json': 'npm',
+  'npm-shrinkwrap.json': 'npm',
+  'pnpm-lock.yaml': 'pnpm',
+  'yarn.lock': 'yarn',
+} as const
+const ownInstallScripts = ['preinstall', 'install', 'postinstall', 'preprepare', 'prepare', 'postprepare'] as const
+const configFiles = ['.npmrc', '.yarnrc', '.yarnrc.yml', '.pnpmfile.cjs', 'pnpm-workspace.yaml'] as const
+/** What builds an app whose package.json pins no version. */
+const programs = { pnpm: 'pnpm@10.28.0', yarn: 'yarn@1.22.22' } as const
+
+export interface NodeFiles {
+  /** Text of package.json. */
+  readonly packageJson: string
+  /** Text of yarn.lock, which tells Yarn 1 from its successors; null: there is none. */
+  readonly yarnLock: string | null
+  /** Every path of the commit. */
+  readonly paths: ReadonlySet<string>
+  /** The Procfile says what runs; nothing else needs to. */
+  readonly startIsSaid: boolean
+  /** Node's version in the platform's image, such as `24.21.0`. */
+  readonly nodeVersion: string
+}
+
+/** How a Node app is made into an image. Rejects `invalid-input` and `build-failed` with what to do about it. */
+export function planNode(files: NodeFiles): NodePlan {
+  const pkg = parsePackage(files.packageJson)
+  const buildScript = ['heroku-postbuild', 'build'].find(name => pkg.scripts?.[name]) ?? null
+  const install = planInstall(pkg, buildScript !== null, files)
+  const reason = notAlone(pkg, files.paths)
+  return {
+    install,
+    buildScript,
+    start: files.startIsSaid ? null : startCommand(pkg, files.paths),
+    installsAlone: reason === null,
+    notAssembled: notAssembled(buildScript, install, reason),
+    warnings: warnings(pkg, files),
+  }
+}
+
+function parsePackage(text: string): Package {
+  try {
+    return schema.parse(JSON.parse(text.replace(/^\uFEFF/, '')))
+  } catch (error) {
+    if (error instanceof z.ZodError) {
+      const [issue] = error.issues
+      throw new AppError('invalid-input', `package.json: ${issue?.path.join('.')}: ${issue?.message}`)
+    }
+    if (error instanceof SyntaxError) throw new AppError('invalid-input', `package.json: ${error.message}`)
+    throw error
+  }
+}
+
+function planInstall(pkg: Package, builds: boolean, files: NodeFiles): Install | null {
+  const wanted = { ...pkg.dependencies, ...pkg.optionalDependencies, ...(builds ? pkg.devDependencies : {}) }
+  const locks = Object.entries(lockFiles).filter(([name]) => files.paths.has(name))
+  if (new Set(locks.map(([, program]) => program)).size > 1) {
+    const names = locks.map(([name]) => name).join(' and ')
+    throw new AppError('build-failed', `there are two lock files: ${names}`, { hint: 'Keep the one you use.' })
+  }
+  if (Object.keys(wanted).length === 0 && pkg.workspaces === undefined) return null
+  const [lock] = locks
+  if (!lock) {
+    throw new AppError('build-failed', 'package.json has dependencies, but there is no lock file', {
+      hint: 'Run "npm install" and commit package-lock.json: a deploy must not install other versions than you tried.',
+    })
+  }
+  const [lockFile, kind] = lock
+  const present = configFiles.filter(name => files.paths.has(name))
+  return { ...programOf(kind, pkg, files), manifests: ['package.json', lockFile, ...present] }
+}
+
+function programOf(kind: 'npm' | 'pnpm' | 'yarn', pkg: Package, files: NodeFiles): Pick<Install, 'program' | 'get'> {
+  const [, name, version] =
+    /^(npm|pnpm|yarn)@(\d+\.\d+\.\d+[0-9A-Za-z.-]*)(?:\+.*)?$/.exec(pkg.packageManager ?? '') ?? []
+  if (kind === 'npm') return { program: 'npm', get: name === 'npm' ? `npm@${version}` : null }
+  if (kind === 'pnpm') return { program: 'pnpm', get: name === 'pnpm' ? `pnpm@${version}` : programs.pnpm }
+  if (!/^__metadata:/m.test(files.yarnLock ?? '')) {
+    return { program: 'yarn', get: name === 'yarn' && version?.startsWith('1.') ? `yarn@${version}` : programs.yarn }
+  }
+  // Yarn 1 hands over to the release that the repository carries.
+  if ([...files.paths].some(path => path.startsWith('.yarn/releases/')))
+    return { program: 'yarn-berry', get: programs.yarn }
+  if (name === 'yarn') return { program: 'yarn-berry', get: `@yarnpkg/cli-dist@${version}` }
+  throw new AppError('build-failed', 'yarn.lock is of Yarn 2 or later, but package.json does not say which', {
+    hint: 'Set "packageManager": "yarn@<version>" in package.json.',
+  })
+}
+
+/** Why an install needs more of the repository than its manifests, or null. */
+function notAlone(pkg: Package, paths: ReadonlySet<string>): string | null {
+  if (pkg.workspaces !== undefined || paths.has('pnpm-workspace.yaml')) return 'it has workspaces'
+  const all = Object.entries({ ...pkg.dependencies, ...pkg.optionalDependencies, ...pkg.devDependencies })
+  const local = all.find(([, version]) => /^(?:file:|link:|portal:|patch:|workspace:|\.{0,2}\/|~\/)/.test(version))
+  if (local) return `the dependency ${local[0]} is a path`
+  if (pkg.pnpm?.patchedDependencies !== undefined || [...paths].some(path => path.startsWith('patches/')))
+    return 'it patches dependencies'
+  const script = ownInstallScripts.find(name => pkg.scripts?.[name])
+  return script ? `it has a script "${script}"` : null
+}
+
+function notAssembled(buildScript: string | null, install: Install | null, reason: string | null): string | null {
+  if (buildScript) return `it has a script "${buildScript}"`
+  if (install?.program === 'yarn-berry') return 'Yarn 2 and later may keep dependencies anywhere'
+  return install ? reason : null
+}
+
+function startCommand(pkg: Package, paths: ReadonlySet<string>): readonly string[] {
+  const script = pkg.scripts?.['start']
+  if (script) {
+    // Without npm and a shell in between, SIGTERM reaches the app itself.
+    const plain = /^node(?: [A-Za-z0-9_./=:@,-]+)+$/.test(script.trim())
+    return plain && !pkg.scripts?.['prestart'] ? script.trim().split(' ') : ['npm', 'start']
+  }
+  const main = ['server.js', pkg.main, 'index.js'].find(
+    path => path !== undefined && paths.has(path.replace(/^\.\//, '')),
+  )
+  if (main) return ['node', main]
+  throw new AppError('build-failed', 'nothing says how to start this app', {
+    hint: 'Write a Procfile ("web: node app.js") or a script "start" in package.json.',
+  })
+}
+
+function warnings(pkg: Package, { nodeVersion, paths }: NodeFiles): readonly string[] {
+  const wanted = pkg.engines?.node
+  const found: string[] = []
+  if (wanted && satisfies(nodeVersion, wanted) === false) {
+    found.push(`package.json asks for Node ${wanted}; this image has Node ${nodeVersion}`)
+  }
+  if ([...paths].some(path => path.startsWith('node_modules/'))) {
+    found.push('node_modules is in the repository; it is left out, dependencies are installed from the lock file')
+  }
+  return found
+}

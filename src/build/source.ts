@@ -1,0 +1,60 @@
+import { AppError } from '../core/errors.ts'
+import { web, type AppName, type CommitId } from '../core/names.ts'
+import type { Process } from '../core/release.ts'
+import type { Repositories } from '../commit/repository.ts'
+import { parseLadingYaml, type LadingYaml } from './lading-yaml.ts'
+import { parseProcfile, type Procfile } from './procfile.ts'
+
+export type Repository = Pick<Repositories, 'archive' | 'readFile' | 'treeOf' | 'listTree'>
+
+/** What the build stage reads of a commit before it decides anything. */
+export interface Source {
+  readonly app: AppName
+  readonly commit: CommitId
+  /** Git's id of the whole tree. */
+  readonly tree: string
+  readonly yaml: LadingYaml
+  readonly procfile: Procfile | null
+  readonly dockerfile: { readonly path: string; readonly text: string; readonly ignore: string | null } | null
+  readonly packageJson: string | null
+  readonly yarnLock: string | null
+}
+
+/** Rejects `invalid-input` for a lading.yaml or Procfile that is wrong, or a Dockerfile that is not there. */
+export async function readSource(
+  repository: Repository,
+  app: AppName,
+  commit: CommitId,
+  signal: AbortSignal,
+): Promise<Source> {
+  const text = async (path: string) => (await repository.readFile(app, commit, path, signal))?.toString('utf8') ?? null
+  const [ladingYaml, procfile, packageJson, yarnLock, tree] = await Promise.all([
+    text('lading.yaml'),
+    text('Procfile'),
+    text('package.json'),
+    text('yarn.lock'),
+    repository.treeOf(app, commit, '', signal),
+  ])
+  if (tree === null) throw new AppError('not-found', `${app} has no commit ${commit}`)
+  const yaml = parseLadingYaml(ladingYaml)
+  const path = yaml.dockerfile ?? 'Dockerfile'
+  const [dockerfile, ignore] = await Promise.all([text(path), text(`${path}.dockerignore`)])
+  if (dockerfile === null && (yaml.dockerfile !== null || yaml.stack === 'dockerfile')) {
+    throw new AppError('invalid-input', `lading.yaml asks for a Dockerfile, but there is no file ${path}`)
+  }
+  return {
+    app,
+    commit,
+    tree,
+    yaml,
+    procfile: procfile === null ? null : parseProcfile(procfile),
+    dockerfile: dockerfile === null ? null : { path, text: dockerfile, ignore },
+    packageJson,
+    yarnLock,
+  }
+}
+
+/** What runs: the Procfile, else `web` with the image's own command. */
+export function processesOf({ procfile }: Source): readonly Process[] {
+  return procfile && procfile.processes.length > 0 ? procfile.processes : [{ type: web, command: null }]
+}
