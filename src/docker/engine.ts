@@ -81,6 +81,8 @@ export interface ServiceSpec {
 /** One object for services, one-offs, builds and CI steps (law 9). */
 export interface ContainerPolicy {
   readonly memory: number
+  /** Bytes that must be unreserved on a node before Swarm places a process there; absent: none, and never "no room". */
+  readonly reservedMemory?: number
   readonly cpus: number
   readonly pids: number
   readonly tmpBytes: number

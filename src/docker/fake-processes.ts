@@ -65,6 +65,7 @@ interface ServiceTasks {
 const over = new AppError('cancelled', 'it has ended')
 const firstPort = 32_768
 const restartDelayMs = 1000
+const nodeMemory = 8 * 1024 ** 3
 
 /** What runs. Swarm's restart policy (any, 1 s) is kept here, with every control plane dead too (law 4). */
 export class FakeProcesses {
@@ -185,7 +186,7 @@ export class FakeProcesses {
       const task: Task = { id: this.#id('t'), slot, state: 'preparing', error: null, process: null }
       service.tasks.push(task)
       const behaviour = this.#behaviourOf(service.spec.image, service.spec.command)
-      if (behaviour.trouble === 'no-room') {
+      if (behaviour.trouble === 'no-room' || (service.spec.policy.reservedMemory ?? 0) > nodeMemory) {
         task.state = 'pending'
         task.error = 'no suitable node (insufficient resources on 1 node)'
         return

@@ -12,7 +12,8 @@ const keeperCodes: readonly ErrorCode[] = [
 
 /**
  * An answer of 400 or more as an error, by its status. The engine's words decide only where its status lies: it answers
- * 500 to a lost compare-and-swap (moby#38474) and to a Swarm that has lost its majority.
+ * 500 to a lost compare-and-swap (moby#38474), to a Swarm that has lost its majority, and to the removal of an overlay
+ * network that this node has not forgotten yet.
  */
 export function errorOfResponse(status: number, contentType: string | undefined, body: string): AppError {
   if (contentType?.startsWith('application/problem+json')) return errorOfKeeper(status, body)
@@ -38,7 +39,7 @@ function errorOfKeeper(status: number, body: string): AppError {
 }
 
 function classify(status: number, message: string): readonly [ErrorCode, boolean] {
-  if (status === 404) return ['not-found', false]
+  if (status === 404 || /^network \S+ not found$/.test(message)) return ['not-found', false]
   if (status === 409) return ['conflict', false]
   if (status === 503 || /DeadlineExceeded|context deadline exceeded|does not have a leader/.test(message)) {
     return ['unavailable', true]

@@ -30,7 +30,10 @@ export function serviceJson(spec: ServiceSpec) {
         CapabilityDrop: capabilities(policy),
       },
       RestartPolicy: { Condition: 'any', Delay: 1 * nanoseconds, MaxAttempts: 0 },
-      Resources: { Limits: { MemoryBytes: policy.memory, NanoCPUs: nanoCpus(policy), Pids: policy.pids } },
+      Resources: {
+        Limits: { MemoryBytes: policy.memory, NanoCPUs: nanoCpus(policy), Pids: policy.pids },
+        ...(policy.reservedMemory ? { Reservations: { MemoryBytes: policy.reservedMemory } } : {}),
+      },
       LogDriver: { Name: 'json-file', Options: logDriver },
       Networks: [{ Target: spec.network }],
     },

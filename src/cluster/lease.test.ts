@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Clock } from '../core/clock.ts'
+import { AppError } from '../core/errors.ts'
+import type { Engine } from '../docker/engine.ts'
+import { FakeCluster } from '../docker/fake.ts'
+import { VirtualClock } from '../../test/simulation/virtual-clock.ts'
+import { acquireLease, type Lease } from './lease.ts'
+
+const leaseMs = 10_000
+const never = new AbortController().signal
+
+test('the first candidate gets the lease, and holds it against a second one for as long as it renews', async () => {
+  const { clock, candidate } = scene()
+  const first = candidate('a')
+  const second = candidate('b')
+  await clock.pass(60_000)
+  assert.ok(first.lease && !first.lease.signal.aborted)
+  assert.equal(second.lease, null)
+})
+
+test('of many candidates at one moment exactly one gets it', async () => {
+  const { clock, candidate } = scene()
+  const all = ['a', 'b', 'c', 'd'].map(name => candidate(name))
+  await clock.pass(30_000)
+  assert.equal(all.filter(one => one.lease !== null).length, 1)
+})
+
+test('after a clean release the next one has it at once, with a higher term, and may delete at once', async () => {
+  const { clock, candidate } = scene()
+  const first = candidate('a')
+  await clock.pass(1_000)
+  const second = candidate('b')
+  await clock.pass(1_000)
+  const held = first.lease
+  assert.ok(held)
+  await held.release(never)
+  await clock.pass(leaseMs / 10)
+  assert.ok(second.lease && second.lease.term > held.term)
+  const before = clock.monotonic()
+  await second.lease.quiet(never)
+  assert.equal(clock.monotonic(), before)
+})
+
+test('a holder that reaches no engine stops before its lease is over, and the next one waits before it deletes', async () => {
+  const { clock, candidate } = scene()
+  const first = candidate('a')
+  await clock.pass(1_000)
+  const second = candidate('b')
+  first.cut = true
+  const firstLease = first.lease
+  assert.ok(firstLease)
+  await clock.run(() => firstLease.signal.aborted, 60_000)
+  assert.ok(!second.hasLease)
+  await clock.run(() => second.hasLease, 60_000)
+  const secondLease = second.lease
+  assert.ok(secondLease)
+  const acquiredAt = clock.monotonic()
+  let quiet = false
+  void secondLease.quiet(never).then(() => (quiet = true))
+  await clock.run(() => quiet, 60_000)
+  assert.ok(clock.monotonic() - acquiredAt >= 1.9 * leaseMs, 'one lease and the longest call')
+})
+
+test('stopped for two leases and continued, the old holder is refused by term and knows that it has lost', async () => {
+  const { clock, candidate } = scene()
+  const first = candidate('a')
+  await clock.pass(1_000)
+  const second = candidate('b')
+  first.clock.stop()
+  await clock.pass(2 * leaseMs + 1_000)
+  assert.ok(first.lease && second.lease && second.lease.term > first.lease.term)
+  assert.ok(!first.lease.signal.aborted, 'no code of it has run')
+  await assert.rejects(first.engine.ensureNetwork('n', {}, never), code('lease-lost'))
+  first.clock.continue()
+  await clock.pass(1)
+  assert.equal((first.lease.signal.reason as AppError).code, 'lease-lost')
+  assert.ok(!second.lease.signal.aborted)
+})
+
+test('a swap whose answer is lost neither loses the lease nor gives it to two', async () => {
+  const { clock, candidate } = scene()
+  const first = candidate('a')
+  first.loseAnswers = 3
+  const second = candidate('b')
+  await clock.pass(120_000)
+  const held = [first, second].filter(one => one.lease && !one.lease.signal.aborted)
+  assert.equal(held.length, 1)
+})
+
+function scene() {
+  const clock = new VirtualClock()
+  const cluster = new FakeCluster({ clock })
+  return { clock, candidate: (name: string) => new Candidate(name, clock, cluster) }
+}
+
+class Candidate {
+  lease: Lease | null = null
+  cut = false
+  loseAnswers = 0
+  readonly clock: StoppableClock
+  readonly engine: Engine
+
+  constructor(holder: string, clock: VirtualClock, cluster: FakeCluster) {
+    const term = { current: 0 }
+    this.clock = new StoppableClock(clock)
+    this.engine = cluster.engine(term)
+    const engine: Engine = {
+      ...this.engine,
+      listConfigs: async (...call) => {
+        this.#reach()
+        return this.engine.listConfigs(...call)
+      },
+      swapConfigLabels: async (...call) => {
+        this.#reach()
+        await this.engine.swapConfigLabels(...call)
+        if (this.loseAnswers-- > 0) throw new AppError('unavailable', 'lost', { retryable: true })
+      },
+    }
+    void acquireLease({ engine, clock: this.clock, term, holder, leaseMs }, never).then(lease => (this.lease = lease))
+  }
+
+  get hasLease(): boolean {
+    return this.lease !== null
+  }
+
+  #reach(): void {
+    if (this.cut) throw new AppError('unavailable', 'cut off', { retryable: true })
+  }
+}
+
+/** A program's clock: while the program is stopped, time goes on and no timer of it fires. */
+class StoppableClock implements Clock {
+  readonly #clock: Clock
+  #stopped: PromiseWithResolvers<void> | null = null
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  now = () => this.#clock.now()
+  monotonic = () => this.#clock.monotonic()
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    await this.#clock.sleep(ms, signal)
+    await this.#stopped?.promise
+  }
+
+  stop(): void {
+    this.#stopped = Promise.withResolvers<void>()
+  }
+
+  continue(): void {
+    this.#stopped?.resolve()
+    this.#stopped = null
+  }
+}
+
+function code(wanted: AppError['code']) {
+  return (error: unknown) => error instanceof AppError && error.code === wanted
+}

@@ -1,0 +1,214 @@
+import type { Clock } from '../core/clock.ts'
+import { AppError } from '../core/errors.ts'
+import { label, type Labels } from '../core/labels.ts'
+import type { ConfigView, Engine } from '../docker/engine.ts'
+
+/** The number that every changing call carries (law 11): adapters read it at each call, the lease writes it. */
+export interface Term {
+  current: number
+}
+
+export interface LeaseOptions {
+  readonly engine: Pick<Engine, 'createConfig' | 'listConfigs' | 'swapConfigLabels'>
+  readonly clock: Clock
+  readonly term: Term
+  /** Names this very process: host name and something random. */
+  readonly holder: string
+  /** Milliseconds without a renewal after which another may take it. */
+  readonly leaseMs: number
+  /** The longest that one call of the holder before may still be under way after its lease (ms). */
+  readonly longestCallMs?: number
+  /** Told when the lease is acquired, lost or a renewal fails. */
+  readonly say?: (line: string) => void
+}
+
+export interface Lease {
+  readonly term: number
+  /** Aborted with `lease-lost` while there still is some of the lease left, or by `release`. */
+  readonly signal: AbortSignal
+  /**
+   * Resolves when nothing of an earlier holder can be under way any more: at once after a clean release, else one
+   * lease and the longest call after the acquisition. Awaited before the first delete.
+   */
+  quiet(signal: AbortSignal): Promise<void>
+  /** Stops renewing and lets the next holder in at once. To be called when all of the holder's work has ended. */
+  release(signal: AbortSignal): Promise<void>
+}
+
+const configName = 'lading-lease'
+const holderLabel = 'lading.lease.holder'
+const labels: Labels = { [label.role]: 'platform' }
+
+/**
+ * Waits for the lease and takes it: labels on a Swarm config, changed by compare-and-swap on its version, which only a
+ * majority of managers can do (docs/design/lease.md). Nobody compares wall clocks: a candidate takes the lease when it
+ * has seen the same version for one whole lease on its own monotonic clock. Rejects with the signal's reason.
+ */
+export async function acquireLease(options: LeaseOptions, signal: AbortSignal): Promise<Lease> {
+  for (;;) {
+    const free = await waitUntilFree(options, signal)
+    const acquired = await take(free, options, signal)
+    if (acquired === null) continue
+    options.say?.(`lease: held by ${options.holder}, term ${acquired.term}`)
+    return new HeldLease(options, acquired)
+  }
+}
+
+interface Free {
+  readonly config: ConfigView
+  readonly releasedCleanly: boolean
+}
+
+interface Acquired extends Free {
+  readonly term: number
+  /** Monotonic time before the swap was sent: the lease counts from there. */
+  readonly since: number
+}
+
+async function waitUntilFree(options: LeaseOptions, signal: AbortSignal): Promise<Free> {
+  const { clock, leaseMs } = options
+  let version = -1
+  let seenAt = clock.monotonic()
+  for (;;) {
+    const config = await retrying(() => readLease(options, signal), options, signal)
+    if (!config.labels[holderLabel]) return { config, releasedCleanly: true }
+    if (config.version !== version) {
+      version = config.version
+      seenAt = clock.monotonic()
+    } else if (clock.monotonic() - seenAt >= leaseMs) {
+      return { config, releasedCleanly: false }
+    }
+    await clock.sleep(leaseMs / 10, signal)
+  }
+}
+
+/** Null when another was faster. */
+async function take(free: Free, options: LeaseOptions, signal: AbortSignal): Promise<Acquired | null> {
+  const { clock, term, engine, holder } = options
+  const since = clock.monotonic()
+  // Any term is a version of this config, so its present version is not lower than any.
+  term.current = free.config.version
+  try {
+    await engine.swapConfigLabels(free.config.id, free.config.version, { ...labels, [holderLabel]: holder }, signal)
+  } catch (error) {
+    // The answer may be lost though the swap was done: the holder in the labels tells.
+    if (!(error instanceof AppError)) throw error
+    if (isRefusal(error)) return null
+  }
+  const config = await retrying(() => readLease(options, signal), options, signal)
+  if (config.labels[holderLabel] !== holder) return null
+  term.current = config.version
+  return { ...free, config, term: config.version, since }
+}
+
+async function readLease({ engine }: LeaseOptions, signal: AbortSignal): Promise<ConfigView> {
+  const find = async () => (await engine.listConfigs(labels, signal)).find(config => config.name === configName)
+  const found = await find()
+  if (found !== undefined) return found
+  await engine.createConfig(configName, labels, new TextEncoder().encode('1'), signal)
+  const made = await find()
+  if (made === undefined) throw new AppError('unavailable', 'the lease cannot be read', { retryable: true })
+  return made
+}
+
+class HeldLease implements Lease {
+  readonly term: number
+  readonly #options: LeaseOptions
+  readonly #ended = new AbortController()
+  readonly #acquired: Acquired
+  readonly #renewing: Promise<void>
+  #renewedAt: number
+
+  constructor(options: LeaseOptions, acquired: Acquired) {
+    this.term = acquired.term
+    this.#options = options
+    this.#acquired = acquired
+    this.#renewedAt = acquired.since
+    this.#renewing = this.#keep()
+  }
+
+  get signal(): AbortSignal {
+    return this.#ended.signal
+  }
+
+  async quiet(signal: AbortSignal): Promise<void> {
+    if (this.#acquired.releasedCleanly) return
+    const { clock, leaseMs, longestCallMs = leaseMs } = this.#options
+    const until = this.#acquired.since + leaseMs + longestCallMs
+    await clock.sleep(until - clock.monotonic(), AbortSignal.any([signal, this.signal]))
+  }
+
+  async release(signal: AbortSignal): Promise<void> {
+    const lost = this.signal.aborted
+    this.#ended.abort(new AppError('lease-lost', 'the lease was given back'))
+    await this.#renewing
+    if (!lost) await this.#swap('', signal)
+  }
+
+  async #keep(): Promise<void> {
+    const { clock, leaseMs, say } = this.#options
+    const guard = this.#guard()
+    while (!this.signal.aborted) {
+      try {
+        await clock.sleep(leaseMs / 4, this.signal)
+        await this.#renew()
+      } catch (error) {
+        if (this.signal.aborted) break
+        if (!(error instanceof AppError)) throw error
+        if (isRefusal(error)) this.#lose(error.message)
+        else say?.(`lease: not renewed, ${error.message}`)
+      }
+    }
+    await guard
+  }
+
+  async #renew(): Promise<void> {
+    const since = this.#options.clock.monotonic()
+    await this.#swap(this.#options.holder, this.signal)
+    this.#renewedAt = since
+  }
+
+  /** Reads first: an earlier swap whose answer was lost may have moved the version, and the lease still be ours. */
+  async #swap(next: string, signal: AbortSignal): Promise<void> {
+    const { id, version, labels: now } = await readLease(this.#options, signal)
+    if (now[holderLabel] !== this.#options.holder) {
+      throw new AppError('conflict', `it is held by ${now[holderLabel] || 'nobody'}`)
+    }
+    await this.#options.engine.swapConfigLabels(id, version, { ...labels, [holderLabel]: next }, signal)
+  }
+
+  /** Ends the lease when three quarters of it are over without a renewal: before any other clock can call it over. */
+  async #guard(): Promise<void> {
+    const { clock, leaseMs } = this.#options
+    const rest = () => this.#renewedAt + leaseMs * 0.75 - clock.monotonic()
+    try {
+      while (rest() > 0) await clock.sleep(rest(), this.signal)
+      this.#lose('it could not be renewed in time')
+    } catch (error) {
+      if (!this.signal.aborted) throw error
+    }
+  }
+
+  #lose(why: string): void {
+    if (this.signal.aborted) return
+    this.#options.say?.(`lease: lost, ${why}`)
+    this.#ended.abort(new AppError('lease-lost', `the lease is lost: ${why}`))
+  }
+}
+
+/** Somebody else has moved it: `conflict` by version, `lease-lost` by term. */
+function isRefusal(error: AppError): boolean {
+  return error.code === 'conflict' || error.code === 'lease-lost'
+}
+
+async function retrying<T>(call: () => Promise<T>, { clock, leaseMs, say }: LeaseOptions, signal: AbortSignal) {
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!(error instanceof AppError) || !error.retryable || signal.aborted) throw error
+      say?.(`lease: ${error.message}`)
+      await clock.sleep(leaseMs / 10, signal)
+    }
+  }
+}
