@@ -259,6 +259,7 @@ export class Dispatcher implements Pipeline {
   #rows(): Rows {
     const { store } = this.#tools
     return {
+      quiet: signal => this.#tools.quiet(signal),
       keep: async key =>
         (await this.#isDestroyed(key)) ? new Set() : releasesToKeep(await store.listRuns(key, manyRuns)),
       openRuns: async key =>

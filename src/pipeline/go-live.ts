@@ -22,6 +22,7 @@ export async function moveTraffic(release: Release, tools: Tools, signal: AbortS
   const { app, environment, number } = release
   if (!laneSpec(release)) return tools.edges.unroute({ app, environment }, signal)
   const hosts = tools.hosts(release)
+  await tools.certify(hosts, signal)
   await tools.edges.route({ app, environment, hosts, release: number }, signal)
 }
 

@@ -22,6 +22,8 @@ export interface Tools {
   readonly hosts: (key: EnvironmentKey) => readonly HostName[]
   /** Certificates for hosts that have none yet; no error when they are there. */
   readonly certify: (hosts: readonly HostName[], signal: AbortSignal) => Promise<void>
+  /** Resolves when nothing of an earlier control plane can be under way any more; awaited before the first delete (law 11). */
+  readonly quiet: (signal: AbortSignal) => Promise<void>
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
   readonly network: (key: EnvironmentKey) => [name: string, labels: Labels]
 }

@@ -10,6 +10,8 @@ const removalPollMs = 250
 
 /** What the sweep asks the rows; asked after the cluster was listed, so that a release made meanwhile is never taken for an orphan. */
 export interface Rows {
+  /** Resolves when an earlier control plane can have nothing under way any more: before the first delete (law 11). */
+  quiet(signal: AbortSignal): Promise<void>
   keep(key: EnvironmentKey): Promise<ReadonlySet<number>>
   openRuns(key: EnvironmentKey): Promise<ReadonlySet<string>>
   limit(key: EnvironmentKey, release: number): Promise<{ readonly drainMs: number; readonly stopMs: number }>
@@ -33,6 +35,7 @@ export class Sweeper {
   /** Resolves when all that had to go is gone; a release that another call retires already is waited for, not retired twice. */
   async sweep(key: EnvironmentKey, signal: AbortSignal): Promise<void> {
     const found = await releasesInCluster(key, this.#tools, signal)
+    await this.#rows.quiet(signal)
     const keep = await this.#rows.keep(key)
     const doomed = [...found].filter(release => !keep.has(release))
     await removeOneOffs(key, this.#rows, this.#tools, signal)

@@ -21,6 +21,7 @@ const schema = z.object({
     .positive()
     .default(1)
     .describe('Number of this control plane, for its own lane'),
+  LADING_HOOKS: z.string().default('/opt/lading/hooks').describe("git's hooks of ours: proc-receive, pre-receive"),
   LADING_VERSION: z.string().default('0.0.0'),
   PORT: z.coerce.number().int().default(8080),
 })
@@ -50,6 +51,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
       builder: e.LADING_IMAGE_BUILDER,
     },
     release: e.LADING_RELEASE,
+    hooks: e.LADING_HOOKS,
     version: e.LADING_VERSION,
     port: e.PORT,
     hostName: hostName(environment),

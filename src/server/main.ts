@@ -1,0 +1,197 @@
+import { readFileSync } from 'node:fs'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { rootAccess } from '../access/principal.ts'
+import { authorize } from '../access/policy.ts'
+import { tokenAccess } from '../access/tokens.ts'
+import { createApi } from '../api/api.ts'
+import { ownMirrors } from '../build/bases.ts'
+import { createBuilder } from '../build/build.ts'
+import { acquireLease, type Lease, type Term } from '../cluster/lease.ts'
+import { createGitDoor } from '../commit/git-door.ts'
+import { gitProgram } from '../commit/git-program.ts'
+import { GitRepositories } from '../commit/git-repositories.ts'
+import { defaults } from '../core/defaults.ts'
+import { asAppError } from '../core/errors.ts'
+import { environmentLabels } from '../core/labels.ts'
+import { parseHostName, type EnvironmentKey, type HostName } from '../core/names.ts'
+import { Secret } from '../core/secret.ts'
+import { systemClock, systemIds } from '../core/system.ts'
+import { DockerHttp } from '../docker/http.ts'
+import { SwarmEngine } from '../docker/swarm-engine.ts'
+import { Authority } from '../edge/authority.ts'
+import { keeperEdges } from '../edge/client.ts'
+import { Dispatcher } from '../pipeline/dispatcher.ts'
+import type { Tools } from '../pipeline/tools.ts'
+import { spaceNetwork } from '../run/spec.ts'
+import { createSealer } from '../store/seal.ts'
+import { openSqliteStore } from '../store/sqlite.ts'
+import { readConfig, type Config } from './config.ts'
+import { closeDoor, openNetworkDoor, openSocketDoor } from './doors.ts'
+import { createLog } from './log.ts'
+import { ownHost, takeTraffic } from './own-lane.ts'
+
+const log = createLog(systemClock, line => process.stdout.write(line))
+
+/** Composition and order of life: lease, store, recovery, doors, own traffic; and back. */
+async function main(stopping: AbortSignal): Promise<void> {
+  const config = readConfig()
+  await mkdir(config.stateDir, { recursive: true, mode: 0o700 })
+  const term: Term = { current: 0 }
+  const keeperSocket = join(config.runDir, 'keeper.sock')
+  const termHeader = () => ({ 'lading-term': String(term.current) })
+  const http = new DockerHttp({ socketPath: keeperSocket, prefix: '/engine', headers: termHeader })
+  const engine = new SwarmEngine(http)
+  const lease = await acquireLease(
+    {
+      engine,
+      clock: systemClock,
+      term,
+      holder: `${config.hostName}/${systemIds.hex(4)}`,
+      leaseMs: defaults.leaseMs,
+      say: line => log(line, {}),
+    },
+    stopping,
+  )
+  try {
+    await serve(config, { engine, http, term, lease, stopping })
+  } finally {
+    await lease.release()
+  }
+}
+
+interface Held {
+  readonly engine: SwarmEngine
+  readonly http: DockerHttp
+  readonly term: Term
+  readonly lease: Lease
+  readonly stopping: AbortSignal
+}
+
+async function serve(config: Config, { engine, http, term, lease, stopping }: Held): Promise<void> {
+  const signal = AbortSignal.any([stopping, lease.signal])
+  const store = await openSqliteStore({ path: join(config.stateDir, 'lading.db'), dataKey: config.dataKey })
+  const edges = keeperEdges({
+    sockets: [{ node: config.node, path: join(config.runDir, 'keeper.sock') }],
+    term: () => term.current,
+  })
+  const repositories = new GitRepositories(gitProgram({ root: join(config.stateDir, 'git'), hooks: config.hooks }))
+  const authority = new Authority(join(config.stateDir, 'ca'), systemClock)
+  const builder = createBuilder({
+    repositories,
+    store,
+    engine: http,
+    registry: { socketPath: join(config.runDir, 'registry.sock') },
+    registrySocket: join(config.runDir, 'registry.sock'),
+    images: config.images,
+    nodeVersion: process.versions.node,
+    bases: { mirrors: ownMirrors(config.images.base, config.images.node), outside: await publicRegistryAnswers() },
+    platform: `linux/${process.arch === 'arm64' ? 'arm64' : 'amd64'}`,
+    clock: systemClock,
+    ids: systemIds,
+    warn: (sentence, error) => log(sentence, { error }),
+  })
+  const tools: Tools = {
+    store,
+    engine,
+    edges,
+    repositories,
+    builder,
+    clock: systemClock,
+    ids: systemIds,
+    seal: sealWith(config.dataKey),
+    hosts: key => hostsOf(key, config.baseDomain),
+    certify: async (hosts, until) => {
+      for (const host of hosts) await edges.certify(host, await authority.certificate(host, until), until)
+    },
+    network: key => [spaceNetwork(key), environmentLabels(key)],
+    quiet: until => lease.quiet(until),
+    log,
+  }
+  const pipeline = new Dispatcher(tools, signal)
+  await pipeline.recover()
+  const platform = {
+    version: config.version,
+    baseDomain: config.baseDomain,
+    url: `https://${ownHost(config.baseDomain)}`,
+    ca: await readFile(join(config.stateDir, 'ca', 'ca.pem'), 'utf8'),
+  }
+  const parts = { store, pipeline, edges, engine, repositories, clock: systemClock, platform, report: logError }
+  const tokens = tokenAccess([{ name: 'owner', token: new Secret(readFileSync(config.tokenFile, 'utf8').trim()) }])
+  const git = createGitDoor({
+    repositories,
+    store,
+    pipeline,
+    runDir: config.stateDir,
+    clock: systemClock,
+    log,
+    authenticate: async request => {
+      const principal = tokens.authenticate(request.headers.authorization ?? null)
+      return principal && { name: principal.kind === 'root' ? 'root' : principal.name }
+    },
+    authorize: async (principal, { action }) => {
+      authorize(action === 'push' ? 'git receive-pack' : 'git upload-pack', { kind: 'token', name: principal.name })
+      return true
+    },
+  })
+  await git.start()
+  const doors = [
+    await openNetworkDoor(createApi({ ...parts, access: tokens }), git, config.port),
+    await openSocketDoor(createApi({ ...parts, access: rootAccess }), join(config.runDir, 'control.sock')),
+  ]
+  log('ready', { release: config.release, version: config.version })
+  try {
+    const certificate = (host: HostName) => authority.certificate(host, signal)
+    await takeTraffic({ release: config.release, baseDomain: config.baseDomain, edges, certificate }, signal)
+    log('serving', { host: ownHost(config.baseDomain) })
+    await aborted(signal)
+  } finally {
+    await git.stop()
+    await builder.stop(AbortSignal.timeout(5_000))
+    await Promise.race([Promise.all(doors.map(closeDoor)), systemClock.sleep(5_000)])
+    await store.close()
+  }
+}
+
+/** Whether a Dockerfile may name images of public registries (D7): any answer, also 401, says that they are in reach. */
+async function publicRegistryAnswers(): Promise<boolean> {
+  try {
+    await fetch('https://registry-1.docker.io/v2/', { signal: AbortSignal.timeout(3_000) })
+    return true
+  } catch (error) {
+    log('no public registry in reach', { error: asAppError(error).message })
+    return false
+  }
+}
+
+function hostsOf({ app, environment }: EnvironmentKey, baseDomain: HostName): HostName[] {
+  return [parseHostName(environment === 'production' ? `${app}.${baseDomain}` : `${app}-${environment}.${baseDomain}`)]
+}
+
+function sealWith(dataKey: Secret): Tools['seal'] {
+  const sealer = createSealer(dataKey, 'snapshot')
+  return (text, context) => Buffer.from(sealer.seal(context, new Secret(text)))
+}
+
+function logError(error: unknown): void {
+  log('request failed', { error: asAppError(error) })
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (signal.aborted) resolve()
+  else signal.addEventListener('abort', () => resolve(), { once: true })
+  return promise
+}
+
+const stop = new AbortController()
+for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(new Error(`got ${name}`)))
+
+main(stop.signal).then(
+  () => process.exit(0),
+  (error: unknown) => {
+    if (stop.signal.aborted) process.exit(0)
+    log('ended', { error: asAppError(error) })
+    process.exit(1)
+  },
+)
