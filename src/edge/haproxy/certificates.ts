@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process'
+import { AppError } from '../../core/errors.ts'
+import type { HostName } from '../../core/names.ts'
+import type { Secret } from '../../core/secret.ts'
+import { readOrNull, writeDurably } from './disk.ts'
+import type { EdgePaths } from './files.ts'
+import type { Runtime } from './runtime.ts'
+
+/** 443 binds from the first start: with a certificate that nobody trusts, until the platform's CA gives better ones. */
+export async function ensureDefaultCertificate(paths: EdgePaths): Promise<void> {
+  const path = paths.certificate('default')
+  if ((await readOrNull(path)) !== null) return
+  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  const pem = await output('openssl', [...args, '-days', '3650', '-subj', '/CN=lading', '-keyout', '-', '-out', '-'])
+  await writeDurably(path, pem, 0o600)
+}
+
+/** Blocks of a PEM text, without anything between them: a blank line would end the runtime command's payload. */
+export function pemBlocks(pem: Secret): string {
+  const blocks = pem.reveal().match(/-----BEGIN [A-Z0-9 ]+-----[A-Za-z0-9+/=\s]+-----END [A-Z0-9 ]+-----/g) ?? []
+  const text = blocks.map(block => `${block.replaceAll(/\s*\n\s*/g, '\n').trim()}\n`).join('')
+  if (!text.includes('PRIVATE KEY-----') || !text.includes('BEGIN CERTIFICATE-----')) {
+    throw new AppError('invalid-input', 'a certificate needs the chain and the private key in one PEM text')
+  }
+  return text
+}
+
+/** Puts a certificate that lies on the disk into the running HAProxy. */
+export async function loadCertificate(options: {
+  readonly runtime: Runtime
+  readonly paths: EdgePaths
+  readonly host: HostName
+  readonly pem: string
+  readonly isNew: boolean
+}): Promise<void> {
+  const { runtime, paths, host, pem, isNew } = options
+  const path = paths.certificate(host)
+  if (isNew) await runtime.change([`new ssl cert ${path}`])
+  await said(runtime, `set ssl cert ${path} <<\n${pem}\n`, /Transaction (created|updated)/)
+  await said(runtime, `commit ssl cert ${path}`, /Success!/)
+  if (isNew) await said(runtime, `add ssl crt-list ${paths.certificateList} <<\n${path} ${host}\n\n`, /Success!/)
+}
+
+async function said(runtime: Runtime, command: string, expected: RegExp): Promise<void> {
+  const answer = await runtime.ask(command)
+  if (expected.test(answer)) return
+  throw new AppError('invalid-input', `HAProxy refused the certificate: ${answer.trim()}`)
+}
+
+async function output(file: string, args: readonly string[]): Promise<string> {
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [out, err]: [string[], string[]] = [[], []]
+  child.stdout.setEncoding('utf8').on('data', (text: string) => out.push(text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => err.push(text))
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', resolve)
+  })
+  if (code !== 0) throw new AppError('internal', `${file} exited with ${code}`, { details: err.join('').split('\n') })
+  return out.join('')
+}

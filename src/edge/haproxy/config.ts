@@ -1,0 +1,217 @@
+import { join } from 'node:path'
+import type { EdgePaths } from './files.ts'
+import { pages, type Page } from './pages.ts'
+import { allBackends, type Pool, type PoolCounts } from './pools.ts'
+
+/** Everything HAProxy's configuration depends on: the same input gives the same text (test/golden/haproxy). */
+export interface ConfigInput {
+  readonly paths: EdgePaths
+  /** Number of this HAProxy process: names its sockets. */
+  readonly process: number
+  readonly pools: PoolCounts
+  /** Admitted processes, by backend: slot number (from 1) → `address:port`. They are up from the first moment. */
+  readonly admitted: ReadonlyMap<string, ReadonlyMap<number, string>>
+  readonly edge: EdgeSettings
+}
+
+export interface EdgeSettings {
+  readonly httpPort: number
+  readonly httpsPort: number
+  /** Loopback port of the registry's door; null: this node has none. */
+  readonly registryPort: number | null
+  readonly ipv6: boolean
+  /** Unprivileged user and group HAProxy runs as; null: as the keeper itself. */
+  readonly user: string | null
+  readonly maxConnections: number
+  /** How long connections may hold an old HAProxy after a reload (seconds). */
+  readonly hardStopSeconds: number
+}
+
+export function haproxyConfig(input: ConfigInput): string {
+  return [global(input), rings(), defaults(input), frontends(input), ownBackends(input), ...lanes(input)].join('\n')
+}
+
+function global({ paths, process, edge }: ConfigInput): string {
+  return lines(
+    'global',
+    `  stats socket ${paths.runtimeSocket(process)} mode 600 level admin expose-fd listeners`,
+    // A runtime connection is kept open for as long as an old process drains.
+    '  stats timeout 1d',
+    `  hard-stop-after ${edge.hardStopSeconds}s`,
+    // HAProxy takes as many as its open files allow, up to here: its tables are made for the most.
+    `  fd-hard-limit ${2 * edge.maxConnections}`,
+    ...(edge.user ? [`  user ${edge.user}`, `  group ${edge.user}`] : []),
+    '  ssl-default-bind-options ssl-min-ver TLSv1.2',
+    '  tune.ssl.default-dh-param 2048',
+    '  spread-checks 5',
+  )
+}
+
+/** Rings cost next to nothing when nobody reads; a datagram socket to a log daemon costs half the throughput (D4). */
+function rings(): string {
+  return lines(
+    'ring router',
+    '  format timed',
+    '  maxlen 3000',
+    '  size 4194304',
+    '',
+    'ring servers',
+    '  format raw',
+    '  maxlen 400',
+    '  size 65536',
+  )
+}
+
+function defaults({ paths }: ConfigInput): string {
+  const page = (status: number, { file, code }: Page) =>
+    `  http-error status ${status} content-type "text/plain; charset=utf-8" hdr lading-error ${code} lf-file ${join(paths.pages, file)}`
+  return lines(
+    'defaults',
+    '  mode http',
+    '  timeout connect 1s',
+    '  timeout client 60s',
+    '  timeout server 30s',
+    '  timeout http-request 30s',
+    '  timeout http-keep-alive 60s',
+    '  timeout queue 30s',
+    '  timeout check 1s',
+    '  retries 3',
+    '  option redispatch 1',
+    '  retry-on conn-failure empty-response',
+    '  option dontlognull',
+    page(502, pages.badGateway),
+    page(503, pages.noProcess),
+    page(504, pages.timeout),
+  )
+}
+
+function frontends({ paths, process, edge }: ConfigInput): string {
+  const bind = (port: number, rest: string) => [
+    `  bind :${port}${rest}`,
+    ...(edge.ipv6 ? [`  bind :::${port} v6only${rest}`] : []),
+  ]
+  return lines(
+    'frontend edge',
+    ...bind(edge.httpPort, ''),
+    ...bind(edge.httpsPort, ` ssl crt-list ${paths.certificateList} alpn h2,http/1.1`),
+    // Requests that reach an old process after its time come through here, with the client's address.
+    `  bind unix@${paths.relaySocket(process)} mode 600${edge.user ? ` user ${edge.user}` : ''} accept-proxy`,
+    '  log ring@router format raw local0 info',
+    `  log-format "${routerLogFormat}"`,
+    '  option idle-close-on-response',
+    // An old process hands every new request to the newest one, whose maps are the present (docs/design/edge.md).
+    '  acl draining nbsrv(lading_next) gt 0',
+    '  http-request set-log-level silent if draining',
+    '  http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)',
+    `  http-request set-var(txn.env) var(txn.host),map_str(${paths.map('hosts')})`,
+    `  http-request set-var(txn.lane) var(txn.env),map_str(${paths.map('lanes')})`,
+    // Retrying what is not idempotent could do it twice.
+    '  http-request disable-l7-retry unless { method GET HEAD OPTIONS PUT DELETE TRACE }',
+    // Set by us, never trusted from outside.
+    '  http-request del-header x-forwarded- -m beg',
+    '  http-request del-header forwarded',
+    '  http-request del-header x-real-ip',
+    '  http-request del-header proxy',
+    '  http-request set-header x-forwarded-for %[src]',
+    '  http-request set-header x-forwarded-host %[req.hdr(host)]',
+    '  http-request set-header x-forwarded-port %[dst_port]',
+    `  acl secure dst_port ${edge.httpsPort}`,
+    '  http-request set-header x-forwarded-proto https if secure',
+    '  http-request set-header x-forwarded-proto http if !secure',
+    '  http-request set-header x-request-id %[uuid] unless { req.hdr(x-request-id) -m reg ^[A-Za-z0-9._=+/-]{20,128}$ }',
+    '  http-request set-var(txn.request_id) req.hdr(x-request-id)',
+    '  http-request set-header x-request-start %[date(0,ms)]',
+    '  http-request add-header via "1.1 lading"',
+    '  http-response del-header lading-error',
+    // Heroku answers 503 to a time-out; the header tells ours from an app's own 504.
+    '  http-after-response set-status 503 reason "Service Unavailable" if { res.hdr(lading-error) -m str H12 }',
+    '  use_backend lading_next if draining',
+    '  use_backend %[var(txn.lane)] if { var(txn.lane) -m found }',
+    '  default_backend lading_unknown',
+    ...(edge.registryPort === null
+      ? []
+      : [
+          '',
+          'frontend registry',
+          `  bind 127.0.0.1:${edge.registryPort}`,
+          '  timeout client 10m',
+          // Engines read here; only holders of the registry's own socket write.
+          '  http-request deny deny_status 405 unless { method GET HEAD }',
+          '  default_backend lading_registry',
+        ]),
+  )
+}
+
+function ownBackends({ paths, edge }: ConfigInput): string {
+  const unknown = `content-type "text/plain; charset=utf-8" hdr lading-error ${pages.unknown.code} lf-file ${join(paths.pages, pages.unknown.file)}`
+  return lines(
+    'backend lading_next',
+    '  timeout server 1d',
+    '  timeout tunnel 1d',
+    `  server next unix@${paths.nextSocket} disabled send-proxy-v2`,
+    '',
+    'backend lading_unknown',
+    `  http-request return status 404 ${unknown}`,
+    ...(edge.registryPort === null
+      ? []
+      : ['', 'backend lading_registry', '  timeout server 10m', `  server registry unix@${paths.registrySocket}`]),
+  )
+}
+
+function lanes(input: ConfigInput): readonly string[] {
+  return allBackends(input.pools).map(({ backend, pool }) =>
+    lines(
+      `backend ${backend}`,
+      '  log ring@servers format raw local0 notice',
+      ...checks(pool, input.paths),
+      `  http-request set-timeout server be_name,map_str(${input.paths.map('first-byte')},30000)`,
+      `  http-request set-timeout tunnel be_name,map_str(${input.paths.map('idle')},55000)`,
+      `  http-response set-timeout server be_name,map_str(${input.paths.map('idle')},55000)`,
+      // A slot goes down at the first refused connection and returns only by the keeper: `rise` is out of reach (D3c).
+      `  default-server check inter 2s fastinter 200ms downinter 200ms rise 1000000000 fall 2 tcp-ut 2s pool-purge-delay 1s observe layer4 error-limit 1 on-error mark-down${pool.protocol === 'h2c' ? ' proto h2' : ''}`,
+      ...slots(pool.slots, input.admitted.get(backend)),
+    ),
+  )
+}
+
+function checks(pool: Pool, paths: EdgePaths): readonly string[] {
+  if (pool.check === 'tcp') return []
+  return [
+    '  option httpchk',
+    `  http-check connect${pool.protocol === 'h2c' ? ' proto h2' : ''}`,
+    `  http-check send meth GET uri-lf %[be_name,map_str(${paths.map('health')},/)] ver HTTP/1.1 hdr host lading.health hdr user-agent lading-health`,
+    '  http-check expect status 200-399',
+  ]
+}
+
+/** Runs of empty slots by template, admitted ones by their address: a new process serves from its first moment. */
+function slots(count: number, admitted: ReadonlyMap<number, string> = new Map()): readonly string[] {
+  if (admitted.size === 0) return [`  server-template s 1-${count} 127.0.0.1:1 disabled`]
+  return Array.from({ length: count }, (_, at) => {
+    const address = admitted.get(at + 1)
+    return address === undefined ? `  server s${at + 1} 127.0.0.1:1 disabled` : `  server s${at + 1} ${address}`
+  })
+}
+
+/** Fields by tab, values that clients choose last; turned into Heroku's line when somebody reads (router-log.ts). */
+export const routerLogFormat = [
+  '%[var(txn.env)]',
+  '%b/%s',
+  '%ST',
+  '%ts',
+  '%B',
+  '%Tw',
+  '%Tc',
+  '%Tr',
+  '%Ta',
+  '%ci',
+  '%[ssl_fc]',
+  '%[var(txn.request_id)]',
+  '%HM',
+  '%[var(txn.host)]',
+  '%HU',
+].join('\\t')
+
+function lines(...all: readonly string[]): string {
+  return all.map(line => `${line}\n`).join('')
+}

@@ -1,0 +1,76 @@
+import { mkdir, open, readFile, rename, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { AppError } from '../../core/errors.ts'
+import { emptyModel, type EdgeModel } from '../model.ts'
+import type { EdgePaths } from './files.ts'
+import { mapNames, mapsOf, mapText } from './maps.ts'
+import { pages } from './pages.ts'
+
+/** Written whole or not at all, and on the disk when it resolves. */
+export async function writeDurably(path: string, text: string, mode = 0o644): Promise<void> {
+  const next = `${path}.next`
+  const file = await open(next, 'w', mode)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(next, path)
+  const folder = await open(dirname(path), 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+export async function prepareFolders(paths: EdgePaths): Promise<void> {
+  await mkdir(paths.certificates, { recursive: true, mode: 0o700 })
+  await mkdir(paths.pages, { recursive: true })
+  await mkdir(dirname(paths.owner), { recursive: true, mode: 0o755 })
+}
+
+/** Rejects `internal` when the file is there but cannot be read: an edge must not forget by mistake. */
+export async function readModel(paths: EdgePaths): Promise<EdgeModel> {
+  const text = await readOrNull(paths.model)
+  if (text === null) return emptyModel
+  try {
+    return { ...emptyModel, ...(JSON.parse(text) as EdgeModel) }
+  } catch (error) {
+    throw new AppError('internal', `${paths.model} is damaged`, {
+      cause: error,
+      hint: 'Remove it: the control plane states lanes and routes again when it reconciles.',
+    })
+  }
+}
+
+export async function writeModel(paths: EdgePaths, model: EdgeModel): Promise<void> {
+  await writeDurably(paths.model, `${JSON.stringify(model)}\n`)
+}
+
+/** All that HAProxy reads at its start, derived from the model. Not synced: it is written anew before every start. */
+export async function writeDerived(paths: EdgePaths, model: EdgeModel, config: string): Promise<void> {
+  const maps = mapsOf(model)
+  for (const name of mapNames) await writeFile(paths.map(name), mapText(maps[name]))
+  for (const page of Object.values(pages)) await writeFile(join(paths.pages, page.file), page.text)
+  const list = [paths.certificate('default'), ...model.certificates.map(host => `${paths.certificate(host)} ${host}`)]
+  await writeFile(paths.certificateList, list.map(line => `${line}\n`).join(''))
+  await writeFile(paths.config, config)
+}
+
+/** The link is replaced in one step; a connection finds the old target or the new one. */
+export async function pointTo(link: string, target: string): Promise<void> {
+  const next = `${link}.next`
+  await symlink(target, next)
+  await rename(next, link)
+}
+
+export async function readOrNull(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}

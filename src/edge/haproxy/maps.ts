@@ -1,0 +1,57 @@
+import { environmentId } from '../../core/labels.ts'
+import { laneOf, type EdgeModel } from '../model.ts'
+
+/**
+ * HAProxy's maps, derived from the model. host → environment and environment → lane are two maps, so that a switch is
+ * one `set map` however many hosts an environment has (D4).
+ */
+export const mapNames = ['hosts', 'lanes', 'health', 'first-byte', 'idle'] as const
+export type MapName = (typeof mapNames)[number]
+export type MapEntries = ReadonlyMap<string, string>
+
+export type Maps = Readonly<Record<MapName, MapEntries>>
+
+export function mapsOf(model: EdgeModel): Maps {
+  const routed = model.routes.flatMap(route => {
+    const lane = laneOf(model, route)
+    return lane ? [{ route, lane }] : []
+  })
+  return {
+    hosts: new Map(routed.flatMap(({ route }) => route.hosts.map(host => [host, environmentId(route)] as const))),
+    lanes: new Map(routed.map(({ route, lane }) => [environmentId(route), lane.backend])),
+    health: new Map(
+      model.lanes.flatMap(({ backend, spec }) => (spec.healthPath === null ? [] : [[backend, spec.healthPath]])),
+    ),
+    'first-byte': new Map(model.lanes.map(({ backend, spec }) => [backend, String(spec.firstByteSeconds * 1000)])),
+    idle: new Map(model.lanes.map(({ backend, spec }) => [backend, String(spec.idleSeconds * 1000)])),
+  }
+}
+
+export function mapText(entries: MapEntries): string {
+  return [...entries].map(([key, value]) => `${key} ${value}\n`).join('')
+}
+
+export type MapChange =
+  | { readonly map: MapName; readonly key: string; readonly value: string; readonly kind: 'add' | 'set' }
+  | { readonly map: MapName; readonly key: string; readonly kind: 'del' }
+
+/**
+ * What turns these maps into the others. A lane's own settings come before anything can be routed to it, and a
+ * host before it is taken away.
+ */
+export function mapChanges(was: Maps, is: Maps): readonly MapChange[] {
+  const order: readonly MapName[] = ['health', 'first-byte', 'idle', 'lanes', 'hosts']
+  const written = order.flatMap(map =>
+    [...is[map]].flatMap(([key, value]): MapChange[] => {
+      const old = was[map].get(key)
+      if (old === value) return []
+      return [{ map, key, value, kind: old === undefined ? 'add' : 'set' }]
+    }),
+  )
+  const removed = order
+    .toReversed()
+    .flatMap(map =>
+      [...was[map].keys()].filter(key => !is[map].has(key)).map((key): MapChange => ({ map, key, kind: 'del' })),
+    )
+  return [...written, ...removed]
+}

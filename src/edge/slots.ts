@@ -1,0 +1,114 @@
+/**
+ * The slots of one lane, as the keeper knows them (docs/design/edge.md has the figure). HAProxy holds the same states
+ * as admin state, weight and health; this is the side that decides.
+ */
+export type Slot =
+  /** In maintenance since then (monotonic ms); free once a check in flight to the last tenant must have ended. */
+  | { readonly kind: 'resting'; readonly since: number }
+  /** Weight 0, ready, health down on 127.0.0.1:1: its checks run at the quick pace, and fail. */
+  | { readonly kind: 'armed'; readonly since: number }
+  /** Holds a container's address; no check has passed yet. */
+  | { readonly kind: 'checking'; readonly tenant: Tenant; readonly since: number }
+  /** Takes traffic. `proven` is false only after a cold start, until its first check has passed. */
+  | { readonly kind: 'admitted'; readonly tenant: Tenant; readonly proven: boolean }
+  /** Was admitted; a check or a connection failed. It returns at the next good check while the engine vouches. */
+  | { readonly kind: 'down'; readonly tenant: Tenant; readonly since: number }
+  /** All of its lane failed HTTP checks while their containers run: it takes traffic, unchecked by HAProxy (D3c). */
+  | { readonly kind: 'open'; readonly tenant: Tenant }
+  /** Its process was told to stop: it ends what it has and gets nothing new. */
+  | { readonly kind: 'leaving'; readonly tenant: Tenant }
+
+export interface Tenant {
+  readonly container: string
+  /** `clusterAddress:port` */
+  readonly address: string
+}
+
+export type SlotStep =
+  | { readonly kind: 'rest' | 'arm' | 'leave'; readonly slot: number }
+  /** Into a slot that is armed already, or that must be armed in the same breath. */
+  | { readonly kind: 'place'; readonly slot: number; readonly address: string; readonly armed: boolean }
+
+/** Longer than HAProxy's `timeout check` (1 s): a check in flight to the last tenant would count for the next. */
+export const restMs = 1200
+
+export function restedSlots(count: number): readonly Slot[] {
+  return Array.from({ length: count }, (): Slot => ({ kind: 'resting', since: -Infinity }))
+}
+
+export function tenantOf(slot: Slot): Tenant | null {
+  return 'tenant' in slot ? slot.tenant : null
+}
+
+export interface LaneView {
+  readonly slots: readonly Slot[]
+  /** Processes of the lane's release that run now, on the word of their engine. */
+  readonly running: readonly Tenant[]
+  /** Of those, the ones that were told to stop. */
+  readonly stopping: ReadonlySet<string>
+  /** How many processes the lane should have room for: that many slots are taken or armed. */
+  readonly wanted: number
+  /** Monotonic ms. */
+  readonly now: number
+}
+
+/**
+ * What one lane needs now: tenants whose container is gone rest first, then newcomers get a slot, then free slots are
+ * armed ahead of need. Level-triggered: called after every change, it finds the difference by itself.
+ */
+export function planLane(lane: LaneView): { readonly slots: readonly Slot[]; readonly steps: readonly SlotStep[] } {
+  const { running, stopping, wanted, now } = lane
+  const slots = [...lane.slots]
+  const steps: SlotStep[] = []
+  const vouched = new Map(running.map(tenant => [tenant.container, tenant.address]))
+
+  slots.forEach((slot, at) => {
+    const tenant = tenantOf(slot)
+    if (!tenant || vouched.get(tenant.container) === tenant.address) return
+    steps.push({ kind: 'rest', slot: at })
+    slots[at] = { kind: 'resting', since: now }
+  })
+  slots.forEach((slot, at) => {
+    if (slot.kind !== 'admitted' || !stopping.has(slot.tenant.container)) return
+    // The last one stays: a process that is about to stop is better than none.
+    if (slots.filter(one => one.kind === 'admitted').length < 2) return
+    steps.push({ kind: 'leave', slot: at })
+    slots[at] = { kind: 'leaving', tenant: slot.tenant }
+  })
+  const placed = new Set(slots.map(slot => tenantOf(slot)?.container))
+  for (const tenant of running.filter(one => !placed.has(one.container) && !stopping.has(one.container))) {
+    const at = slotForTenant(slots, now)
+    if (at < 0) break
+    steps.push({ kind: 'place', slot: at, address: tenant.address, armed: slots[at]?.kind === 'armed' })
+    slots[at] = { kind: 'checking', tenant, since: now }
+  }
+  const taken = slots.filter(slot => slot.kind !== 'resting' && slot.kind !== 'leaving').length
+  const free = slots.flatMap((slot, at) => (isFree(slot, now) ? [at] : []))
+  for (const at of free.slice(0, Math.max(0, wanted - taken))) {
+    steps.push({ kind: 'arm', slot: at })
+    slots[at] = { kind: 'armed', since: now }
+  }
+  return { slots, steps }
+}
+
+/** Milliseconds until the next resting slot is free; null when none rests. */
+export function nextRested(slots: readonly Slot[], now: number): number | null {
+  const waits = slots.flatMap(slot =>
+    slot.kind === 'resting' && !isFree(slot, now) ? [restMs - (now - slot.since)] : [],
+  )
+  return waits.length === 0 ? null : Math.max(1, Math.min(...waits))
+}
+
+function isFree(slot: Slot, now: number): boolean {
+  return slot.kind === 'resting' && now - slot.since >= restMs
+}
+
+/** The slot armed longest, else one that has rested; -1 when all are taken. */
+function slotForTenant(slots: readonly Slot[], now: number): number {
+  let best = -1
+  let since = Infinity
+  slots.forEach((slot, at) => {
+    if (slot.kind === 'armed' && slot.since < since) [best, since] = [at, slot.since]
+  })
+  return best >= 0 ? best : slots.findIndex(slot => isFree(slot, now))
+}

@@ -1,0 +1,171 @@
+import type { Clock } from '../core/clock.ts'
+import { AppError } from '../core/errors.ts'
+import { label } from '../core/labels.ts'
+import type { DockerHttp } from '../docker/http.ts'
+import { wholeLines } from '../edge/lines.ts'
+import { Processes, processOf, startTimeOf, type Inspected, type Process } from './processes.ts'
+
+export interface EngineWatchOptions {
+  readonly engine: DockerHttp
+  readonly clusterAddress: string
+  readonly clock: Clock
+  readonly log: (line: string) => void
+  readonly changed: (process: Process) => void
+}
+
+interface EngineEvent {
+  readonly Action: string
+  readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> }
+}
+
+const inspectsAtOnce = 8
+const eyeMs = 50
+
+/**
+ * Follows the node's own engine: the only first-hand source of who listens on which port (D5). It listens first and
+ * lists then, so that nothing is missed. While the engine is away, it looks at the processes themselves: port numbers
+ * start over with a new engine, so whoever ends must be out of the edge before that.
+ */
+export class EngineWatch {
+  readonly processes = new Processes()
+  readonly #options: EngineWatchOptions
+  /** Containers whose end was seen while their inspection was under way. */
+  readonly #ended = new Set<string>()
+  #connected = false
+
+  constructor(options: EngineWatchOptions) {
+    this.#options = options
+  }
+
+  get connected(): boolean {
+    return this.#connected
+  }
+
+  /** All that runs now, once; rejects `unavailable` while no engine answers. */
+  async list(signal: AbortSignal): Promise<void> {
+    const { engine } = this.#options
+    const filters = JSON.stringify({ label: [label.release] })
+    const all = (await engine.json(
+      { method: 'GET', path: '/containers/json', query: { all: true, filters } },
+      signal,
+    )) as { readonly Id: string }[]
+    const ids = all.map(one => one.Id).toReversed()
+    for (let at = 0; at < ids.length; at += inspectsAtOnce) {
+      await Promise.all(ids.slice(at, at + inspectsAtOnce).map(id => this.#inspect(id, signal)))
+    }
+    const present = new Set(ids)
+    for (const one of this.processes.running()) if (!present.has(one.container)) this.#exit(one, null)
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options
+    while (!signal.aborted) {
+      try {
+        await this.#follow(signal)
+      } catch (error) {
+        if (signal.aborted) return
+        if (!(error instanceof AppError && error.code === 'unavailable')) log(`engine: ${String(error)}`)
+      }
+      if (this.#connected) log('engine: the event stream ended; watching the processes themselves')
+      this.#connected = false
+      await this.#watchPids()
+      await clock.sleep(eyeMs)
+    }
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const filters = JSON.stringify({
+      type: ['container'],
+      event: ['start', 'die', 'oom', 'kill', 'destroy'],
+      label: [label.release],
+    })
+    const own = new AbortController()
+    const either = AbortSignal.any([signal, own.signal])
+    const stream = await this.#options.engine.stream({ method: 'GET', path: '/events', query: { filters } }, either)
+    stream.setEncoding('utf8')
+    try {
+      const listed = this.list(either)
+      // Its rejection is awaited below, after events that came meanwhile.
+      listed.catch(() => own.abort())
+      void listed.then(() => (this.#connected = true))
+      for await (const line of wholeLines(stream as AsyncIterable<string>)) {
+        if (line.trim() !== '') this.#event(JSON.parse(line) as EngineEvent, either)
+      }
+      await listed
+    } finally {
+      own.abort()
+      stream.destroy()
+    }
+  }
+
+  /** Ends are acted on at once, in the order of the stream; a start needs an inspection, and an end overtakes it. */
+  #event({ Action, Actor }: EngineEvent, signal: AbortSignal): void {
+    const known = this.processes.get(Actor.ID)
+    switch (Action) {
+      case 'start':
+        this.#ended.delete(Actor.ID)
+        this.#inspect(Actor.ID, signal).catch((error: unknown) => {
+          if (!signal.aborted) this.#options.log(`engine: inspect failed: ${String(error)}`)
+        })
+        return
+      case 'kill':
+        if (known && (Actor.Attributes.signal === '15' || Actor.Attributes.signal === 'SIGTERM')) {
+          this.#set({ ...known, stopping: true })
+        }
+        return
+      case 'oom':
+        if (known) this.#set({ ...known, outOfMemory: true })
+        return
+      case 'die':
+        this.#ended.add(Actor.ID)
+        if (known) this.#exit(known, Number(Actor.Attributes.exitCode))
+        // The kill for memory is known for certain from the container, if it is still there.
+        this.#inspect(Actor.ID, signal).catch(() => undefined)
+        return
+      case 'destroy':
+        this.#ended.delete(Actor.ID)
+        if (known?.state === 'running') this.#exit(known, null)
+        return
+    }
+  }
+
+  async #inspect(id: string, signal: AbortSignal): Promise<void> {
+    const { engine, clusterAddress, log } = this.#options
+    let inspected: Inspected
+    try {
+      inspected = (await engine.json({ method: 'GET', path: `/containers/${id}/json` }, signal)) as Inspected
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'not-found') return
+      throw error
+    }
+    let process: Process | null
+    try {
+      process = await processOf(inspected, clusterAddress)
+    } catch (error) {
+      return log(`engine: container ${id} carries labels that are not ours: ${String(error)}`)
+    }
+    if (process === null) return
+    if (process.state === 'running' && this.#ended.has(id)) return
+    const known = this.processes.get(id)
+    this.#set({
+      ...process,
+      stopping: known?.stopping ?? false,
+      outOfMemory: process.outOfMemory || (known?.outOfMemory ?? false),
+    })
+  }
+
+  async #watchPids(): Promise<void> {
+    for (const one of this.processes.running()) {
+      if (one.pidStartedAt !== null && (await startTimeOf(one.pid)) !== one.pidStartedAt) this.#exit(one, null)
+    }
+  }
+
+  #exit(process: Process, exitCode: number | null): void {
+    this.#set({ ...process, state: 'exited', exitCode, address: null })
+  }
+
+  #set(process: Process): void {
+    this.processes.set(process)
+    this.#options.changed(process)
+  }
+}

@@ -1,0 +1,69 @@
+import type { Clock } from '../core/clock.ts'
+import type { EnvironmentKey, NodeName } from '../core/names.ts'
+import type { EnvironmentView, ProcessView } from '../edge/edges.ts'
+import type { HaproxyEdge } from '../edge/haproxy/edge.ts'
+import { Pulse } from '../edge/pulse.ts'
+import type { Process, Processes } from './processes.ts'
+
+export interface ViewsOptions {
+  readonly processes: Processes
+  readonly edge: HaproxyEdge
+  readonly node: NodeName
+  readonly clock: Clock
+}
+
+/** Requests in flight have no event; a reader that waits for a drain sees them so often (ms). */
+const inFlightMs = 250
+
+/** What runs of an environment and what this edge knows of it: whole views, the newest only. */
+export class Views {
+  readonly #options: ViewsOptions
+  readonly #pulses = new Set<Pulse>()
+
+  constructor(options: ViewsOptions) {
+    this.#options = options
+  }
+
+  changed(): void {
+    for (const pulse of this.#pulses) pulse.ring()
+  }
+
+  /** The present, then each change; a reader that is slow gets fewer. Ends by abort. */
+  async *watch(key: EnvironmentKey, signal: AbortSignal): AsyncIterable<EnvironmentView> {
+    const pulse = new Pulse(this.#options.clock)
+    this.#pulses.add(pulse)
+    try {
+      let last = ''
+      while (!signal.aborted) {
+        const view = await this.#view(key)
+        const text = JSON.stringify(view)
+        if (text !== last) yield view
+        last = text
+        await pulse.wait(inFlightMs, signal)
+      }
+    } finally {
+      this.#pulses.delete(pulse)
+    }
+  }
+
+  async #view(key: EnvironmentKey): Promise<EnvironmentView> {
+    const { processes, edge } = this.#options
+    const inFlight = await edge.inFlight(key)
+    return { processes: processes.of(key).map(one => this.#process(one)), inFlight }
+  }
+
+  #process(process: Process): ProcessView {
+    const { container, release, type, name, state, exitCode, outOfMemory, startedAt, address } = process
+    const proof = this.#options.edge.admission.proofOf(container)
+    const facts = { container, release, type, name, state, exitCode, outOfMemory, startedAt, address }
+    return { ...facts, node: this.#options.node, ...proof }
+  }
+}
+
+/** Names of processes for the router's log: `shop/production` and `h1_tcp_4_1/s2` → `web.1`. */
+export function processNames(edge: HaproxyEdge, processes: Processes): (slot: string) => string | null {
+  return slot => {
+    const container = edge.admission.tenantOf(slot)
+    return (container && processes.get(container)?.name) ?? null
+  }
+}
