@@ -78,7 +78,7 @@ export class Runtime {
 
   async #mapValue(file: string, key: string): Promise<string | null> {
     const answer = await this.ask(`get map ${file} ${key}`)
-    return /match=yes.*value="([^"]*)"/.exec(answer)?.[1] ?? null
+    return /(?:found|match)=yes.*value="([^"]*)"/.exec(answer)?.[1] ?? null
   }
 
   /** Slots of these backends, in one answer. */
