@@ -134,7 +134,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
       return true
     },
   })
-  await git.start()
+  await git.start(signal)
   const doors = [
     await openNetworkDoor(createApi({ ...parts, access: tokens }), git, config.port),
     await openSocketDoor(createApi({ ...parts, access: rootAccess }), join(config.runDir, 'control.sock')),
