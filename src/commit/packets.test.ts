@@ -6,7 +6,7 @@ test('packets come out as they went in, however the stream is cut', async () => 
   const stream = Buffer.concat([packet('version=1\0atomic'), flush, packet('grüße\n'), packet(''), flush])
   for (let size = 1; size <= stream.length; size++) {
     const reader = new PacketReader()
-    const reading = Promise.all([reader.section(), reader.section()])
+    const reading = twoSections(reader)
     for (let at = 0; at < stream.length; at += size) reader.push(stream.subarray(at, at + size))
     reader.end()
     assert.deepEqual(await reading, [['version=1\0atomic'], ['grüße', '']])
@@ -31,3 +31,7 @@ test('what is no packet is an error', async () => {
 test('a packet too long for git is not made', () => {
   assert.throws(() => packet(Buffer.alloc(65_517)), { code: 'internal' })
 })
+
+async function twoSections(reader: PacketReader): Promise<string[][]> {
+  return [await reader.section(), await reader.section()]
+}

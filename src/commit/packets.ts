@@ -10,7 +10,7 @@ export function packet(payload: string | Uint8Array): Buffer {
   return Buffer.concat([Buffer.from((body.length + 4).toString(16).padStart(4, '0')), body])
 }
 
-/** Cuts a stream of chunks into packets. It always takes what comes, so that the end of the other side is seen. */
+/** Cuts a stream of chunks into packets. It always takes what comes, so that the end of the other side is seen. One reader at a time. */
 export class PacketReader {
   readonly #chunks: Buffer[] = []
   #size = 0
