@@ -94,11 +94,13 @@ export async function isRunning(before: Predecessor): Promise<boolean> {
 /** An old HAProxy that serves what it has and gives everything new to the newest one. */
 export class Draining {
   readonly pid: number
+  readonly #before: Predecessor
   readonly #runtime: KeptRuntime
   #done = false
 
-  private constructor(pid: number, runtime: KeptRuntime) {
-    this.pid = pid
+  private constructor(before: Predecessor, runtime: KeptRuntime) {
+    this.pid = before.pid
+    this.#before = before
     this.#runtime = runtime
   }
 
@@ -107,25 +109,35 @@ export class Draining {
     const runtime = await KeptRuntime.open(before.runtimeSocket)
     await runtime.ask('set server lading_next/next state ready')
     process.kill(before.pid, 'SIGUSR1')
-    return new Draining(before.pid, runtime)
+    return new Draining(before, runtime)
   }
 
   get done(): boolean {
     return this.#done
   }
 
-  /**
-   * What it still has in these backends. When that is nothing, the runtime connection is closed, so that the process
-   * can end as soon as its idle connections do.
-   */
-  async inFlight(backends: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  /** What it still has in its lanes, by backend; nothing once it has ended. */
+  async inFlight(): Promise<ReadonlyMap<string, number>> {
     if (this.#done) return new Map()
-    const counts = await this.#runtime.inFlight(backends).catch(() => new Map<string, number>())
-    if ([...counts.values()].every(count => count === 0)) this.close()
-    return counts
+    try {
+      return await this.#runtime.inFlight()
+    } catch (error) {
+      if (await isRunning(this.#before)) throw error
+      this.#done = true
+      return new Map()
+    }
   }
 
-  close(): void {
+  /**
+   * Resolves when no request is left in a lane. The runtime connection is then closed, so that the process can end as
+   * soon as its idle connections do.
+   */
+  async untilEmpty(clock: Clock): Promise<void> {
+    while (!this.#done) {
+      const counts = await this.inFlight()
+      if ([...counts].every(([backend, count]) => count === 0 || backend.startsWith('lading_'))) break
+      await clock.sleep(500)
+    }
     this.#done = true
     this.#runtime.close()
   }

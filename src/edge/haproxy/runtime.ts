@@ -218,9 +218,9 @@ export class KeptRuntime {
     return answer
   }
 
-  async inFlight(backends: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    if (backends.length === 0) return new Map()
-    return parseInFlight(await this.ask(backends.map(one => `show stat ${one} 2 -1`).join('; ')))
+  /** Of all backends. */
+  async inFlight(): Promise<ReadonlyMap<string, number>> {
+    return parseInFlight(await this.ask('show stat -1 2 -1'))
   }
 
   close(): void {

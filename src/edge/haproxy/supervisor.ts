@@ -73,10 +73,11 @@ export class Supervisor {
     this.#draining = this.#draining.filter(one => !one.done)
     const [newest, ...older] = await Promise.all([
       this.runtime.inFlight(backends),
-      ...this.#draining.map(one => one.inFlight(backends)),
+      ...this.#draining.map(one => one.inFlight()),
     ])
     const sum = new Map(newest)
-    for (const counts of older) for (const [backend, count] of counts) sum.set(backend, (sum.get(backend) ?? 0) + count)
+    for (const counts of older)
+      for (const backend of backends) sum.set(backend, (sum.get(backend) ?? 0) + (counts.get(backend) ?? 0))
     return sum
   }
 
@@ -100,11 +101,16 @@ export class Supervisor {
   }
 
   async #retire(before: Predecessor): Promise<void> {
+    const { clock, log } = this.#options
     try {
-      this.#draining.push(await Draining.begin(before))
+      const draining = await Draining.begin(before)
+      this.#draining.push(draining)
+      draining
+        .untilEmpty(clock)
+        .catch((error: unknown) => log(`edge: draining HAProxy ${before.pid}: ${String(error)}`))
     } catch (error) {
       if (await isRunning(before)) throw error
-      this.#options.log(`edge: HAProxy ${before.pid} ended before it could drain`)
+      log(`edge: HAProxy ${before.pid} ended before it could drain`)
     }
   }
 
