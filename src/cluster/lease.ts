@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { AppError } from '../core/errors.ts'
+import { AppError, asAppError } from '../core/errors.ts'
 import { label, type Labels } from '../core/labels.ts'
 import type { ConfigView, Engine } from '../docker/engine.ts'
 
@@ -31,8 +31,11 @@ export interface Lease {
    * lease and the longest call after the acquisition. Awaited before the first delete.
    */
   quiet(signal: AbortSignal): Promise<void>
-  /** Stops renewing and lets the next holder in at once. To be called when all of the holder's work has ended. */
-  release(signal: AbortSignal): Promise<void>
+  /**
+   * Stops renewing and lets the next holder in at once. To be called when all of the holder's work has ended. Never
+   * rejects and takes a quarter of a lease at most: when it cannot be told, the next holder waits the lease out.
+   */
+  release(): Promise<void>
 }
 
 const configName = 'lading-lease'
@@ -138,11 +141,26 @@ class HeldLease implements Lease {
     await clock.sleep(until - clock.monotonic(), AbortSignal.any([signal, this.signal]))
   }
 
-  async release(signal: AbortSignal): Promise<void> {
+  async release(): Promise<void> {
     const lost = this.signal.aborted
     this.#ended.abort(new AppError('lease-lost', 'the lease was given back'))
     await this.#renewing
-    if (!lost) await this.#swap('', signal)
+    if (lost) return
+    const { clock, leaseMs, say } = this.#options
+    const limit = new AbortController()
+    const told = new AbortController()
+    const timer = clock.sleep(leaseMs / 4, told.signal).then(
+      () => limit.abort(new AppError('unavailable', 'no answer in time')),
+      () => undefined,
+    )
+    try {
+      await this.#swap('', limit.signal)
+    } catch (error) {
+      say?.(`lease: not given back, ${asAppError(error).message}`)
+    } finally {
+      told.abort()
+      await timer
+    }
   }
 
   async #keep(): Promise<void> {

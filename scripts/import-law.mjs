@@ -1,0 +1,82 @@
+// The import law of ARCHITECTURE.md over the import statements of src/. It reads text, not types: an import that a
+// reader can see is an import. `violations(path, source)` gives one sentence for each broken rule.
+import { posix } from 'node:path'
+
+const STAGES = ['commit', 'build', 'verify', 'release', 'run']
+const ROOTS = ['server', 'keeper', 'cli', 'install']
+const DOORS = ['access', 'api']
+/** Contracts: types for everybody, and the small pure functions that stand beside them. */
+const PORTS = [
+  'src/docker/engine.ts',
+  'src/edge/edges.ts',
+  'src/commit/repository.ts',
+  'src/build/builder.ts',
+  'src/store/store.ts',
+  'src/pipeline/pipeline.ts',
+]
+/** What core may use of Node: nothing that reaches outside the process. */
+const PURE_NODE = ['node:util', 'node:crypto']
+/** The one adapter in core: the machine's clock, timers and chance. */
+const SYSTEM = 'src/core/system.ts'
+
+const IMPORT =
+  /^(?:import|export)\b(?<what>[^'"`;]*?)\bfrom\s*['"](?<from>[^'"]+)['"]|^import\s*['"](?<bare>[^'"]+)['"]/gm
+
+export function importsOf(source) {
+  const withoutComments = source.replace(/\/\*[\s\S]*?\*\//g, '')
+  return [...withoutComments.matchAll(IMPORT)].map(({ groups }) => ({
+    from: groups.from ?? groups.bare,
+    isType: /^\s*type\b/.test(groups.what ?? ''),
+  }))
+}
+
+export function violations(path, source) {
+  if (isTestOnly(path)) return []
+  const from = folderOf(path)
+  const imports = importsOf(source).map(({ from: target, isType }) => ({
+    target: target.startsWith('.') ? posix.join(posix.dirname(path), target) : target,
+    isType,
+  }))
+  const broken = imports.flatMap(({ target, isType }) => {
+    const why = refusal({ path, from, target, isType })
+    return why === null ? [] : [`${path} imports ${target}: ${why}`]
+  })
+  if (/\bprocess\.env\b/.test(source) && !(ROOTS.includes(from) && path.endsWith('/config.ts'))) {
+    broken.push(`${path} reads process.env: only a root's config.ts does`)
+  }
+  return broken
+}
+
+/** Null: it may. */
+function refusal({ path, from, target, isType }) {
+  const isOurs = target.startsWith('src/')
+  if (from === 'core') {
+    if (isOurs ? folderOf(target) === 'core' : PURE_NODE.includes(target) || path === SYSTEM) return null
+    return 'core imports only core and node: modules without I/O'
+  }
+  if (!isOurs) return null
+  const to = folderOf(target)
+  if (isTestOnly(target)) return 'a fake is for tests'
+  if (to === from || to === 'core') return null
+  if (ROOTS.includes(to)) return 'nobody imports a root'
+  if (ROOTS.includes(from)) return null
+  if (PORTS.includes(target)) {
+    return STAGES.includes(from) && STAGES.includes(to) && !isType ? 'of another stage, only the port as a type' : null
+  }
+  if (STAGES.includes(to)) {
+    if (from === 'pipeline') return null
+    return isType && !STAGES.includes(from) ? null : 'only the pipeline and the roots import a stage'
+  }
+  if (to === 'access' && DOORS.includes(from)) return null
+  return isType ? null : 'only roots import adapters; take the port as a parameter'
+}
+
+function folderOf(path) {
+  return path.split('/')[1] ?? ''
+}
+
+/** Tests, and what stands in `src` for tests alone. */
+function isTestOnly(path) {
+  const name = posix.basename(path)
+  return name.endsWith('.test.ts') || /^(?:fake|test|scripted)\b/.test(name) || name === 'push-rig.ts'
+}

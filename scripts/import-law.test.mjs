@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { importsOf, violations } from './import-law.mjs'
+
+test('imports of every form are seen, and comments are not', () => {
+  const source = `import a from './a.ts'
+import type { B } from './b.ts'
+import {
+  c,
+  type D,
+} from '../c.ts'
+import './e.ts'
+export { f } from './f.ts'
+// import g from './g.ts'
+/* import h from './h.ts' */`
+  assert.deepEqual(
+    importsOf(source).map(({ from, isType }) => `${from} ${isType}`),
+    ['./a.ts false', './b.ts true', '../c.ts false', './e.ts false', './f.ts false'],
+  )
+})
+
+const lawful = [
+  ['src/core/run.ts', `import type { RunState } from './states.ts'`],
+  ['src/core/secret.ts', `import { inspect } from 'node:util'`],
+  ['src/core/system.ts', `import { setTimeout } from 'node:timers/promises'`],
+  ['src/run/spec.ts', `import type { ServiceSpec } from '../docker/engine.ts'`],
+  ['src/build/build.ts', `import type { Repositories } from '../commit/repository.ts'`],
+  ['src/pipeline/way.ts', `import { startRelease } from '../run/roll-out.ts'`],
+  ['src/server/main.ts', `import { SwarmEngine } from '../docker/swarm-engine.ts'`],
+  ['src/server/config.ts', `const port = process.env.PORT`],
+  ['src/run/spec.test.ts', `import { FakeCluster } from '../docker/fake.ts'`],
+]
+const broken = [
+  ['src/core/run.ts', `import { readFile } from 'node:fs/promises'`],
+  ['src/core/run.ts', `import type { Store } from '../store/store.ts'`],
+  ['src/run/spec.ts', `import { judge } from '../commit/judge.ts'`],
+  ['src/run/spec.ts', `import type { Sealed } from '../release/make-release.ts'`],
+  ['src/run/spec.ts', `import { SwarmEngine } from '../docker/swarm-engine.ts'`],
+  ['src/build/build.ts', `import { Repositories } from '../commit/repository.ts'`],
+  ['src/api/api.ts', `import { main } from '../server/main.ts'`],
+  ['src/api/api.ts', `import { FakeCluster } from '../docker/fake.ts'`],
+  ['src/cli/main.ts', `import { main } from '../server/main.ts'`],
+  ['src/store/sqlite.ts', `const path = process.env.HOME`],
+]
+for (const [path, source] of lawful) {
+  test(`${path} may: ${source}`, () => assert.deepEqual(violations(path, source), []))
+}
+for (const [path, source] of broken) {
+  test(`${path} may not: ${source}`, () => assert.equal(violations(path, source).length, 1))
+}
