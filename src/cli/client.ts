@@ -1,0 +1,143 @@
+import type { IncomingMessage } from 'node:http'
+import type {
+  AppDocument,
+  BillDocument,
+  ConfigChangeDocument,
+  ConfigDocument,
+  InfoDocument,
+  LogEntry,
+  ProcessDocument,
+  ReleaseDocument,
+  StreamError,
+} from '../api/documents.ts'
+import type { Problem } from '../api/problem.ts'
+import { AppError, type ErrorCode } from '../core/errors.ts'
+import type { Run } from '../core/run.ts'
+import type { RunEvent } from '../pipeline/pipeline.ts'
+import { type Call, type Place, send } from './http.ts'
+import { eventsOf, linesOf } from './lines.ts'
+
+export type RunWithLines = Run & { readonly lines: readonly { readonly at: number; readonly text: string }[] }
+
+/** The API, typed. Every method rejects with the AppError that the control plane gave, or `unavailable`. */
+export class Client {
+  readonly place: Place
+  readonly #signal: AbortSignal
+
+  constructor(place: Place, signal: AbortSignal) {
+    this.place = place
+    this.#signal = signal
+  }
+
+  info = () => this.#json<InfoDocument>('GET', '/v1/info')
+  apps = () => this.#json<AppDocument[]>('GET', '/v1/apps')
+  app = (app: string) => this.#json<AppDocument>('GET', appPath(app))
+  create = (name: string) => this.#json<AppDocument>('POST', '/v1/apps', { name })
+  destroy = (app: string) => this.#json<{ destroyed: boolean }>('DELETE', appPath(app), { confirm: app })
+
+  releases = (app: string, limit: number) =>
+    this.#json<ReleaseDocument[]>('GET', `${environmentPath(app)}/releases?limit=${limit}`)
+  bill = (app: string, release: string) =>
+    this.#json<BillDocument>('GET', `${environmentPath(app)}/releases/${encodeURIComponent(release)}`)
+  deploy = (app: string, commit: string | undefined) => this.#run(app, 'deploy', { commit })
+  rollback = (app: string, options: { to?: number; releasePhase: boolean }) => this.#run(app, 'rollback', options)
+  scale = (app: string, formation: Readonly<Record<string, number>>) => this.#run(app, 'scale', { formation })
+
+  config = (app: string) => this.#json<ConfigDocument>('GET', `${environmentPath(app)}/config`)
+  changeConfig = (app: string, changes: Readonly<Record<string, string | null>>) =>
+    this.#json<ConfigChangeDocument>('PATCH', `${environmentPath(app)}/config`, changes)
+
+  processes = (app: string) => this.#json<ProcessDocument[]>('GET', `${environmentPath(app)}/processes`)
+
+  async *logs(app: string, options: { tail: number; follow: boolean }): AsyncGenerator<LogEntry, void, undefined> {
+    const query = `tail=${options.tail}&follow=${options.follow ? 1 : 0}`
+    const answer = await this.#send({ method: 'GET', path: `${environmentPath(app)}/logs?${query}` })
+    for await (const line of linesOf(this.#body(answer))) {
+      if (line === '') continue
+      const entry = JSON.parse(line) as LogEntry | StreamError
+      if ('error' in entry) throw new AppError(entry.error.code, entry.error.message)
+      yield entry
+    }
+  }
+
+  runs = (app: string, limit: number) => this.#json<Run[]>('GET', `${environmentPath(app)}/runs?limit=${limit}`)
+  run = (id: string) => this.#json<RunWithLines>('GET', runPath(id))
+  cancel = (id: string) => this.#json<Run>('POST', `${runPath(id)}/cancel`)
+
+  /** Lines after number `after`, then the outcome. It may end before, when the connection is cut. */
+  async *follow(id: string, after: number): AsyncGenerator<RunEvent, void, undefined> {
+    const headers = { accept: 'text/event-stream', 'last-event-id': String(after) }
+    const answer = await this.#send({ method: 'GET', path: `${runPath(id)}/events`, headers })
+    for await (const { event, data } of eventsOf(this.#body(answer))) {
+      if (event === 'line') yield { kind: 'line', ...(JSON.parse(data) as { seq: number; text: string }) }
+      if (event === 'outcome') yield { kind: 'outcome', run: JSON.parse(data) as Run }
+      if (event === 'error') {
+        const { code, message } = JSON.parse(data) as StreamError['error']
+        throw new AppError(code, message)
+      }
+    }
+  }
+
+  async #run(app: string, verb: string, body: unknown): Promise<Run> {
+    return (await this.#json<{ run: Run }>('POST', `${environmentPath(app)}/${verb}`, body)).run
+  }
+
+  async #json<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await this.#send({ method, path, ...(body !== undefined && { body }) })
+    return JSON.parse(await textOf(this.#body(answer))) as T
+  }
+
+  async #send(call: Call): Promise<IncomingMessage> {
+    const answer = await send(this.place, call, this.#signal)
+    if ((answer.statusCode ?? 500) < 400) return answer
+    throw asError(answer, await textOf(this.#body(answer)))
+  }
+
+  /** A cut line is `unavailable` and retryable, whatever Node calls it. */
+  async *#body(answer: IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      yield* answer as AsyncIterable<Uint8Array>
+    } catch (cause) {
+      if (this.#signal.aborted) throw this.#signal.reason
+      throw new AppError('unavailable', 'the connection to the control plane was cut', { retryable: true, cause })
+    }
+  }
+}
+
+function appPath(app: string): string {
+  return `/v1/apps/${encodeURIComponent(app)}`
+}
+
+/** Until environments have a command of their own, there is production. */
+function environmentPath(app: string): string {
+  return `${appPath(app)}/environments/production`
+}
+
+function runPath(id: string): string {
+  return `/v1/runs/${encodeURIComponent(id)}`
+}
+
+async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** What is not our problem+json comes from whatever else answers at that address: the edge, or a foreign server. */
+function asError(answer: IncomingMessage, text: string): AppError {
+  if (!(answer.headers['content-type'] ?? '').startsWith('application/problem+json')) {
+    const isEdge = answer.statusCode === 503 || answer.statusCode === 502
+    return new AppError('unavailable', `the address answers ${answer.statusCode}, and it is not the control plane`, {
+      hint: isEdge
+        ? 'It may be starting: try again in a few seconds.'
+        : 'Is LADING_URL right? It is https://lading.<base domain>.',
+      retryable: isEdge,
+    })
+  }
+  const problem = JSON.parse(text) as Problem
+  return new AppError(problem.code as ErrorCode, problem.detail, {
+    retryable: problem.retryable,
+    details: problem.details,
+    ...(problem.hint !== undefined && { hint: problem.hint }),
+  })
+}

@@ -1,0 +1,102 @@
+import type { Command } from 'commander'
+import packageJson from '../../../package.json' with { type: 'json' }
+import { AppError } from '../../core/errors.ts'
+import { Secret } from '../../core/secret.ts'
+import { Client } from '../client.ts'
+import { addCommand, type Common, on } from '../command.ts'
+import { credential } from '../credential.ts'
+import { keep, originOf, readOrNull } from '../places.ts'
+import type { Session } from '../session.ts'
+import { when, whatIs } from '../words.ts'
+
+export function platformCommands(program: Command, session: Session): void {
+  const { terminal } = session
+
+  on(
+    addCommand(program, 'status', {
+      summary: 'is the platform there, and what is under way',
+      examples: ['lading status'],
+      isAppless: true,
+    }),
+    async (options: Common) => {
+      const client = await session.client()
+      const [info, apps] = await Promise.all([client.info(), client.apps()])
+      const environments = apps.flatMap(app => app.environments)
+      const running = environments.flatMap(environment => environment.running)
+      const serving = environments.filter(environment => environment.serving).length
+      if (options.json) return terminal.json({ ...info, apps: apps.length, serving, running })
+      terminal.print(`Lading ${info.version} at ${info.url}, and you are ${info.you}`)
+      terminal.print(`${apps.length} apps, ${serving} of them serving`)
+      for (const run of running)
+        terminal.print(`  ${run.app}: ${whatIs(run)} is ${run.state} since ${when(run.changedAt)} (${run.id})`)
+    },
+  )
+
+  on(
+    addCommand(program, 'login <url>', {
+      summary: 'keep the token for a platform on this machine (0600); it is read from stdin',
+      examples: ['ssh server sudo cat /etc/lading/token | lading login https://lading.example.com'],
+      isAppless: true,
+    }).option('--ca <file>', "the platform's own CA, from /etc/lading/ca.pem on the server"),
+    async (options: Common & { ca?: string }, text: string) => {
+      const url = originOf(text, 'this')
+      const token = new Secret(await tokenFrom(session))
+      const given = options.ca === undefined ? null : await readOrNull(options.ca)
+      if (options.ca !== undefined && given === null)
+        throw new AppError('invalid-input', `${options.ca} cannot be read`)
+      const info = await new Client({ kind: 'url', url, token, ca: given }, session.signal).info()
+      await keep(session.config, url, { token, ca: info.ca ?? given })
+      if (options.json) terminal.json({ url, you: info.you })
+      else terminal.print(`You are ${info.you} at ${url}.`)
+    },
+  )
+
+  on(
+    addCommand(program, 'version', {
+      summary: 'the version of this program',
+      examples: ['lading version'],
+      isAppless: true,
+    }),
+    async (options: Common) => {
+      const { version } = packageJson
+      if (options.json) terminal.json({ version, node: process.version })
+      else terminal.print(`lading ${version}`)
+    },
+  )
+
+  program
+    .command('credential <operation>')
+    .description("git's credential helper; git calls it")
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ printf "protocol=https\\nhost=lading.example.com\\n\\n" | lading credential get',
+    )
+    .action((operation: string) => credential(session, operation))
+
+  for (const [usage, summary, example] of [
+    ['up', 'make this machine a platform, or bring it up to date (root)', 'lading up --domain example.com'],
+    ['down', 'take the platform off this machine (root)', 'lading down --purge --yes'],
+    ['boot', "what must happen at the machine's start, where there is no systemd (root)", 'lading boot'],
+    ['images', "save the platform's images for machines without network (root)", 'lading images save lading.tar'],
+  ] as const) {
+    program
+      .command(usage)
+      .argument('[arguments...]')
+      .description(summary)
+      .allowUnknownOption()
+      .addHelpText('after', `\nExample:\n  $ ${example}`)
+      .action(async (_arguments: string[], _options: unknown, command: Command) => {
+        const { main } = await import('../../install/main.ts')
+        process.exitCode = await main([usage, ...command.args])
+      })
+  }
+}
+
+async function tokenFrom({ stdin, terminal }: Session): Promise<string> {
+  if (stdin.isTTY) terminal.say('Paste the token, then Enter and ctrl-D:')
+  const chunks: Buffer[] = []
+  for await (const chunk of stdin) chunks.push(Buffer.from(chunk as Uint8Array))
+  const token = Buffer.concat(chunks).toString('utf8').trim()
+  if (/^[\x21-\x7e]+$/.test(token)) return token
+  throw new AppError('invalid-input', 'no token came by stdin')
+}

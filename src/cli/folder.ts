@@ -1,0 +1,41 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { AppError } from '../core/errors.ts'
+import type { AppDocument } from '../api/documents.ts'
+import { keep } from './places.ts'
+import { remoteName, type Session } from './session.ts'
+
+/**
+ * Makes `git push lading main` work in this folder: the remote, our credential helper (so that the token stands in no
+ * URL and no argument), and the platform's own CA where its certificate needs it. Returns the remote's name, or null
+ * where there is no git repository.
+ */
+export async function connectFolder(session: Session, app: AppDocument): Promise<string | null> {
+  const { git, terminal, config } = session
+  if ((await git.topLevel()) === null) {
+    terminal.say(`This folder is no git repository. When it is: git remote add ${remoteName} ${app.gitUrl}`)
+    return null
+  }
+  const present = await git.remoteUrl(remoteName)
+  if (present !== null && present !== app.gitUrl) {
+    throw new AppError('conflict', `${app.app} was made, but this folder's remote "${remoteName}" is ${present}`, {
+      hint: `Change it yourself if that is what you want: git remote set-url ${remoteName} ${app.gitUrl}`,
+    })
+  }
+  if (present === null) await git.addRemote(remoteName, app.gitUrl)
+  const { origin } = new URL(app.gitUrl)
+  // The empty value first: helpers of the user's own would keep the token.
+  await git.setLocal(`credential.${origin}.helper`, '', `!${programInShell()} credential`)
+  await git.setLocal(`credential.${origin}.username`, 'lading')
+  const { ca } = await (await session.client()).info()
+  const caFile = origin.startsWith('https:') ? await keep(config, origin, { ca }) : null
+  if (caFile !== null) await git.setLocal(`http.${origin}.sslCAInfo`, caFile)
+  return remoteName
+}
+
+/** How git, which runs its helpers by a shell, starts this very program. */
+function programInShell(): string {
+  const entry = fileURLToPath(new URL('../../lading', import.meta.url))
+  const words = existsSync(entry) ? [entry] : [process.execPath, process.argv[1] ?? '']
+  return words.map(word => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
+}

@@ -1,0 +1,69 @@
+import { AppError } from '../core/errors.ts'
+import type { Run } from '../core/run.ts'
+import { wentLive } from '../core/states.ts'
+import type { Common } from './command.ts'
+import type { Session } from './session.ts'
+
+/** A connection that was cut is made anew for so long without a word (ms): a control plane restarts in seconds. */
+const patienceMs = 60_000
+const retryMs = 1_000
+
+export interface FollowOptions extends Common {
+  readonly detach?: boolean
+}
+
+/**
+ * Tells a run's lines as they come and ends with its outcome: prints where it is live, rejects with the reason where it
+ * is not. With `--detach` it only says what was started.
+ */
+export async function carry(session: Session, run: Run, options: FollowOptions): Promise<void> {
+  const { terminal } = session
+  if (options.detach) {
+    if (options.json) terminal.json(run)
+    else terminal.print(`Run ${run.id} is on its way: lading runs show ${run.id} --follow`)
+    return
+  }
+  const ended = await follow(session, run.id)
+  if (options.json) terminal.json(ended)
+  if (!wentLive(ended.state)) throw failure(ended)
+  if (!options.json) {
+    const { url } = await (await session.client()).app(ended.app)
+    terminal.print(`${terminal.paint(`v${ended.release} is live`, 'green')}  ${url}`)
+  }
+}
+
+/** Resolves with the run when it is live or has ended. Ctrl-C leaves it alone, and says so. */
+export async function follow(session: Session, id: string): Promise<Run> {
+  const { terminal, clock, signal } = session
+  const client = await session.client()
+  let seen = 0
+  let lastWord = clock.monotonic()
+  for (;;) {
+    try {
+      for await (const event of client.follow(id, seen)) {
+        lastWord = clock.monotonic()
+        if (event.kind === 'outcome') return event.run
+        seen = event.seq
+        terminal.say(event.text)
+      }
+    } catch (error) {
+      if (signal.aborted) {
+        terminal.say(`\nRun ${id} goes on. See it: lading runs show ${id}   Stop it: lading runs cancel ${id}`)
+        throw error
+      }
+      const mayPass = error instanceof AppError && error.retryable
+      if (!mayPass || clock.monotonic() - lastWord > patienceMs) throw error
+    }
+    await clock.sleep(retryMs, signal)
+  }
+}
+
+function failure(run: Run): AppError {
+  const code = run.state === 'cancelled' || run.state === 'superseded' ? run.state : 'not-healthy'
+  const sentence = run.state === 'failed' ? run.reason : `${run.state.replaceAll('-', ' ')}: ${run.reason}`
+  const stays = run.state === 'failed-after-live' ? '' : ' What served before goes on serving.'
+  return new AppError(code, sentence, {
+    details: run.details,
+    hint: `The whole story: lading runs show ${run.id}.${stays}`,
+  })
+}

@@ -1,0 +1,75 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { rootCertificates } from 'node:tls'
+import { AppError } from '../core/errors.ts'
+import type { Secret } from '../core/secret.ts'
+
+/** Where the control plane is and how it is asked. */
+export type Place =
+  | { readonly kind: 'socket'; readonly path: string }
+  | { readonly kind: 'url'; readonly url: string; readonly token: Secret | null; readonly ca: string | null }
+
+export interface Call {
+  readonly method: string
+  readonly path: string
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Sends it and resolves with the answer's head; rejects `unavailable` when nobody answers. */
+export function send(place: Place, call: Call, signal: AbortSignal): Promise<IncomingMessage> {
+  const body = call.body === undefined ? null : JSON.stringify(call.body)
+  const headers: Record<string, string> = { accept: 'application/json', ...call.headers }
+  if (body !== null) Object.assign(headers, { 'content-type': 'application/json', 'content-length': byteLength(body) })
+  return new Promise((resolve, reject) => {
+    const request = open(place, { method: call.method, headers, signal }, call.path)
+    request.on('response', resolve)
+    request.on('error', error => reject(signal.aborted ? (signal.reason as Error) : unreachable(place, error)))
+    request.end(body ?? undefined)
+  })
+}
+
+function open(
+  place: Place,
+  options: { method: string; headers: Record<string, string>; signal: AbortSignal },
+  path: string,
+) {
+  if (place.kind === 'socket') return httpRequest({ ...options, socketPath: place.path, path, host: 'lading' })
+  const { url, token, ca } = place
+  if (token) options.headers['authorization'] = `Bearer ${token.reveal()}`
+  const address = new URL(path, url)
+  if (address.protocol === 'http:') return httpRequest(address, options)
+  return httpsRequest(address, { ...options, ...(ca !== null && { ca: [...rootCertificates, ca] }) })
+}
+
+function byteLength(text: string): string {
+  return String(Buffer.byteLength(text))
+}
+
+function unreachable(place: Place, cause: NodeJS.ErrnoException): AppError {
+  const where = place.kind === 'socket' ? place.path : place.url
+  const code = cause.code ?? ''
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new AppError('not-allowed', `only root may use ${where}`, {
+      hint: 'Run it with sudo, or set LADING_URL and LADING_TOKEN.',
+      cause,
+    })
+  }
+  if (/CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(code)) {
+    return new AppError('unavailable', `the certificate of ${where} is not trusted (${code})`, {
+      hint: 'Set LADING_CA to the file of the platform’s CA: /etc/lading/ca.pem on the server.',
+      cause,
+    })
+  }
+  const hint =
+    code === 'ENOTFOUND' || code === 'EAI_AGAIN'
+      ? 'Is the name right, and does it resolve here?'
+      : place.kind === 'socket'
+        ? 'On the server: "lading up" starts the platform.'
+        : 'Is the server up, and is this its address? "lading status" on the server says more.'
+  return new AppError('unavailable', `nobody answers at ${where} (${code || cause.message})`, {
+    hint,
+    retryable: true,
+    cause,
+  })
+}

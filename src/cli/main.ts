@@ -1,0 +1,63 @@
+import { CommanderError } from 'commander'
+import { AppError, asAppError } from '../core/errors.ts'
+import { systemClock } from '../core/system.ts'
+import { readConfig } from './config.ts'
+import { exitCodeOf, exitCodes } from './exit-codes.ts'
+import { createProgram } from './program.ts'
+import { Session } from './session.ts'
+import { Terminal } from './terminal.ts'
+
+/** The command line; returns the exit code (docs/reference/cli.md). */
+export async function main(args: readonly string[]): Promise<number> {
+  const config = readConfig()
+  const terminal = new Terminal({ out: process.stdout, err: process.stderr, hasColor: config.hasColor })
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => stop.abort(new Error(`stopped by ${name}`)))
+  // A reader that leaves (`lading logs | head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    error.code === 'EPIPE' ? process.exit(0) : stop.abort(error),
+  )
+  const session = new Session({
+    config,
+    terminal,
+    folder: process.cwd(),
+    clock: systemClock,
+    signal: stop.signal,
+    stdin: process.stdin,
+  })
+  const program = createProgram(session)
+  const done = new AbortController()
+  systemClock.sleep(patienceMs, done.signal).then(
+    () => terminal.sayUnlessSpoken('… waiting for the control plane'),
+    () => undefined,
+  )
+  try {
+    if (args.length === 0) program.outputHelp()
+    else await program.parseAsync([...args], { from: 'user' })
+    return Number(process.exitCode ?? exitCodes.ok[0])
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok[0]
+    if (stop.signal.aborted) return exitCodes.interrupted[0]
+    const told = error instanceof CommanderError ? usageError(error) : asAppError(error)
+    terminal.error(told, args.includes('--verbose'))
+    return exitCodeOf(told.code)
+  } finally {
+    done.abort()
+  }
+}
+
+/** After so long without a word, somebody who watches is told that we wait (ms). */
+const patienceMs = 1_000
+
+/** `error: unknown command 'deplyo'\n(Did you mean deploy?)` in our own way. */
+function usageError({ message, code }: CommanderError): AppError {
+  if (code === 'commander.help') return new AppError('invalid-input', 'a command is missing', { hint: helpHint })
+  const [first = '', suggestion] = message.replace(/^error: /, '').split('\n')
+  const hint = suggestion === undefined ? helpHint : suggestion.replace(/^\((.*)\)$/, '$1')
+  return new AppError('invalid-input', first, { hint })
+}
+
+const helpHint = '"lading help COMMAND" tells more.'
+
+process.exitCode = await main(process.argv.slice(2))

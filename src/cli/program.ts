@@ -1,0 +1,31 @@
+import { Command } from 'commander'
+import packageJson from '../../package.json' with { type: 'json' }
+import { appCommands } from './commands/apps.ts'
+import { configCommands } from './commands/config.ts'
+import { deployCommands } from './commands/deploy.ts'
+import { platformCommands } from './commands/platform.ts'
+import { processCommands } from './commands/processes.ts'
+import { releaseCommands } from './commands/releases.ts'
+import { runCommands } from './commands/runs.ts'
+import type { Session } from './session.ts'
+
+/** All commands. Commander's own errors are thrown, never printed: main.ts tells every error in one way. */
+export function createProgram(session: Session): Command {
+  const program = new Command('lading')
+    .description('One commit, one container, one deploy, on your own cluster.')
+    .version(packageJson.version)
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined })
+    .addHelpText('after', '\nExample:\n  $ cd shop && lading create shop && git push lading main')
+  for (const add of [
+    appCommands,
+    deployCommands,
+    releaseCommands,
+    configCommands,
+    processCommands,
+    runCommands,
+    platformCommands,
+  ])
+    add(program, session)
+  return program
+}
