@@ -4,40 +4,48 @@ import { defaults } from '../core/defaults.ts'
 import { label } from '../core/labels.ts'
 import { systemClock } from '../core/system.ts'
 import type { Decisions } from './decisions.ts'
+import { lastLogLines } from './container-log.ts'
 import { askSocket, engine, filters } from './engine-call.ts'
 import { paths } from './paths.ts'
+import { specLabel } from './services.ts'
 import type { Site } from './site.ts'
 import type { Step } from './steps.ts'
 import { platformLabels } from './swarm.ts'
 import { waitFor } from './waiting.ts'
 
 const MiB = 1024 * 1024
+const generationLabel = 'lading.generation'
+/** So long `up` waits for the old keeper's connections; what is open then goes on, and the next `up` clears up (s). */
+const drainSeconds = 30
 
 /**
- * This node's keeper (D5): a plain container, so that it needs neither registry nor swarm, of a name that says what it
- * is made from. Another one that runs hands its listeners to the new one, then goes (docs/design/edge.md).
+ * This node's keeper (D5): a plain container, so that it needs neither registry nor swarm. One that is made from
+ * something else hands its listeners to the new one, which has the next generation (docs/design/edge.md), and drains.
  */
 export function keeperStep(site: Site): Step {
   return {
     title: 'keeper',
     check: async signal => {
-      const name = keeperName(site.decisions)
-      const others = (await listKeepers(signal)).filter(keeper => keeper.name !== name)
-      return others.length === 0 && (await isServing(name, signal)) ? name : null
+      const [newest, ...others] = await listKeepers(signal)
+      if (newest?.spec !== specOf(site.decisions) || !(await serves(newest, signal))) return null
+      return others.every(keeper => keeper.drains) ? newest.name : null
     },
     act: async (say, signal) => {
-      const name = keeperName(site.decisions)
-      await startKeeper(name, site.decisions, signal)
+      const keeper = await startKeeper(site.decisions, signal)
       say('waiting for it to serve')
-      const hint = `See: docker logs ${name}`
-      const ready = async () => ((await isServing(name, signal)) ? true : null)
-      await waitFor({ title: `${name} does not answer`, seconds: 60, hint }, ready, { clock: systemClock, signal })
-      for (const old of await listKeepers(signal)) if (old.name !== name) await removeKeeper(old.id, signal)
+      const ready = async () => ((await serves(keeper, signal)) ? true : null)
+      const details = () => lastLogLines(keeper.name, signal)
+      await waitFor({ title: `${keeper.name} does not serve`, seconds: 60, details }, ready, {
+        clock: systemClock,
+        signal,
+      })
+      const others = (await listKeepers(signal)).filter(other => other.name !== keeper.name)
+      for (const old of others) await retire(old, say, signal)
     },
   }
 }
 
-/** What the container is made of; its name carries the hash of it. */
+/** What the container is made of, without its generation. */
 export function keeperJson(decisions: Decisions) {
   return {
     Image: decisions.images['keeper']?.id ?? '',
@@ -55,8 +63,9 @@ export function keeperJson(decisions: Decisions) {
       // `unless-stopped` did not come back after a kill of the engine (D5).
       RestartPolicy: { Name: 'always' },
       Init: true,
-      CapAdd: ['NET_ADMIN', 'SYS_PTRACE', 'SYS_ADMIN'],
-      Memory: 512 * MiB,
+      // The firewall's rules; the sockets that a process listens on.
+      CapAdd: ['NET_ADMIN', 'SYS_PTRACE'],
+      Memory: 1024 * MiB,
       Binds: ['/run:/run', `${paths.keeper}:${paths.keeper}`, `${paths.etc}:${paths.etc}:ro`],
       LogConfig: {
         Type: 'json-file',
@@ -66,38 +75,100 @@ export function keeperJson(decisions: Decisions) {
   }
 }
 
-export function keeperName(decisions: Decisions): string {
-  const hash = createHash('sha256')
+function specOf(decisions: Decisions): string {
+  return createHash('sha256')
     .update(JSON.stringify(keeperJson(decisions)))
     .digest('hex')
-  return `lading-keeper-${hash.slice(0, 12)}`
+    .slice(0, 16)
 }
 
-async function startKeeper(name: string, decisions: Decisions, signal: AbortSignal): Promise<void> {
-  const present = (await listKeepers(signal)).find(keeper => keeper.name === name)
-  if (present === undefined) {
+/** Makes and starts the keeper of the next generation, or starts the newest when it is made from the same. */
+async function startKeeper(decisions: Decisions, signal: AbortSignal): Promise<KeeperView> {
+  const [newest] = await listKeepers(signal)
+  const spec = specOf(decisions)
+  const generation = newest === undefined ? 1 : newest.generation + (newest.spec === spec ? 0 : 1)
+  const name = `lading-keeper-${generation}`
+  if (newest?.name !== name) {
     const body = keeperJson(decisions)
+    body.Env.push(`LADING_GENERATION=${generation}`)
+    Object.assign(body.Labels, { [generationLabel]: String(generation), [specLabel]: spec })
     await engine.json({ method: 'POST', path: '/containers/create', query: { name }, body }, signal)
   }
   await engine.json({ method: 'POST', path: `/containers/${name}/start` }, signal)
+  return { id: name, name, state: 'running', spec, generation, drains: false }
 }
 
-const containerList = z.array(z.object({ Id: z.string(), Names: z.array(z.string()), State: z.string() }))
+/** Its listeners are the new one's already. It is not started again, and goes when its last connection has ended. */
+async function retire(old: KeeperView, say: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const path = `/containers/${old.id}/update`
+  await engine.json({ method: 'POST', path, body: { RestartPolicy: { Name: 'no' } } }, signal)
+  const end = systemClock.monotonic() + drainSeconds * 1000
+  say(`${old.name} drains`)
+  while ((await stateOf(old.id, signal)).Running) {
+    if (systemClock.monotonic() > end) return
+    await systemClock.sleep(200, signal)
+  }
+  await engine.json({ method: 'DELETE', path: `/containers/${old.id}` }, signal)
+}
 
-/** All keepers of this node, running or not. */
-export async function listKeepers(signal: AbortSignal): Promise<{ id: string; name: string; state: string }[]> {
+export interface KeeperView {
+  readonly id: string
+  readonly name: string
+  readonly state: string
+  readonly spec: string
+  readonly generation: number
+  /** It has handed over and ends by itself. */
+  readonly drains: boolean
+}
+
+const containerList = z.array(
+  z.object({ Id: z.string(), Names: z.array(z.string()), State: z.string(), Labels: z.record(z.string(), z.string()) }),
+)
+
+/** All keepers of this node, running or not, the newest first. */
+export async function listKeepers(signal: AbortSignal): Promise<KeeperView[]> {
   const query = { all: true, ...filters({ label: [`${label.role}=platform`, `${label.type}=keeper`] }) }
   const list = containerList.parse(await engine.json({ method: 'GET', path: '/containers/json', query }, signal))
-  return list.map(each => ({ id: each.Id, name: (each.Names[0] ?? '').slice(1), state: each.State }))
+  const views = await Promise.all(
+    list.map(async ({ Id, Names, State, Labels }) => ({
+      id: Id,
+      name: (Names[0] ?? '').slice(1),
+      state: State,
+      spec: Labels[specLabel] ?? '',
+      generation: Number(Labels[generationLabel] ?? 0),
+      drains: State === 'running' && (await restartPolicy(Id, signal)) === 'no',
+    })),
+  )
+  return views.sort((a, b) => b.generation - a.generation)
 }
 
+/** Open requests end first. */
 export async function removeKeeper(id: string, signal: AbortSignal): Promise<void> {
-  await engine.json({ method: 'POST', path: `/containers/${id}/stop`, query: { t: 60 } }, signal)
+  await engine.json({ method: 'POST', path: `/containers/${id}/stop`, query: { t: drainSeconds } }, signal)
   await engine.json({ method: 'DELETE', path: `/containers/${id}` }, signal)
 }
 
-async function isServing(name: string, signal: AbortSignal): Promise<boolean> {
-  const keepers = await listKeepers(signal)
-  if (keepers.find(keeper => keeper.name === name)?.state !== 'running') return false
-  return (await askSocket(paths.keeperSocket, '/health', signal)) !== null
+const health = z.object({ generation: z.number(), haproxy: z.unknown() })
+
+/** It answers on the socket, and not one that was before it. */
+async function serves(keeper: KeeperView, signal: AbortSignal): Promise<boolean> {
+  const answer = health.safeParse(await askSocket(paths.keeperSocket, '/health', signal))
+  return answer.success && answer.data.generation === keeper.generation && answer.data.haproxy !== null
+}
+
+const containerView = z.object({
+  State: z.object({ Running: z.boolean() }),
+  HostConfig: z.object({ RestartPolicy: z.object({ Name: z.string() }) }),
+})
+
+async function inspect(id: string, signal: AbortSignal) {
+  return containerView.parse(await engine.json({ method: 'GET', path: `/containers/${id}/json` }, signal))
+}
+
+async function stateOf(id: string, signal: AbortSignal) {
+  return (await inspect(id, signal)).State
+}
+
+async function restartPolicy(id: string, signal: AbortSignal): Promise<string> {
+  return (await inspect(id, signal)).HostConfig.RestartPolicy.Name
 }

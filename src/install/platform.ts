@@ -2,9 +2,11 @@ import { z } from 'zod'
 import { label } from '../core/labels.ts'
 import { AppError } from '../core/errors.ts'
 import { systemClock } from '../core/system.ts'
+import { lastServiceLines } from './container-log.ts'
 import { askSocket, engine, filters, find } from './engine-call.ts'
 import { paths } from './paths.ts'
 import { platformVersion } from './recipes.ts'
+import { openForwarder } from './forwarder.ts'
 import { runProgram } from './run-program.ts'
 import {
   controlService,
@@ -56,8 +58,9 @@ function serviceStep(
         return (await askSocket(proof.socket, proof.path, signal)) === null ? null : true
       }
       say('waiting for it to answer')
-      const hint = `See: docker service ps --no-trunc ${service.name}; docker service logs ${service.name}`
-      const what = { title: `${service.name} does not answer`, seconds: 120, hint }
+      const hint = `See: docker service ps --no-trunc ${service.name}`
+      const details = () => lastServiceLines(service.name, signal)
+      const what = { title: `${service.name} does not answer`, seconds: 120, hint, details }
       await waitFor(what, ready, { clock: systemClock, signal })
     },
   }
@@ -137,13 +140,30 @@ function pushStep(name: 'base' | 'node', site: Site): Step {
     },
     act: async (say, signal) => {
       const { key, id } = image()
-      const tag = `${repository}:${key}`
-      await runProgram('docker', ['tag', id, tag], {}, signal)
-      const said = await runProgram('docker', ['push', tag], { say }, signal)
-      const digest = /digest: (sha256:[0-9a-f]{64})/.exec(said)?.[1]
-      if (digest === undefined) throw new AppError('internal', `docker push of ${tag} told no digest`)
+      const digest = await push(name, { key, id, say }, signal)
       await site.change({ images: { ...site.decisions.images, [name]: { key, id, digest } } })
     },
+  }
+}
+
+interface PushJob {
+  readonly key: string
+  readonly id: string
+  readonly say: (line: string) => void
+}
+
+/** Returns the digest. The door for writing is the registry's socket; the engine reaches it through a loopback port. */
+async function push(name: string, { key, id, say }: PushJob, signal: AbortSignal): Promise<string> {
+  await using door = await openForwarder(paths.registrySocket)
+  const tag = `127.0.0.1:${door.port}/lading/${name}:${key}`
+  await runProgram('docker', ['tag', id, tag], {}, signal)
+  try {
+    const said = await runProgram('docker', ['push', tag], { say }, signal)
+    const digest = /digest: (sha256:[0-9a-f]{64})/.exec(said)?.[1]
+    if (digest === undefined) throw new AppError('internal', `docker push of ${name} told no digest`)
+    return digest
+  } finally {
+    await runProgram('docker', ['rmi', '--no-prune', tag], {}, signal)
   }
 }
 

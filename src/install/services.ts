@@ -33,15 +33,15 @@ export interface PlatformService {
 
 const MiB = 1024 * 1024
 
-/** The image store: reached through its socket only, so it is on no network. Its data lies on this node. */
-export function registryService({ decisions, nodeId }: ServiceFacts): PlatformService {
+/** The image store: it listens on its socket only. Its data lies on this node. */
+export function registryService({ decisions, nodeId, networkId }: ServiceFacts): PlatformService {
   return {
     name: 'lading-registry',
     type: 'registry',
     image: imageOf(decisions, 'registry'),
     env: { OTEL_TRACES_EXPORTER: 'none' },
     mounts: [bind(paths.run), { source: paths.registry, target: '/var/lib/registry', readOnly: false }],
-    networks: ['none'],
+    networks: [networkId],
     port: null,
     secrets: [],
     constraints: [`node.id==${nodeId}`],
