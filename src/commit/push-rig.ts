@@ -27,8 +27,8 @@ export class PushRig {
   readonly #server: Server
   #port = 0
 
-  static async make(): Promise<PushRig> {
-    const rig = new PushRig(await mkdtemp(join(tmpdir(), 'lading-push-')))
+  static async make(options: { pushBytes?: number } = {}): Promise<PushRig> {
+    const rig = new PushRig(await mkdtemp(join(tmpdir(), 'lading-push-')), options)
     await rig.repositories.create(rig.app, signal)
     await rig.door.start(signal)
     await new Promise<void>(resolve => rig.#server.listen(0, '127.0.0.1', resolve))
@@ -38,9 +38,9 @@ export class PushRig {
     return rig
   }
 
-  private constructor(folder: string) {
+  private constructor(folder: string, options: { pushBytes?: number }) {
     this.#folder = folder
-    this.repositories = new GitRepositories(gitProgram({ root: join(folder, 'git'), hooks }))
+    this.repositories = new GitRepositories(gitProgram({ root: join(folder, 'git'), hooks, ...options }))
     this.pipeline = new ScriptedPipeline(this.repositories)
     this.door = createGitDoor({
       repositories: this.repositories,
