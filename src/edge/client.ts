@@ -1,0 +1,199 @@
+import type { Clock } from '../core/clock.ts'
+import { AppError } from '../core/errors.ts'
+import type { EnvironmentKey, NodeName } from '../core/names.ts'
+import { systemClock } from '../core/system.ts'
+import type { LogLine } from '../docker/engine.ts'
+import type { Edges, EdgeState, EnvironmentView } from './edges.ts'
+import { callKeeper, readItems, readText, type KeeperCall } from './keeper-http.ts'
+import { mergeStates, mergeViews, type Heard } from './merge.ts'
+import { Pulse } from './pulse.ts'
+
+export interface KeeperEdgesOptions {
+  readonly sockets: readonly KeeperSocket[]
+  /** The lease's term, asked at each call (law 11). */
+  readonly term: () => number
+  readonly clock?: Clock
+}
+
+export interface KeeperSocket {
+  readonly node: NodeName
+  readonly path: string
+}
+
+/** A keeper that is replaced or restarted is away for less than a second; calls are idempotent and wait so long (ms). */
+const patienceMs = 10_000
+const pauseMs = 100
+/** Two heartbeats and a bit: a stream that is silent for longer is dead. */
+const silenceMs = 12_000
+
+/** The port `Edges` over the API of every node's keeper. */
+export function keeperEdges(options: KeeperEdgesOptions): Edges {
+  const { sockets, term, clock = systemClock } = options
+
+  const call = (socket: KeeperSocket, rest: Omit<KeeperCall, 'socketPath' | 'term'>, signal: AbortSignal) =>
+    patiently(clock, signal, () => callKeeper({ socketPath: socket.path, term: term(), ...rest }, signal))
+
+  const change = async (rest: Omit<KeeperCall, 'socketPath' | 'term'>, signal: AbortSignal) => {
+    await Promise.all(sockets.map(async socket => readText(await call(socket, rest, signal), signal)))
+  }
+
+  return {
+    lease: (lane, signal) => change({ method: 'PUT', path: '/edge/lanes', body: JSON.stringify(lane) }, signal),
+    giveBack: ({ app, environment, release }, signal) =>
+      change({ method: 'DELETE', path: `/edge/lanes/${app}/${environment}/${release}` }, signal),
+    route: (route, signal) => change({ method: 'PUT', path: '/edge/routes', body: JSON.stringify(route) }, signal),
+    unroute: ({ app, environment }, signal) =>
+      change({ method: 'DELETE', path: `/edge/routes/${app}/${environment}` }, signal),
+    certify: (host, pem, signal) =>
+      change({ method: 'PUT', path: `/edge/certificates/${host}`, body: pem.reveal() }, signal),
+
+    async state(signal) {
+      const states = sockets.map(async socket => {
+        const response = await call(socket, { method: 'GET', path: '/edge/state' }, signal)
+        return JSON.parse(await readText(response, signal)) as EdgeState
+      })
+      return mergeStates(await Promise.all(states))
+    },
+
+    async listening(process, signal) {
+      const socket = sockets.find(one => one.node === process.node)
+      if (!socket) throw new AppError('not-found', `no keeper of node ${process.node} is known`)
+      const response = await call(socket, { method: 'GET', path: `/listening/${process.container}` }, signal)
+      return JSON.parse(await readText(response, signal)) as string[]
+    },
+
+    routerLog: (key, { tail, follow }, signal) => {
+      const path = `/router-log/${key.app}/${key.environment}?tail=${tail}${follow ? '&follow=1' : ''}`
+      return interleaved(
+        sockets.map(socket => logLines(call(socket, { method: 'GET', path }, signal), signal)),
+        signal,
+      )
+    },
+
+    watch: (key, signal) => watchAll(key, { sockets, term, clock }, signal),
+  }
+}
+
+/** Again while the keeper is away, for a few seconds; any other error, and an abort, at once. */
+async function patiently<T>(clock: Clock, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
+  const deadline = clock.monotonic() + patienceMs
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      const isAway = error instanceof AppError && error.code === 'unavailable'
+      if (!isAway || clock.monotonic() >= deadline) throw error
+    }
+    await clock.sleep(pauseMs, signal)
+  }
+}
+
+async function* logLines(
+  response: ReturnType<typeof callKeeper>,
+  signal: AbortSignal,
+): AsyncGenerator<LogLine, void, undefined> {
+  try {
+    for await (const line of readItems<LogLine>(await response)) if (line) yield line
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
+
+/** Lines of all edges as they come; ends when all have ended. */
+async function* interleaved<T>(
+  sources: readonly AsyncGenerator<T, void, undefined>[],
+  signal: AbortSignal,
+): AsyncGenerator<T, void, undefined> {
+  const pending = new Map(sources.map((source, at) => [at, next(source, at)]))
+  try {
+    while (pending.size > 0 && !signal.aborted) {
+      const { at, source, result } = await Promise.race(pending.values())
+      if (result.done) {
+        pending.delete(at)
+        continue
+      }
+      pending.set(at, next(source, at))
+      yield result.value
+    }
+  } finally {
+    for (const source of sources) void source.return().catch(() => undefined)
+  }
+}
+
+async function next<T>(source: AsyncGenerator<T, void, undefined>, at: number) {
+  return { at, source, result: await source.next() }
+}
+
+interface WatchTools {
+  readonly sockets: readonly KeeperSocket[]
+  readonly term: () => number
+  readonly clock: Clock
+}
+
+/** Each keeper's newest view in a box of its own; the reader gets their merger whenever a box has changed. */
+async function* watchAll(
+  key: EnvironmentKey,
+  { sockets, term, clock }: WatchTools,
+  signal: AbortSignal,
+): AsyncIterable<EnvironmentView> {
+  const boxes = sockets.map(({ node }): { node: NodeName; view: EnvironmentView | null } => ({ node, view: null }))
+  const pulse = new Pulse(clock)
+  const own = new AbortController()
+  const either = AbortSignal.any([signal, own.signal])
+  let failure: unknown = null
+  sockets.forEach((socket, at) => {
+    const put = (view: EnvironmentView | null) => {
+      const box = boxes[at]
+      if (box) box.view = view
+      pulse.ring()
+    }
+    keepReading({ path: `/watch/${key.app}/${key.environment}`, socket, term, clock, put }, either).catch(
+      (error: unknown) => {
+        failure = error
+        pulse.ring()
+      },
+    )
+  })
+  try {
+    let last = ''
+    while (!signal.aborted) {
+      if (failure !== null) throw failure
+      const view = mergeViews(boxes satisfies readonly Heard[])
+      const text = JSON.stringify(view)
+      if (view && text !== last) yield view
+      last = text
+      await pulse.wait(3_600_000, signal)
+    }
+  } finally {
+    own.abort()
+  }
+}
+
+interface Reading {
+  readonly socket: KeeperSocket
+  readonly path: string
+  readonly term: () => number
+  readonly clock: Clock
+  readonly put: (view: EnvironmentView | null) => void
+}
+
+/** One keeper's stream, opened again whenever it ends. A keeper that is away for long takes its proof with it. */
+async function keepReading({ socket, path, term, clock, put }: Reading, signal: AbortSignal): Promise<void> {
+  let awaySince: number | null = null
+  while (!signal.aborted) {
+    try {
+      const response = await callKeeper({ socketPath: socket.path, method: 'GET', path, term: term() }, signal)
+      response.socket.setTimeout(silenceMs, () => response.destroy(new Error('the keeper has fallen silent')))
+      awaySince = null
+      for await (const view of readItems<EnvironmentView>(response)) if (view) put(view)
+    } catch (error) {
+      if (signal.aborted) return
+      if (error instanceof AppError && error.code !== 'unavailable') throw error
+    }
+    awaySince ??= clock.monotonic()
+    if (clock.monotonic() - awaySince > patienceMs) put(null)
+    await clock.sleep(pauseMs, signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error
+    })
+  }
+}
