@@ -28,25 +28,29 @@ import type { Platform } from './parts.ts'
 
 export const shop: EnvironmentKey = { app: parseAppName('shop'), environment: production }
 
-export const platform: Platform = {
-  version: '0.1.0',
-  baseDomain: 'example.test',
-  url: 'https://lading.example.test:8443',
-  ca: null,
-}
-
 /** An API on a real store in memory, with a pipeline that brings every run to life at once, and edges that say what they are told. */
 export async function makeTestApi({ access = rootAccess }: { readonly access?: Access } = {}) {
   const store = await openSqliteStore({ path: ':memory:', dataKey: new Secret('5a'.repeat(32)) })
   const repositories = new FakeRepositories()
   const world = new World()
   const reported: AppError[] = []
+  const place = { url: 'https://lading.example.test:8443' }
+  /** So many streams of runs end before their outcome. */
+  const cuts = { streams: 0 }
+  const platform: Platform = {
+    version: '0.1.0',
+    baseDomain: 'example.test',
+    get url() {
+      return place.url
+    },
+    ca: null,
+  }
   const api = createApi({
     store,
     repositories,
     access,
     platform,
-    pipeline: fakePipeline(store),
+    pipeline: fakePipeline(store, cuts),
     edges: fakeEdges(world),
     engine: fakeEngine(world),
     clock: systemClock,
@@ -59,7 +63,7 @@ export async function makeTestApi({ access = rootAccess }: { readonly access?: A
     })
     return { status: response.status, body: (await response.json()) as T }
   }
-  return { api, call, store, repositories, world, reported }
+  return { api, call, store, repositories, world, reported, place, cuts }
 }
 
 /** What the fake edges and engine say. */
@@ -69,6 +73,8 @@ export class World {
   readonly logs = new Map<string, LogLine[]>()
   readonly #watchers = new Set<() => void>()
   silent = false
+  /** Streams that somebody still reads. */
+  readers = 0
 
   process(name: string, facts: Partial<ProcessView> = {}): ProcessView {
     const process: ProcessView = {
@@ -102,6 +108,8 @@ export class World {
 
   /** Yields at once, and again after each change, until aborted. */
   async *changes(signal: AbortSignal): AsyncGenerator<World> {
+    this.readers++
+    signal.addEventListener('abort', () => this.readers--, { once: true })
     while (!signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#watchers.add(resolve)
@@ -178,7 +186,7 @@ export const image: Image = {
 }
 
 /** Runs are live as soon as they are followed; a config key `CRASH` fails its run. */
-function fakePipeline(store: Store): Pipeline {
+function fakePipeline(store: Store, cuts: { streams: number }): Pipeline {
   const carry = async (run: Run): Promise<Run> => {
     await store.appendLines(run.id, [{ at: 1, text: '-----> Starting' }])
     if (run.intent.kind === 'config' && run.intent.summary.includes('CRASH')) {
@@ -197,7 +205,7 @@ function fakePipeline(store: Store): Pipeline {
       let run = await store.findRun(id)
       if (run && !isFinal(run.state) && !wentLive(run.state)) run = await carry(run)
       for (const { seq, text } of await store.readLines(id, after)) yield { kind: 'line', seq, text }
-      if (run) yield { kind: 'outcome', run }
+      if (run && cuts.streams-- <= 0) yield { kind: 'outcome', run }
     },
     async cancel(id, reason) {
       const run = await store.findRun(id)

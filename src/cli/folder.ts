@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../core/errors.ts'
 import type { AppDocument } from '../api/documents.ts'
@@ -35,7 +34,9 @@ export async function connectFolder(session: Session, app: AppDocument): Promise
 
 /** How git, which runs its helpers by a shell, starts this very program. */
 function programInShell(): string {
-  const entry = fileURLToPath(new URL('../../lading', import.meta.url))
-  const words = existsSync(entry) ? [entry] : [process.execPath, process.argv[1] ?? '']
+  const isCheckout = import.meta.url.endsWith('/src/cli/folder.ts')
+  const words = isCheckout
+    ? [fileURLToPath(new URL('../../lading', import.meta.url))]
+    : [process.execPath, process.argv[1] ?? '']
   return words.map(word => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
 }

@@ -25,11 +25,9 @@ export async function carry(session: Session, run: Run, options: FollowOptions):
   }
   const ended = await follow(session, run.id)
   if (options.json) terminal.json(ended)
-  if (!wentLive(ended.state)) throw failure(ended)
-  if (!options.json) {
-    const { url } = await (await session.client()).app(ended.app)
-    terminal.print(`${terminal.paint(`v${ended.release} is live`, 'green')}  ${url}`)
-  }
+  const { url, environments } = await (await session.client()).app(ended.app)
+  if (!wentLive(ended.state)) throw failure(ended, environments[0]?.serving?.release ?? null)
+  if (!options.json) terminal.print(`${terminal.paint(`v${ended.release} is live`, 'green')}  ${url}`)
 }
 
 /** Resolves with the run when it is live or has ended. Ctrl-C leaves it alone, and says so. */
@@ -58,12 +56,12 @@ export async function follow(session: Session, id: string): Promise<Run> {
   }
 }
 
-function failure(run: Run): AppError {
+function failure(run: Run, serving: string | null): AppError {
   const code = run.state === 'cancelled' || run.state === 'superseded' ? run.state : 'not-healthy'
-  const sentence = run.state === 'failed' ? run.reason : `${run.state.replaceAll('-', ' ')}: ${run.reason}`
-  const stays = run.state === 'failed-after-live' ? '' : ' What served before goes on serving.'
+  const sentence = run.state === 'failed' ? run.reason : `${run.state}: ${run.reason}`
+  const goesOn = serving === null ? '' : ` ${serving} goes on serving.`
   return new AppError(code, sentence, {
     details: run.details,
-    hint: `The whole story: lading runs show ${run.id}.${stays}`,
+    hint: `The whole story: lading runs show ${run.id}.${goesOn}`,
   })
 }

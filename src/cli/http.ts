@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { rootCertificates } from 'node:tls'
+import tls from 'node:tls'
 import { AppError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
 
@@ -39,7 +39,12 @@ function open(
   if (token) options.headers['authorization'] = `Bearer ${token.reveal()}`
   const address = new URL(path, url)
   if (address.protocol === 'http:') return httpRequest(address, options)
-  return httpsRequest(address, { ...options, ...(ca !== null && { ca: [...rootCertificates, ca] }) })
+  return httpsRequest(address, { ...options, ...(ca !== null && { ca: [...trusted(), ca] }) })
+}
+
+/** What Node trusts without us, NODE_EXTRA_CA_CERTS included; before Node 22.15 it does not say, so its own list. */
+function trusted(): readonly string[] {
+  return 'getCACertificates' in tls ? tls.getCACertificates('default') : tls.rootCertificates
 }
 
 function byteLength(text: string): string {

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { tokenAccess } from '../access/tokens.ts'
+import { makeTestApi } from '../api/test-api.ts'
+import { Secret } from '../core/secret.ts'
+import { systemClock } from '../core/system.ts'
+import { CliRig } from './cli-rig.ts'
+
+const token = 'f'.repeat(64)
+const access = tokenAccess([{ name: 'owner', token: new Secret(token) }])
+
+async function rigOf(t: TestContext): Promise<CliRig> {
+  const rig = await CliRig.make()
+  t.after(() => rig.close())
+  return rig
+}
+
+async function networkRig(t: TestContext) {
+  const rig = await rigOf(t)
+  const made = await makeTestApi({ access })
+  const origin = await rig.servePort(made.api)
+  made.place.url = origin
+  return { ...made, rig, origin }
+}
+
+test('nobody to ask is said with what to do', async t => {
+  const rig = await rigOf(t)
+  const nowhere = await rig.lading(['apps'])
+  assert.equal(nowhere.code, 2)
+  assert.match(
+    nowhere.err,
+    /^lading: where is the platform\?\nSet LADING_URL and LADING_TOKEN, or run "lading login URL"/,
+  )
+  rig.environment['LADING_URL'] = 'http://127.0.0.1:1'
+  const dead = await rig.lading(['apps'])
+  assert.equal(dead.code, 6)
+  assert.match(dead.err, /^lading: nobody answers at http:\/\/127.0.0.1:1 \(ECONNREFUSED\)\nIs the server up/)
+  assert.doesNotMatch(dead.err, /\n {4}at /)
+  assert.match((await rig.lading(['apps', '--verbose'])).err, /\n {4}at /)
+})
+
+test('the network asks for a token, which a login keeps for that platform alone', async t => {
+  const { rig, origin } = await networkRig(t)
+  rig.environment['LADING_URL'] = origin
+  const nobody = await rig.lading(['apps'])
+  assert.equal(nobody.code, 4)
+  assert.match(nobody.err, /a token is needed/)
+  assert.equal((await rig.lading(['login', origin], { input: 'wrong\n' })).code, 4)
+  const login = await rig.lading(['login', origin], { input: `${token}\n` })
+  assert.equal(login.err + login.out, `You are owner at ${origin}.\n`)
+  const file = join(rig.folder, 'home/.config/lading', `${origin.replace('://', '_').replace(':', '_')}.token`)
+  assert.equal((await stat(file)).mode & 0o777, 0o600)
+  delete rig.environment['LADING_URL']
+  assert.equal((await rig.lading(['apps', '--json'])).out, '[]\n')
+  // A token in the environment is for the platform that the environment names.
+  rig.environment['LADING_TOKEN'] = 'another'
+  assert.equal((await rig.lading(['apps'])).code, 0)
+})
+
+test('create makes a folder push with git, and the token stands in no file of git', async t => {
+  const { rig, origin } = await networkRig(t)
+  await rig.run('git', ['init', '-q', '-b', 'main'])
+  await rig.lading(['login', origin], { input: token })
+  const create = await rig.lading(['create', 'shop'])
+  assert.equal(create.err, '')
+  assert.match(create.out, /\nDeploy it: git push lading main\n$/)
+  assert.equal((await rig.run('git', ['remote', 'get-url', 'lading'])).out, `${origin}/shop.git\n`)
+  assert.doesNotMatch(await readFile(join(rig.work, '.git/config'), 'utf8'), new RegExp(token))
+  const ask = `protocol=http\nhost=${new URL(origin).host}\n\n`
+  const filled = await rig.run('git', ['credential', 'fill'], ask)
+  assert.match(filled.out, new RegExp(`^username=lading\\npassword=${token}$`, 'm'))
+  assert.match((await rig.lading(['info'])).out, /^App {7}shop$/m)
+  const elsewhere = await rig.lading(['credential', 'get'], { input: 'protocol=https\nhost=evil.example\n\n' })
+  assert.equal(elsewhere.out, 'quit=1\n')
+  assert.match(elsewhere.err, /there is no token for https:\/\/evil.example/)
+})
+
+test('a remote that leads elsewhere stays as it is', async t => {
+  const { rig, origin } = await networkRig(t)
+  await rig.run('git', ['init', '-q'])
+  await rig.run('git', ['remote', 'add', 'lading', 'https://other.example/x.git'])
+  rig.environment['LADING_URL'] = origin
+  rig.environment['LADING_TOKEN'] = token
+  const create = await rig.lading(['create', 'shop'])
+  assert.equal(create.code, 5)
+  assert.match(create.err, /shop was made, but this folder's remote "lading" is https:\/\/other.example\/x.git/)
+})
+
+test('secrets come from a file or from stdin, and stay as they are', async t => {
+  const rig = await rigOf(t)
+  const { api, call } = await makeTestApi()
+  await rig.serveSocket(api)
+  await call('POST', '/apps', { name: 'shop' })
+  await mkdir(join(rig.work, 'x'))
+  await writeFile(join(rig.work, '.env'), '# comment\n\nURL=postgres://u:p@h/d?a=b\r\nQUOTED="x y"\n')
+  assert.equal((await rig.lading(['set', '--app', 'shop', '--file', '.env', 'B=2'])).code, 0)
+  assert.equal((await rig.lading(['set', '--app', 'shop', '--file', '-'], { input: 'C=3' })).code, 0)
+  const { out } = await rig.lading(['config', '--app', 'shop'])
+  assert.equal(out, 'B=2\nC=3\nQUOTED="x y"\nURL=postgres://u:p@h/d?a=b\n')
+  assert.equal((await rig.lading(['set', '--app', 'shop', '--file', 'nothing'])).code, 2)
+  assert.equal((await rig.lading(['config', 'get', 'QUOTED', '--app', 'shop'])).out, '"x y"\n')
+})
+
+test('ctrl-C ends the following of a log on both sides', async t => {
+  const rig = await rigOf(t)
+  const { api, call, world } = await makeTestApi()
+  await rig.serveSocket(api)
+  await call('POST', '/apps', { name: 'shop' })
+  const process = world.process('web.1')
+  world.log(process.container, '2026-11-24T10:00:00Z', 'hello')
+  const { child, result } = rig.start(['logs', '-f', '--app', 'shop'])
+  await once(child.stdout, 'data')
+  world.log(process.container, '2026-11-24T10:00:01Z', 'again')
+  await once(child.stdout, 'data')
+  assert.ok(world.readers > 0)
+  child.kill('SIGINT')
+  const { code, out } = await result
+  assert.equal(code, 130)
+  assert.equal(out, '2026-11-24T10:00:00Z web.1: hello\n2026-11-24T10:00:01Z web.1: again\n')
+  while (world.readers > 0) await systemClock.sleep(10)
+})
+
+test('a run whose stream is cut is followed on from the last line', async t => {
+  const rig = await rigOf(t)
+  const { api, call, store, repositories, cuts } = await makeTestApi()
+  await rig.serveSocket(api)
+  await call('POST', '/apps', { name: 'shop' })
+  repositories.addTag('shop' as never, 'one', repositories.addCommit('shop' as never, { files: { a: '1' } }))
+  cuts.streams = 1
+  const { code, out, err } = await rig.lading(['deploy', 'one', '--app', 'shop'])
+  assert.equal(err, '-----> Starting\n')
+  assert.equal(out, 'v1 is live  https://shop.example.test:8443\n')
+  assert.equal(code, 0)
+  await store.close()
+})
+
+test('a reader that leaves is no error', async t => {
+  const rig = await rigOf(t)
+  const { api, call, world } = await makeTestApi()
+  await rig.serveSocket(api)
+  await call('POST', '/apps', { name: 'shop' })
+  const { container } = world.process('web.1')
+  for (let i = 0; i < 5000; i++)
+    world.log(container, `2026-11-24T10:00:00.${String(i).padStart(9, '0')}Z`, 'x'.repeat(50))
+  const { child, result } = rig.start(['logs', '-n', '5000', '--app', 'shop'])
+  child.stdout.once('data', () => child.stdout.destroy())
+  const { code, err } = await result
+  assert.equal(err, '')
+  assert.equal(code, 0)
+})
