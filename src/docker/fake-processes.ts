@@ -136,7 +136,9 @@ export class FakeProcesses {
     service.ended.abort(over)
     for (const { process } of service.tasks) {
       if (process?.state === 'running') this.#background(this.#stop(process, graceMs))
+      else if (process) this.#processes.delete(process.container)
     }
+    this.#changed()
   }
 
   startOneOff(spec: OneOffSpec): void {
@@ -185,6 +187,7 @@ export class FakeProcesses {
     for (;;) {
       const task: Task = { id: this.#id('t'), slot, state: 'preparing', error: null, process: null }
       service.tasks.push(task)
+      this.#forgetOldTasks(service, slot)
       const behaviour = this.#behaviourOf(service.spec.image, service.spec.command)
       if (behaviour.trouble === 'no-room' || (service.spec.policy.reservedMemory ?? 0) > nodeMemory) {
         task.state = 'pending'
@@ -199,6 +202,15 @@ export class FakeProcesses {
         await this.#runTask(service.spec, task, behaviour, signal)
       }
       await this.#clock.sleep(restartDelayMs, signal)
+    }
+  }
+
+  /** As Swarm does: the last five tasks of a slot, and their containers, are kept. */
+  #forgetOldTasks({ tasks }: ServiceTasks, slot: number): void {
+    const ofSlot = tasks.filter(task => task.slot === slot)
+    for (const old of ofSlot.slice(0, -5)) {
+      tasks.splice(tasks.indexOf(old), 1)
+      if (old.process) this.#processes.delete(old.process.container)
     }
   }
 

@@ -1,0 +1,119 @@
+import { parseProcessType, web } from '../../src/core/names.ts'
+import { Secret } from '../../src/core/secret.ts'
+import type { Player } from './player.ts'
+import type { CommitKind } from './world.ts'
+
+/**
+ * One story each: what is there before (never killed), and the act, whose every call is a crash site. Together they
+ * enter every stage and every branch of the way.
+ */
+export interface CanonicalHistory {
+  readonly name: string
+  readonly before: (player: Player) => Promise<void>
+  readonly act: (player: Player) => Promise<void>
+}
+
+const worker = parseProcessType('worker')
+const withWorker: CommitKind = {
+  processes: [
+    { type: web, command: null },
+    { type: worker, command: 'work' },
+  ],
+}
+const withReleasePhase: CommitKind = { releaseCommand: { runsMs: 1_500, exitCode: 0 } }
+const key = { app: 'shop', environment: 'production' } as Parameters<Player['push']>[0]
+
+const empty = async (player: Player) => {
+  await player.createApp('shop')
+}
+
+const served = async (player: Player) => {
+  await empty(player)
+  await player.settled(await player.push(key, {}))
+}
+
+export const canonicalHistories: readonly CanonicalHistory[] = [
+  {
+    name: 'first push, with a release phase',
+    before: empty,
+    act: async player => player.settled(await player.push(key, withReleasePhase)),
+  },
+  {
+    name: 'push over a serving release, with a worker',
+    before: served,
+    act: async player => player.settled(await player.push(key, withWorker)),
+  },
+  {
+    name: 'release phase fails',
+    before: served,
+    act: async player => player.settled(await player.push(key, { releaseCommand: { runsMs: 500, exitCode: 3 } })),
+  },
+  {
+    name: 'push that never listens',
+    before: served,
+    act: async player => player.settled(await player.push(key, { web: { listenMs: null } })),
+  },
+  {
+    name: 'push that crashes in its warm time',
+    before: served,
+    act: async player => player.settled(await player.push(key, { web: { exit: { afterMs: 4_000, code: 1 } } })),
+  },
+  {
+    name: 'second push supersedes the first, third one comes within the warm time',
+    before: served,
+    act: async player => {
+      await player.push(key, { buildMs: 5_000 })
+      await player.landed(await player.push(key, {}))
+      await player.settled(await player.push(key, {}))
+    },
+  },
+  {
+    name: 'rollback',
+    before: async player => {
+      await served(player)
+      await player.settled(await player.push(key, {}))
+    },
+    act: async player =>
+      player.settled(await player.submit(key, { kind: 'rollback', to: 1, releasePhase: true, automatic: false })),
+  },
+  {
+    name: 'scale, and a config change in line behind it',
+    before: served,
+    act: async player => {
+      await player.submit(key, { kind: 'scale', formation: { web: 2 } })
+      const { version } = await player.store.writeConfig(
+        key,
+        1,
+        { GREETING: new Secret('hello') },
+        'simulation',
+        player.world.clock.now(),
+      )
+      await player.settled(await player.submit(key, { kind: 'config', config: version, summary: 'Set GREETING' }))
+    },
+  },
+  {
+    name: 'cancelled while it builds',
+    before: served,
+    act: async player => {
+      const client = await player.push(key, { buildMs: 5_000 })
+      await player.world.clock.pass(1_000)
+      await player.cancel(client)
+    },
+  },
+  { name: 'destroyed while it serves', before: served, act: player => player.destroy(key) },
+]
+
+/** Plays it; with a crash, at that call of the act. Gives back the player, at the end of the act. */
+export async function play(
+  player: Player,
+  history: CanonicalHistory,
+  crash?: { readonly call: number; readonly when: 'before' | 'after' },
+): Promise<{ readonly first: number; readonly last: number }> {
+  await player.begin()
+  await history.before(player)
+  const { gate } = player
+  const first = gate.sites.length
+  if (crash) player.killAt({ call: first + crash.call, when: crash.when })
+  await history.act(player)
+  return { first, last: gate.sites.length }
+}

@@ -1,0 +1,164 @@
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { FakeBuilder } from '../../src/build/fake.ts'
+import { acquireLease } from '../../src/cluster/lease.ts'
+import { FakeRepositories } from '../../src/commit/fake-repositories.ts'
+import { defaults } from '../../src/core/defaults.ts'
+import { AppError } from '../../src/core/errors.ts'
+import { environmentLabels } from '../../src/core/labels.ts'
+import { parseHostName, type AppName, type CommitId, type EnvironmentKey } from '../../src/core/names.ts'
+import type { Process, Settings } from '../../src/core/release.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { FakeCluster, type Behaviour } from '../../src/docker/fake.ts'
+import { FakeEdges } from '../../src/edge/fake.ts'
+import { Dispatcher } from '../../src/pipeline/dispatcher.ts'
+import type { Tools } from '../../src/pipeline/tools.ts'
+import { spaceNetwork } from '../../src/run/spec.ts'
+import { openSqliteStore } from '../../src/store/sqlite.ts'
+import type { Store } from '../../src/store/store.ts'
+import { Gate, type GateOptions } from './gate.ts'
+import { CountedIds } from './random.ts'
+import { VirtualClock } from './virtual-clock.ts'
+import { Witness } from './witness.ts'
+
+const forever = new AbortController().signal
+const dataKey = new Secret('5a'.repeat(32))
+/** Memory where the machine has it: a history is a few hundred commits to a real file, and none of them has to last. */
+const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'lading-simulation-'))
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+const template = join(folder, 'template.db')
+let worlds = 0
+
+/** What a commit of a history is like. Times in ms. */
+export interface CommitKind {
+  readonly processes?: readonly Process[]
+  readonly releaseCommand?: { readonly runsMs: number; readonly exitCode: number }
+  readonly buildMs?: number
+  readonly buildFails?: boolean
+  readonly web?: Partial<Behaviour>
+  readonly settings?: Partial<Settings>
+}
+
+/**
+ * Everything that outlives a control plane: Swarm, edges and keepers, git, the builder, the database file, time. The
+ * fakes keep their own lives under the virtual clock, whichever instance asked for them.
+ */
+export class World {
+  readonly clock = new VirtualClock()
+  readonly ids = new CountedIds()
+  readonly repositories = new FakeRepositories()
+  readonly builder = new FakeBuilder(this.clock)
+  readonly cluster: FakeCluster
+  readonly edges: FakeEdges
+  readonly witness: Witness
+  /** Events of the instances, for the report of a failing history. */
+  readonly log: string[] = []
+  readonly path: string
+  readonly #kinds = new Map<string, CommitKind>()
+  readonly #open: Store[] = []
+  #commits = 0
+
+  constructor() {
+    this.cluster = new FakeCluster({
+      clock: this.clock,
+      behaviourOf: (image, command) => this.#behaviour(image, command),
+    })
+    this.edges = new FakeEdges({ clock: this.clock, processes: this.cluster.processes, proofMs: 85 })
+    this.witness = new Witness(this.clock, this.cluster, this.edges)
+    this.path = join(folder, `${++worlds}.db`)
+  }
+
+  /** A store on the database file: for the history itself, which is never killed. */
+  async openStore(): Promise<Store> {
+    if (!existsSync(template)) {
+      const first = await openSqliteStore({ path: template, dataKey })
+      await first.close()
+    }
+    if (!existsSync(this.path)) copyFileSync(template, this.path)
+    const store = await openSqliteStore({ path: this.path, dataKey })
+    this.#open.push(store)
+    return store
+  }
+
+  /** A commit in the app's repository, as a push leaves it there before any ref moves. */
+  commit(app: AppName, kind: CommitKind, parents: readonly CommitId[] = []): CommitId {
+    const commit = this.repositories.addCommit(app, { files: { number: String(++this.#commits) }, parents })
+    this.#kinds.set(commit, kind)
+    const { buildMs = 800, buildFails, processes, releaseCommand, settings } = kind
+    this.builder.set(commit, {
+      delay: buildMs,
+      ...(buildFails ? { fail: new AppError('build-failed', 'npm ci exited 1') } : {}),
+      image: {
+        ...(processes ? { processes } : {}),
+        releaseCommand: releaseCommand ? 'migrate' : null,
+        settings: { ...defaults.settings, bootSeconds: 20, ...settings },
+      },
+    })
+    return commit
+  }
+
+  async dispose(): Promise<void> {
+    for (const store of this.#open) await store.close()
+    for (const ending of ['', '-wal', '-shm']) rmSync(this.path + ending, { force: true })
+  }
+
+  #behaviour(image: string, command: readonly string[] | null): Behaviour {
+    const commit = /@sha256:([0-9a-f]{40})/.exec(image)?.[1] ?? ''
+    const kind = this.#kinds.get(commit) ?? {}
+    const usual: Behaviour = { startMs: 450, listenMs: 200, stopMs: 120 }
+    if (command?.at(-1) !== 'migrate') return { ...usual, ...kind.web }
+    const { runsMs = 0, exitCode: code = 0 } = kind.releaseCommand ?? {}
+    return { ...usual, exit: { afterMs: runsMs, code }, lines: ['migrating'] }
+  }
+}
+
+/** One instance of the control plane: the real pipeline and lease on the real store, behind its gate. */
+export class Instance {
+  readonly gate: Gate
+  /** Null until it has recovered and would open its doors. */
+  pipeline: Dispatcher | null = null
+  readonly #world: World
+
+  constructor(world: World, options: Omit<GateOptions, 'clock' | 'stage'> = {}) {
+    this.#world = world
+    this.gate = new Gate({ ...options, clock: world.clock, stage: () => world.witness.stage })
+  }
+
+  /** From the lease to the open doors, as server/main.ts does it. Never settles when it is killed on the way. */
+  async start(): Promise<void> {
+    const { gate } = this
+    const world = this.#world
+    const term = { current: 0 }
+    const clock = gate.clock()
+    const engine = world.cluster.engine(term)
+    const lease = await acquireLease(
+      {
+        engine: gate.port('lease', engine, 'uncounted'),
+        clock,
+        term,
+        holder: world.ids.hex(4),
+        leaseMs: defaults.leaseMs,
+      },
+      forever,
+    )
+    const tools: Tools = {
+      store: gate.port('store', world.witness.store(await world.openStore()), 'own'),
+      clock,
+      engine: gate.port('engine', engine, 'outside', ['logs']),
+      edges: gate.port('edges', world.witness.edges(world.edges.edges(term)), 'outside', ['watch', 'routerLog']),
+      repositories: gate.port('repositories', world.repositories, 'own', ['archive']),
+      builder: gate.port('builder', world.builder, 'outside'),
+      ids: world.ids,
+      seal: text => new TextEncoder().encode(text),
+      hosts: ({ app }: EnvironmentKey) => [parseHostName(`${app}.example.com`)],
+      certify: async () => undefined,
+      quiet: signal => lease.quiet(signal),
+      log: (event, facts) => world.log.push(`${world.clock.monotonic()} ${event} ${JSON.stringify(facts)}`),
+      network: key => [spaceNetwork(key), environmentLabels(key)],
+    }
+    const pipeline = new Dispatcher(tools, lease.signal)
+    await pipeline.recover()
+    this.pipeline = pipeline
+  }
+}
