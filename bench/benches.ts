@@ -1,0 +1,21 @@
+import type { Bench } from './bench.ts'
+import { buildNeighbour } from './benches/build-neighbour.ts'
+import { edge } from './benches/edge.ts'
+import { hardProcesses } from './benches/hard-processes.ts'
+import { manyEnvironments } from './benches/many-environments.ts'
+import { memory } from './benches/memory.ts'
+import { noDrop } from './benches/no-drop.ts'
+import { push } from './benches/push.ts'
+import { releases } from './benches/releases.ts'
+
+/** In the order they run: what is timed first, while the host is fresh; memory after all the deploys, and what fills the host last. */
+export const benches: readonly Bench[] = [
+  push,
+  releases,
+  edge,
+  noDrop,
+  hardProcesses,
+  buildNeighbour,
+  memory,
+  manyEnvironments,
+]

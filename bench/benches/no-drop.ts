@@ -1,0 +1,67 @@
+import { Load } from '../../test/e2e/load.ts'
+import type { Stream } from '../../test/e2e/load/options.ts'
+import type { LoadReport } from '../../test/e2e/load/report.ts'
+import type { BenchApp } from '../app.ts'
+import type { Bench, BenchContext } from '../bench.ts'
+import type { BenchResult } from '../framework/result.ts'
+import { failedOf, lossNotes, lossRows } from '../losses.ts'
+
+/** N2: what users lose while releases follow each other. */
+export const noDrop: Bench = {
+  name: 'no-drop',
+  what: 'failed requests over 100 deploys at 2,000/s, with all kinds of long requests open',
+
+  async run(context: BenchContext): Promise<BenchResult> {
+    const site = await context.site()
+    const app = await site.app({ name: 'nodrop', source: 'hello' })
+    await app.commit('v0')
+    await app.push()
+    const load = await Load.start({ connect: site.edge, streams: streams(app.hostName) })
+    const deploys = context.quick ? 3 : 100
+    const done = await deployAll(app, deploys, context)
+    const report = await load.stop()
+    const failed = failedOf(report, done.switches)
+    return {
+      rows: [
+        { what: 'push → new version answers, under this load', unit: 'ms', values: done.elapsed },
+        ...lossRows(report),
+      ],
+      bars: [bar(deploys, failed)],
+      notes: [...lossNotes(report, failed), sentNote(report)],
+    }
+  },
+}
+
+function streams(host: string): readonly Stream[] {
+  const to = { host, path: '/' }
+  return [
+    { kind: 'requests', name: 'keep-alive', rate: 1400, keepAlive: true, ...to },
+    { kind: 'requests', name: 'one connection each', rate: 600, keepAlive: false, ...to },
+    { kind: 'requests', name: '20 s requests', rate: 1, keepAlive: false, host, path: '/slow', timeoutMs: 40_000 },
+    { kind: 'uploads', name: 'slow uploads', rate: 1, bytes: 1_000_000, overMs: 8000, host, path: '/upload' },
+    { kind: 'websockets', name: 'WebSockets', count: 20, ...to },
+  ]
+}
+
+/** Deploys one after the other, each as soon as the one before is live. */
+async function deployAll(app: BenchApp, count: number, { say, signal }: BenchContext) {
+  const switches: number[] = []
+  const elapsed: number[] = []
+  for (let n = 1; n <= count; n++) {
+    signal.throwIfAborted()
+    await app.commit(`v${n}`)
+    elapsed.push(await app.until(`v${n}`, () => app.push()))
+    switches.push(performance.timeOrigin + performance.now())
+    if (n % 10 === 0) say(`${n} of ${count} deploys`)
+  }
+  return { switches, elapsed }
+}
+
+function bar(deploys: number, value: number) {
+  const what = `failed requests over ${deploys} deploys at 2,000/s`
+  return { id: 'N2.failed', what, value, limit: 0, unit: 'failed', direction: 'at most' } as const
+}
+
+function sentNote({ streams: all }: LoadReport): string {
+  return `Sent: ${all.map(stream => `${stream.sent} × ${stream.name}`).join(', ')}.`
+}

@@ -1,0 +1,129 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { parseAppName, parseHostName, production } from '../src/core/names.ts'
+import { haproxyConfig } from '../src/edge/haproxy/config.ts'
+import { edgePaths } from '../src/edge/haproxy/files.ts'
+import { mapNames, mapsOf, mapText } from '../src/edge/haproxy/maps.ts'
+import { pages } from '../src/edge/haproxy/pages.ts'
+import { initialCounts } from '../src/edge/haproxy/pools.ts'
+import { emptyModel, type EdgeModel } from '../src/edge/model.ts'
+import type { Host } from '../test/rig/host.ts'
+
+/** Where the app of all of these is: an HAProxy that answers by itself, so that it costs least. */
+export const BACKEND_PORT = 9000
+
+/** A program under test, running on the host. */
+export interface Running {
+  readonly port: number
+  readonly pid: string
+}
+
+/** Starts HAProxy on the host with this configuration; it names its own port. */
+async function startHaproxy(host: Host, name: string, config: string, port: number): Promise<Running> {
+  const folder = `/root/bench/edge/${name}`
+  await mkdir(await host.path(`${folder}/run/edge`), { recursive: true })
+  await writeFile(await host.path(`${folder}/haproxy.cfg`), config)
+  await host.run(['haproxy', '-D', '-q', '-f', `${folder}/haproxy.cfg`, '-p', `${folder}/pid`])
+  return { port, pid: await host.run(['cat', `${folder}/pid`]) }
+}
+
+const plain = `global
+  maxconn 4000
+defaults
+  mode http
+  timeout connect 1s
+  timeout client 60s
+  timeout server 60s
+frontend f
+`
+
+export async function startBackend(host: Host): Promise<Running> {
+  const answer = `  bind 127.0.0.1:${BACKEND_PORT}\n  http-request return status 200 content-type text/plain string "hello"\n`
+  return startHaproxy(host, 'backend', plain.replace('global\n', 'global\n  nbthread 1\n') + answer, BACKEND_PORT)
+}
+
+export async function startBare(host: Host, port: number): Promise<Running> {
+  const text = `${plain}  bind :${port}\n  default_backend b\nbackend b\n  server s 127.0.0.1:${BACKEND_PORT}\n`
+  return startHaproxy(host, 'bare', text, port)
+}
+
+export async function startNginx(host: Host, port: number): Promise<Running> {
+  const folder = '/root/bench/edge/nginx'
+  await mkdir(await host.path(folder), { recursive: true })
+  const text = `worker_processes auto;
+pid ${folder}/pid;
+error_log stderr;
+events { worker_connections 4000; }
+http {
+  access_log off;
+  upstream app { server 127.0.0.1:${BACKEND_PORT}; keepalive 64; }
+  server {
+    listen ${port};
+    location / { proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; }
+  }
+}
+`
+  await writeFile(await host.path(`${folder}/nginx.conf`), text)
+  await host.run(['nginx', '-c', `${folder}/nginx.conf`])
+  return { port, pid: await host.run(['cat', `${folder}/pid`]) }
+}
+
+export const hostOf = (n: number): string => `h${n}.bench.localhost`
+
+/** The product's own configuration and maps, as they lie on an edge that serves so many environments; 443 is left out. */
+export async function startEdge(host: Host, environments: number, port: number): Promise<Running> {
+  const name = `edge-${environments}`
+  const { config } = await writeEdge(host, name, { environments, port })
+  return startHaproxy(host, name, config, port)
+}
+
+/** The same headers, retries, time-outs and log, with one static backend: no map, no lane, nothing that can be switched. */
+export async function startStatic(host: Host, port: number): Promise<Running> {
+  const { config } = await writeEdge(host, 'static', { environments: 1, port })
+  const lane = config.slice(config.indexOf('backend h1_tcp_4_1\n')).split(/\n(?=backend )/)[0]!
+  const frontend = config.slice(0, config.indexOf('backend lading_next\n'))
+  const text = `${frontend}${lane}`
+    .split('\n')
+    .filter(
+      line => !/draining|txn\.(env|lane)\)(,| )map|set-var\(txn\.(env|lane)\)|be_name,map_str|use_backend/.test(line),
+    )
+    .join('\n')
+    .replace('default_backend lading_unknown', 'default_backend h1_tcp_4_1')
+  if (/map_str|draining|use_backend/.test(text)) throw new Error(`not static:\n${text}`)
+  return startHaproxy(host, 'static', `${text}\n`, port)
+}
+
+async function writeEdge(host: Host, name: string, { environments, port }: { environments: number; port: number }) {
+  const folder = `/root/bench/edge/${name}`
+  const paths = edgePaths(folder, `${folder}/run`)
+  const model = modelOf(environments)
+  const admitted = new Map(model.lanes.map(lane => [lane.backend, new Map([[1, `127.0.0.1:${BACKEND_PORT}`]])]))
+  const edge = { httpPort: port, httpsPort: 0, registryPort: null, ipv6: false, user: null }
+  const settings = { ...edge, maxConnections: 4000, hardStopSeconds: 10 }
+  const text = haproxyConfig({ paths, process: 1, pools: model.pools, admitted, edge: settings })
+  const config = text
+    .split('\n')
+    .filter(line => !line.includes(' ssl crt-list '))
+    .join('\n')
+  await mkdir(await host.path(paths.pages), { recursive: true })
+  for (const page of Object.values(pages)) await writeFile(await host.path(`${paths.pages}/${page.file}`), page.text)
+  const maps = mapsOf(model)
+  for (const map of mapNames) await writeFile(await host.path(paths.map(map)), mapText(maps[map]))
+  return { config }
+}
+
+/** A release that serves in each of so many environments, with one process and one host name. */
+function modelOf(environments: number): EdgeModel {
+  const pools = { ...initialCounts, h1_tcp_4: environments + 48 }
+  const keys = Array.from({ length: environments }, (_, n) => ({
+    app: parseAppName(`h${n}`),
+    environment: production,
+    release: 1,
+  }))
+  const spec = { processes: 1, protocol: 'h1', healthPath: null, firstByteSeconds: 30, idleSeconds: 55 } as const
+  return {
+    ...emptyModel,
+    pools,
+    lanes: keys.map((key, n) => ({ backend: `h1_tcp_4_${n + 1}`, spec: { ...key, ...spec } })),
+    routes: keys.map((key, n) => ({ ...key, hosts: [parseHostName(hostOf(n))] })),
+  }
+}
