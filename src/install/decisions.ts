@@ -21,6 +21,7 @@ const schema = z.strictObject({
     .string()
     .nullable()
     .describe('Hash of the certificates in the images, where they came from a bundle; null: they are this machine’s.'),
+  helloDeployed: z.boolean().describe('The example was live once; later runs leave it alone.'),
   images: z
     .record(z.string(), z.strictObject({ key: z.string(), id: z.string(), digest: z.string().nullable() }))
     .describe('Platform images: content key, image id on this engine, digest in the registry where it lies there too.'),

@@ -4,11 +4,13 @@ import { systemClock } from '../core/system.ts'
 import { prepareNetwork, startEngine } from './boot.ts'
 import { readMachine } from './checks.ts'
 import { groundSteps } from './ground.ts'
+import { helloSteps } from './hello.ts'
 import { imageSteps, saveImages } from './images.ts'
 import { keeperStep } from './keeper.ts'
 import { parseCommand, type Command, type UpOptions } from './options.ts'
 import { platformSteps } from './platform.ts'
 import { Progress } from './progress.ts'
+import { report } from './report.ts'
 import { Site } from './site.ts'
 import { runSteps } from './steps.ts'
 import { makeFolders, trustSteps } from './trust.ts'
@@ -19,17 +21,13 @@ export async function up(options: UpOptions, signal: AbortSignal): Promise<void>
   const site = await Site.load()
   const progress = new Progress(process.stdout, systemClock)
   process.stdout.write(`Lading on Debian ${machine.debian}, node ${machine.node}\n\n`)
-  await runSteps(
-    [
-      ...groundSteps(site, machine, options),
-      ...imageSteps(site, options),
-      ...trustSteps(),
-      keeperStep(site),
-      ...platformSteps(site),
-    ],
-    progress,
-    signal,
-  )
+  await runSteps(groundSteps(site, machine, options), progress, signal)
+  if (options.domain !== null && options.domain !== site.decisions.baseDomain) {
+    await site.change({ baseDomain: options.domain })
+  }
+  const steps = [...imageSteps(site, options), ...trustSteps(), keeperStep(site), ...platformSteps(site)]
+  await runSteps(options.hello ? [...steps, ...helloSteps(site)] : steps, progress, signal)
+  await report(site, process.stdout, signal)
 }
 
 /** What systemd's lading-boot.service does, and the engine's start, for machines without systemd. Idempotent. */

@@ -57,12 +57,18 @@ export async function runProgram(
     const [{ code, killedBy }] = await Promise.all([ended, stdout, stderr])
     if (code === 0) return out.join('\n')
     const how = killedBy ? `was ended by ${killedBy}` : `exited ${code}`
-    throw new AppError('internal', `${file} ${args[0] ?? ''} ${how}`.replace('  ', ' '), { details: last })
+    throw new AppError('internal', `${called(file, args)} ${how}`, { details: last })
   } catch (error) {
     signal.throwIfAborted()
     if (isMissing(error)) throw new AppError('unavailable', `the program ${file} is not installed`, { cause: error })
     throw error
   }
+}
+
+/** `git push`: the program and its verb; arguments that may be long or private are left out. */
+function called(file: string, args: readonly string[]): string {
+  const verb = args.find(arg => /^[a-z][a-z-]*$/.test(arg))
+  return verb === undefined ? file : `${file} ${verb}`
 }
 
 async function eachLine(stream: Readable, take: (line: string) => void): Promise<void> {

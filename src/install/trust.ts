@@ -16,25 +16,31 @@ export function trustSteps(): Step[] {
   return [folders(), dataKey(), token(), authority()]
 }
 
-/** Root's alone: they hold keys, sources and everybody's traffic. */
+/** They hold keys, sources and everybody's traffic. */
 function folders(): Step {
   return {
     title: 'folders',
     check: async () => {
-      const modes = await Promise.all(platformFolders.map(modeOf))
-      return modes.every(mode => mode === 0o700) ? `${paths.state}, ${paths.run}` : null
+      const modes = await Promise.all(platformFolders.map(([path]) => modeOf(path)))
+      return platformFolders.every(([, mode], at) => modes[at] === mode) ? `${paths.state}, ${paths.run}` : null
     },
     act: makeFolders,
   }
 }
 
-const platformFolders = [paths.control, paths.keeper, paths.registry, paths.run]
+/** HAProxy, which is not root, passes through the last one to the registry's socket; each socket guards itself. */
+const platformFolders = [
+  [paths.control, 0o700],
+  [paths.keeper, 0o700],
+  [paths.registry, 0o700],
+  [paths.run, 0o711],
+] as const
 
 /** Before the engine starts: tasks whose folders are missing are rejected by Swarm. /run is empty after a boot. */
 export async function makeFolders(): Promise<void> {
-  for (const path of platformFolders) {
+  for (const [path, mode] of platformFolders) {
     await mkdir(path, { recursive: true })
-    await chmod(path, 0o700)
+    await chmod(path, mode)
   }
 }
 

@@ -29,7 +29,7 @@ Conflicts=shutdown.target
 Type=oneshot
 RemainAfterExit=yes
 RuntimeDirectory=lading
-RuntimeDirectoryMode=0700
+RuntimeDirectoryMode=0711
 RuntimeDirectoryPreserve=yes
 ${address}ExecStart=/usr/sbin/nft -f ${paths.firewall}
 

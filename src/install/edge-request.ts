@@ -1,0 +1,23 @@
+import { request } from 'node:http'
+
+export interface EdgeAnswer {
+  readonly status: number
+  readonly body: string
+}
+
+/** GET / of a host, through this node's edge, whatever the name resolves to. Null when nobody listens. */
+export async function askEdge(host: string, signal: AbortSignal): Promise<EdgeAnswer | null> {
+  return new Promise((resolve, reject) => {
+    const headers = { host }
+    const outgoing = request({ host: '127.0.0.1', port: 80, headers, agent: false, signal }, incoming => {
+      const chunks: Buffer[] = []
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+      incoming.on('error', reject)
+      incoming.on('end', () =>
+        resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
+      )
+    })
+    outgoing.on('error', () => (signal.aborted ? reject(signal.reason) : resolve(null)))
+    outgoing.end()
+  })
+}

@@ -1,0 +1,41 @@
+import { rm } from 'node:fs/promises'
+import { askEdge } from './edge-request.ts'
+import { readIfThere } from './files.ts'
+import { apiHost, helloHost } from './hello.ts'
+import { checkout, paths } from './paths.ts'
+import type { Site } from './site.ts'
+
+/** What a person does next. The recovery code is shown once, in the first report. */
+export async function report(site: Site, out: NodeJS.WritableStream, signal: AbortSignal): Promise<void> {
+  const [api, hello] = [apiHost(site), helloHost(site)]
+  const answer = await askEdge(hello, signal)
+  const isLocal = site.decisions.baseDomain === 'localhost'
+  const lines: string[] = ['', 'Lading is up.', '']
+  if (answer?.status === 200) {
+    const resolve = `--resolve ${hello}:443:127.0.0.1`
+    lines.push(
+      `  hello             https://${hello}  and  http://${hello}`,
+      `                    ${answer.body.trim().split('\n')[0]}`,
+      `  from here         curl --cacert ${paths.caCertificate} ${resolve} https://${hello}`,
+      `  its folder        ${paths.hello}  (change it, commit, git push lading main)`,
+    )
+  }
+  lines.push(
+    `  control plane     https://${api}`,
+    `  your next app     cd APP && ${checkout}/lading create NAME && git push lading main`,
+    `  from elsewhere    lading login https://${api}   with the token in ${paths.token}`,
+    `  trust             the platform's own CA: ${paths.caCertificate}`,
+  )
+  if (!isLocal) lines.push(`  DNS               point *.${site.decisions.baseDomain} at this machine`)
+  const code = (await readIfThere(paths.unshownCode))?.trim()
+  if (code !== undefined) {
+    lines.push(
+      '',
+      '  Recovery code: write it down, it is shown only now. It decrypts the configuration of your apps',
+      '  when the swarm is lost.',
+      `    ${code}`,
+    )
+  }
+  out.write(lines.join('\n') + '\n')
+  if (code !== undefined) await rm(paths.unshownCode)
+}
