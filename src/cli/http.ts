@@ -44,7 +44,8 @@ function open(
 
 /** What Node trusts without us, NODE_EXTRA_CA_CERTS included; before Node 22.15 it does not say, so its own list. */
 function trusted(): readonly string[] {
-  return 'getCACertificates' in tls ? tls.getCACertificates('default') : tls.rootCertificates
+  const { getCACertificates } = tls as Partial<typeof tls>
+  return getCACertificates?.('default') ?? tls.rootCertificates
 }
 
 function byteLength(text: string): string {
