@@ -29,6 +29,7 @@ export interface GitDoor {
 export function createGitDoor(options: GitDoorOptions): GitDoor {
   const socket = new ReceiveSocket({
     runDir: options.runDir,
+    clock: options.clock,
     receive: (push, signal) => receive(push, options, signal),
     log: options.log,
   })

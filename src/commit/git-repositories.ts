@@ -119,10 +119,12 @@ export class GitRepositories implements Repositories {
   }
 
   async describe(app: AppName, commit: CommitId, signal: AbortSignal): Promise<CommitFacts> {
-    await this.#requireCommit(app, commit, signal)
-    const format = '--format=%T%x00%an <%ae>%x00%s'
-    const result = await this.#succeed(app, ['log', '-1', '--no-show-signature', format, commit, '--'], { signal })
-    const [tree = '', author = '', subject = ''] = result.stdout.toString().trimEnd().split('\0')
+    const args = ['log', '-1', '--no-show-signature', '--format=%H%x00%T%x00%an <%ae>%x00%s', commit, '--']
+    const result = await this.#git(app, args, { signal })
+    const [id, tree = '', author = '', subject = ''] = result.stdout.toString().trimEnd().split('\0')
+    // The id of a tag object gives the commit it points to.
+    if (result.code !== 0 || id !== commit) await this.#requireCommit(app, commit, signal)
+    if (result.code !== 0) throw gitError(args, result)
     return { commit, tree, author, subject }
   }
 
@@ -132,27 +134,31 @@ export class GitRepositories implements Repositories {
   }
 
   async readFile(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<Buffer | null> {
-    if (!isPath(path)) return null
-    await this.#requireCommit(app, commit, signal)
     const args = ['cat-file', '--batch', '-z', '--follow-symlinks']
-    const call = { signal, input: `${commit}:${path}\0`, limit: fileLimit + 100 }
-    const { stdout } = await this.#succeed(app, args, call)
+    const input = isPath(path) ? `${commit}:${path}\0` : ''
+    const { stdout } = await this.#succeed(app, args, { signal, input, limit: fileLimit + 100 })
     const head = /^[0-9a-f]{40} blob (\d+)\n/.exec(stdout.toString('latin1', 0, 100))
-    return head && stdout.subarray(head[0].length, head[0].length + Number(head[1]))
+    if (head) return stdout.subarray(head[0].length, head[0].length + Number(head[1]))
+    await this.#requireCommit(app, commit, signal)
+    return null
   }
 
   async treeOf(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<string | null> {
-    await this.#requireCommit(app, commit, signal)
-    if (path !== '' && !isPath(path)) return null
-    const found = await this.#lookUp(app, path === '' ? `${commit}^{tree}` : `${commit}:${path}`, signal)
-    return found?.type === 'tree' ? found.id : null
+    const expression = path === '' ? `${commit}^{tree}` : isPath(path) ? `${commit}:${path}` : null
+    const found = expression && (await this.#lookUp(app, expression, signal))
+    if (!found) await this.#requireCommit(app, commit, signal)
+    return found && found.type === 'tree' ? found.id : null
   }
 
   async listTree(app: AppName, commit: CommitId, signal: AbortSignal): Promise<readonly TreeEntry[]> {
-    await this.#requireCommit(app, commit, signal)
-    const { stdout } = await this.#succeed(app, ['ls-tree', '-r', '-z', '--full-tree', commit], { signal })
+    const args = ['ls-tree', '-r', '-z', '--full-tree', commit]
+    const result = await this.#git(app, args, { signal })
+    if (result.code !== 0) {
+      await this.#requireCommit(app, commit, signal)
+      throw gitError(args, result)
+    }
     const kinds: Record<string, TreeEntry['kind']> = { 100755: 'executable', 120000: 'link', 160000: 'submodule' }
-    return stdout
+    return result.stdout
       .toString()
       .split('\0')
       .filter(line => line !== '')

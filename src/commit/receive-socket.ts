@@ -1,6 +1,7 @@
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
+import type { Clock } from '../core/clock.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import { parseCommitId, type AppName, type CommitId } from '../core/names.ts'
 import { flush, packet, PacketReader } from './packets.ts'
@@ -15,10 +16,13 @@ export interface Caller {
 export interface ReceiveSocketOptions {
   /** Folder of the socket; only we may enter it. */
   readonly runDir: string
+  readonly clock: Clock
   readonly receive: (push: Push, signal: AbortSignal) => Promise<readonly Answer[]>
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
 }
 
+/** How long a hook may take to pass on its last words when we stop: a client that stands still takes for ever. */
+const lastWordsMs = 2000
 const toGit = 1
 const toPusher = 2
 const zero = '0'.repeat(40)
@@ -29,6 +33,7 @@ export class ReceiveSocket {
   readonly #options: ReceiveSocketOptions
   readonly #callers = new Map<string, Caller>()
   readonly #open = new Map<AbortController, Promise<void>>()
+  readonly #sockets = new Set<Socket>()
   readonly #server: Server
 
   constructor(options: ReceiveSocketOptions) {
@@ -56,6 +61,11 @@ export class ReceiveSocket {
     const reason = new AppError('cancelled', 'Lading is being restarted; push again in a moment')
     for (const controller of this.#open.keys()) controller.abort(reason)
     await Promise.all(this.#open.values())
+    const enough = new AbortController()
+    const deadline = this.#options.clock.sleep(lastWordsMs, enough.signal).catch(() => {})
+    await Promise.race([closed, deadline])
+    enough.abort()
+    for (const socket of this.#sockets) socket.destroy()
     await closed
   }
 
@@ -68,6 +78,7 @@ export class ReceiveSocket {
   }
 
   #accept(socket: Socket): void {
+    this.#sockets.add(socket.once('close', () => this.#sockets.delete(socket)))
     const controller = new AbortController()
     const talk = this.#talk(socket, controller)
       .catch((error: unknown) => {
@@ -111,7 +122,7 @@ export class ReceiveSocket {
     await send(toGit, flush)
     // From here on the hook closes the connection because it is done, not because somebody left.
     socket.removeListener('end', gone).removeListener('close', gone)
-    await write(socket, flush, signal)
+    socket.write(flush)
   }
 
   async #answers(push: Push, signal: AbortSignal): Promise<readonly Answer[]> {
@@ -143,11 +154,14 @@ function frame(band: number, payload: string | Buffer): Buffer {
   return packet(Buffer.concat([Buffer.from([band]), Buffer.from(payload as string)]))
 }
 
-/** Waits while the other side does not read; not for a side that has gone. */
+/** Waits while the other side does not read; not for a side that has gone, nor when we are stopping. */
 async function write(socket: Socket, bytes: Buffer, signal: AbortSignal): Promise<void> {
   if (socket.destroyed || socket.write(bytes) || signal.aborted) return
-  await new Promise<void>(resolve => {
-    socket.once('drain', resolve).once('close', resolve)
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+  const { promise, resolve } = Promise.withResolvers<void>()
+  socket.once('drain', resolve)
+  const onAbort = () => resolve()
+  signal.addEventListener('abort', onAbort)
+  await promise
+  socket.removeListener('drain', resolve)
+  signal.removeEventListener('abort', onAbort)
 }
