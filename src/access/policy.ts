@@ -28,8 +28,8 @@ export const policy: Readonly<Record<string, Requirement>> = {
   'GET /v1/runs/:run': 'member',
   'GET /v1/runs/:run/events': 'member',
   'POST /v1/runs/:run/cancel': 'member',
-  'git fetch': 'member',
-  'git push': 'member',
+  'git upload-pack': 'member',
+  'git receive-pack': 'member',
 }
 
 /** Rejects `not-authenticated` for nobody and `not-allowed` for somebody who may not, or when no line allows it. */
