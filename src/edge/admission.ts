@@ -177,10 +177,11 @@ export class Admission {
   async empty(backend: string): Promise<void> {
     const now = this.#options.clock.monotonic()
     const slots = this.#slots.get(backend) ?? []
-    await this.#options.runtime().change(slots.flatMap((_, slot) => commandsFor(backend, { kind: 'rest', slot })))
+    const taken = slots.flatMap((slot, at) => (slot.kind === 'resting' ? [] : [at]))
+    await this.#options.runtime().change(taken.flatMap(slot => commandsFor(backend, { kind: 'rest', slot })))
     this.#slots.set(
       backend,
-      slots.map(() => ({ kind: 'resting', since: now })),
+      slots.map((slot): Slot => (slot.kind === 'resting' ? slot : { kind: 'resting', since: now })),
     )
   }
 
@@ -212,11 +213,8 @@ export class Admission {
     }
     const spare = { running: [], stopping: new Set<string>(), now }
     for (const { backend, slots, ready } of this.#spare()) {
-      await this.#apply(backend, {
-        ...spare,
-        slots: this.#slots.get(backend) ?? restedSlots(slots),
-        wanted: ready ? 2 : 0,
-      })
+      const wanted = ready ? slots / 2 : 0
+      await this.#apply(backend, { ...spare, slots: this.#slots.get(backend) ?? restedSlots(slots), wanted })
     }
   }
 

@@ -106,7 +106,7 @@ function pair(line: string): readonly (readonly [string, string])[] {
 }
 
 function isPraise(line: string): boolean {
-  return /^(IP changed|port changed|no need to change|Transaction created|Committing|Success!|New empty|Inserting|\.+$)/.test(
+  return /^(IP changed|port changed|no need to change|nothing changed|Transaction created|Committing|Success!|New empty|Inserting|\.+$)/.test(
     line.trim(),
   )
 }
