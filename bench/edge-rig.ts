@@ -9,7 +9,7 @@ import { emptyModel, type EdgeModel } from '../src/edge/model.ts'
 import type { Host } from '../test/rig/host.ts'
 
 /** Where the app of all of these is: an HAProxy that answers by itself, so that it costs least. */
-export const BACKEND_PORT = 9000
+const BACKEND_PORT = 9000
 
 /** A program under test, running on the host. */
 export interface Running {
