@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import process from 'node:process'
 import type { HostOptions } from './rig.ts'
 import { DEFAULT_RIG, Rig } from './rig.ts'
-import type { Debian, Variant } from './rootfs.ts'
+import { base, type Debian, type Variant } from './rootfs.ts'
 
 /** `npm run rig -- …`: hosts by hand. Each command may be given again; it says what is, not what was done. */
 const program = new Command('rig')
@@ -36,6 +36,14 @@ program
       if (flags.engine) await host.startEngine()
       say(`${name} is up at ${host.address}`)
     }
+  })
+
+program
+  .command('bases')
+  .description('make the Debian bases that are not in the cache yet')
+  .action(async () => {
+    for (const debian of ['trixie', 'bookworm'] as const)
+      for (const variant of ['engine', 'bare'] as const) await base(debian, variant, say)
   })
 
 program.command('down').action(async () => rig().down())
