@@ -2,7 +2,7 @@ import type { ErrorCode } from '../core/errors.ts'
 import { wentLive, type RunState } from '../core/states.ts'
 import type { Release } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
-import { billOfLading } from '../release/bill.ts'
+import { billOfLading } from '../core/bill.ts'
 import type { AppRow } from '../store/store.ts'
 import type { Platform } from './parts.ts'
 

@@ -3,7 +3,7 @@ import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { after, test } from 'node:test'
 import { parseBranchName } from '../core/names.ts'
 import { makeTestApi, shop } from '../api/test-api.ts'
-import { CliRig, type Result } from './cli-rig.ts'
+import { CliRig, type Result } from './test-rig.ts'
 
 /**
  * Each file of golden/ is a session at a prompt: lines that start with `$` are typed, what follows is what a person

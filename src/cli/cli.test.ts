@@ -7,7 +7,7 @@ import { tokenAccess } from '../access/tokens.ts'
 import { makeTestApi } from '../api/test-api.ts'
 import { Secret } from '../core/secret.ts'
 import { systemClock } from '../core/system.ts'
-import { CliRig } from './cli-rig.ts'
+import { CliRig } from './test-rig.ts'
 
 const token = 'f'.repeat(64)
 const access = tokenAccess([{ name: 'owner', token: new Secret(token) }])

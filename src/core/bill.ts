@@ -1,4 +1,4 @@
-import type { Release } from '../core/release.ts'
+import type { Release } from './release.ts'
 
 /** The bill of lading, first form: what travels with every release, as JSON. `version` grows when its shape changes. */
 export function billOfLading(release: Release) {
