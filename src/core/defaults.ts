@@ -21,7 +21,8 @@ export const defaults = {
   pids: 512,
   tmpBytes: 64 * MiB,
   shmBytes: 64 * MiB,
-  openFiles: 65_536,
+  /** An engine without CAP_SYS_RESOURCE (nested, LXC) cannot give more than its own hard limit; 20,000 was met. */
+  openFiles: 16_384,
   logBytes: 10 * MiB,
   logFiles: 3,
   requestHeaderBytes: 32 * 1024,
