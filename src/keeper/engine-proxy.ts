@@ -12,7 +12,8 @@ export async function proxyToEngine(socketPath: string, request: IncomingMessage
     socketPath,
     method: request.method,
     path: enginePath(request),
-    headers: forwarded(request),
+    // Kept open until we are done: an engine that answers early and closes would meet our last write with EPIPE.
+    headers: { ...forwarded(request), connection: 'keep-alive' },
     agent: false,
   })
   response.once('close', () => upstream.destroy())
