@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../core/clock.ts'
 import type { AppName } from '../core/names.ts'
@@ -11,14 +11,17 @@ export interface GitRequest {
   readonly by: string
   /** Environment of the hooks. */
   readonly hookEnvironment: Readonly<Record<string, string>>
+  /** Called at once when the client leaves before it has the whole answer. */
+  readonly onLeft: () => void
 }
 
-const killAfterMs = 5000
+const graceMs = 5000
 const longestHead = 16 * 1024
 
 /**
  * One smart-HTTP request through `git http-backend` (CGI, RFC 3875), streaming both ways: what one side does not take,
- * the other does not send. Resolves when git has ended. A client that leaves ends git, index-pack and hook at once.
+ * the other does not send. Resolves when git has ended. When the client leaves, git is let go in the order that leaves
+ * no half-written objects behind: its input ends, and `onLeft` ends the hook.
  */
 export async function serveGit(
   request: IncomingMessage,
@@ -45,12 +48,8 @@ export async function serveGit(
   response.once('close', () => {
     if (response.writableFinished || ended.signal.aborted) return
     clientLeft = true
-    signalGroup(child.pid, 'SIGTERM')
-    // What is left of the group then does not hear SIGTERM.
-    clock.sleep(killAfterMs, ended.signal).then(
-      () => signalGroup(child.pid, 'SIGKILL'),
-      () => {},
-    )
+    call.onLeft()
+    letGo(child, call, clock, ended.signal).catch((error: unknown) => child.emit('error', error))
   })
   const code = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve))
   ended.abort()
@@ -67,7 +66,6 @@ export function plain(response: ServerResponse, status: number, text: string, he
 function cgi(request: IncomingMessage, call: GitRequest, program: GitProgram): Record<string, string> {
   const isAdvertisement = call.operation === 'advertise'
   const protocol = request.headers['git-protocol']
-  const length = request.headers['content-length']
   return {
     GIT_PROJECT_ROOT: program.root,
     GIT_HTTP_EXPORT_ALL: '1',
@@ -78,8 +76,8 @@ function cgi(request: IncomingMessage, call: GitRequest, program: GitProgram): R
     HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '',
     GIT_PROTOCOL: typeof protocol === 'string' && /^version=[0-2]$/.test(protocol) ? protocol : '',
     REMOTE_USER: call.by,
-    // Without a length (chunked) http-backend reads to the end of its input.
-    ...(length === undefined ? {} : { CONTENT_LENGTH: length }),
+    // No CONTENT_LENGTH: without it http-backend hands its input to git as it is and git reads to the end; with it, a
+    // body that ends too early keeps http-backend (seen in 2.39) reading nothing in a loop for ever.
   }
 }
 
@@ -108,6 +106,29 @@ function pipeAnswer(stdout: NodeJS.ReadableStream, response: ServerResponse): vo
     stdout.pipe(response)
   }
   stdout.on('data', onData)
+}
+
+/**
+ * A fetch is killed. A push must not be: killed together with index-pack, receive-pack may remove its quarantine while
+ * that still writes. Without input the one fails and the other tidies up. What is left after the grace is killed.
+ */
+async function letGo(
+  child: ChildProcessWithoutNullStreams,
+  call: GitRequest,
+  clock: Clock,
+  ended: AbortSignal,
+): Promise<void> {
+  child.stdout.unpipe()
+  child.stdout.resume()
+  child.stdin.destroy()
+  try {
+    if (call.operation === 'push') await clock.sleep(graceMs, ended)
+    signalGroup(child.pid, 'SIGTERM')
+    await clock.sleep(graceMs, ended)
+    signalGroup(child.pid, 'SIGKILL')
+  } catch (error) {
+    if (!ended.aborted) throw error
+  }
 }
 
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {

@@ -20,7 +20,7 @@ export interface GitHttpContext {
   readonly authenticate: (request: IncomingMessage) => Promise<Principal | null>
   /** False: 403. */
   readonly authorize: (principal: Principal, what: { app: AppName; action: 'fetch' | 'push' }) => Promise<boolean>
-  /** A push is about to call through its hook; what is returned is called when it is over. */
+  /** A push is about to call through its hook; `done` when it is over, or its client has left (any number of times). */
   readonly admit: (caller: { app: AppName; by: string }) => {
     hookEnvironment: Readonly<Record<string, string>>
     done: () => void
@@ -64,7 +64,12 @@ async function serve(request: IncomingMessage, response: ServerResponse, context
   const { hookEnvironment, done } =
     operation === 'push' ? context.admit(caller) : { hookEnvironment: {}, done: () => {} }
   try {
-    const end = await serveGit(request, response, { ...caller, operation, service, hookEnvironment }, context)
+    const end = await serveGit(
+      request,
+      response,
+      { ...caller, operation, service, hookEnvironment, onLeft: done },
+      context,
+    )
     if (end.code !== 0 && !end.clientLeft) context.log('git-ended', { app, service, code: end.code, said: end.stderr })
   } finally {
     done()

@@ -29,7 +29,7 @@ test('the hook gives its id first, then passes both ways what comes, and ends wi
   // In pieces that do not respect the frames.
   const bytes = Buffer.concat([packet('\u0002-----> Hi\n'), packet(`\u0001${long}`), flush])
   for (let at = 0; at < bytes.length; at += 7001) socket.write(bytes.subarray(at, at + 7001))
-  assert.deepEqual(await running.end, { code: 0, stdout: long, stderr: '-----> Hi\n' })
+  assert.deepEqual(await running.end, { code: 0, stdout: `${long}0000`, stderr: '-----> Hi\n' })
 })
 
 test('the hook ends when git does', async () => {

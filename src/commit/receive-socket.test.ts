@@ -55,7 +55,6 @@ test('capabilities, commands and answers are framed as git wants them', async ()
       '\u0002✓ built in 3 s',
       '\u00010014ok refs/heads/x',
       '\u0001001bng refs/heads/y no way',
-      '\u00010000',
     ].join('|'),
   )
 })

@@ -31,7 +31,7 @@ const zero = '0'.repeat(40)
 export class ReceiveSocket {
   readonly path: string
   readonly #options: ReceiveSocketOptions
-  readonly #callers = new Map<string, Caller>()
+  readonly #callers = new Map<string, Caller & { readonly abort: AbortController }>()
   readonly #open = new Map<AbortController, Promise<void>>()
   readonly #sockets = new Set<Socket>()
   readonly #server: Server
@@ -70,10 +70,12 @@ export class ReceiveSocket {
   }
 
   admit(push: string, caller: Caller): void {
-    this.#callers.set(push, caller)
+    this.#callers.set(push, { ...caller, abort: new AbortController() })
   }
 
+  /** Nobody may call for this push any more; a call that is going on ends as if its hook had left. */
   forget(push: string): void {
+    this.#callers.get(push)?.abort.abort(interrupted())
     this.#callers.delete(push)
   }
 
@@ -92,11 +94,10 @@ export class ReceiveSocket {
   }
 
   async #talk(socket: Socket, controller: AbortController): Promise<void> {
-    const { signal } = controller
     const reader = new PacketReader()
     const gone = () => {
       reader.end()
-      controller.abort(new AppError('cancelled', 'the push was interrupted'))
+      controller.abort(interrupted())
     }
     socket
       .on('data', chunk => reader.push(chunk))
@@ -107,21 +108,23 @@ export class ReceiveSocket {
 
     const caller = this.#callers.get((await reader.next())?.toString() ?? '')
     if (!caller) throw new AppError('not-authenticated', 'a hook called for a push that nobody let in')
+    const signal = AbortSignal.any([controller.signal, caller.abort.signal])
     const send = (band: number, payload: string | Buffer) => write(socket, frame(band, payload), signal)
 
     const greeting = await reader.section()
     const atomic = /\0(?:.* )?atomic(?: |$)/.test(greeting[0] ?? '')
     await send(toGit, Buffer.concat([packet(atomic ? 'version=1\0atomic' : 'version=1'), flush]))
     const commands = (await reader.section()).map(parseCommand)
+    const { app, by } = caller
     const say = (line: string) => send(toPusher, `${printable(line)}\n`)
-    const answers = await this.#answers({ ...caller, atomic, commands, say }, signal)
+    const answers = await this.#answers({ app, by, atomic, commands, say }, signal)
     const report = answers.map(({ ref, reason }) =>
       packet(reason === null ? `ok ${ref}\n` : `ng ${ref} ${printable(reason)}\n`),
     )
     for (const line of report) await send(toGit, line)
-    await send(toGit, flush)
     // From here on the hook closes the connection because it is done, not because somebody left.
     socket.removeListener('end', gone).removeListener('close', gone)
+    // The hook passes it on as the report's end.
     socket.write(flush)
   }
 
@@ -134,6 +137,10 @@ export class ReceiveSocket {
       return push.commands.map(({ ref }) => ({ ref, reason: message }))
     }
   }
+}
+
+function interrupted(): AppError {
+  return new AppError('cancelled', 'the push was interrupted')
 }
 
 function parseCommand(line: string): Command {
