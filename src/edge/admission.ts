@@ -213,7 +213,7 @@ export class Admission {
     }
     const spare = { running: [], stopping: new Set<string>(), now }
     for (const { backend, slots, ready } of this.#spare()) {
-      const wanted = ready ? slots / 2 : 0
+      const wanted = ready ? Math.min(slots / 2, 4) : 0
       await this.#apply(backend, { ...spare, slots: this.#slots.get(backend) ?? restedSlots(slots), wanted })
     }
   }

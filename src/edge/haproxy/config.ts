@@ -53,7 +53,7 @@ function rings(): string {
     'ring router',
     '  format timed',
     '  maxlen 3000',
-    '  size 4194304',
+    '  size 2097152',
     '',
     'ring servers',
     '  format raw',

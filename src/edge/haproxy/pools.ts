@@ -41,16 +41,20 @@ export type PoolCounts = Readonly<Record<string, number>>
 
 export const initialCounts: PoolCounts = Object.fromEntries(pools.map(one => [one.name, one.initial]))
 
-/** The smallest pool that gives every process two slots. Rejects `no-room` when a release has too many processes. */
+/** The smallest pool that gives every process two slots. Rejects `invalid-input` when a release has too many processes. */
 export function poolFor(spec: LaneSpec): Pool {
   const check = spec.healthPath === null ? 'tcp' : 'http'
   const fits = pools.filter(one => one.protocol === spec.protocol && one.check === check)
   const found = fits.find(one => one.slots >= 2 * spec.processes)
   if (found) return found
   const most = Math.max(...fits.map(one => one.slots)) / 2
-  throw new AppError('no-room', `${spec.app} wants ${spec.processes} web processes; one release can have ${most}`, {
-    hint: `Scale web to ${most} or fewer.`,
-  })
+  throw new AppError(
+    'invalid-input',
+    `${spec.app} wants ${spec.processes} web processes; one release can have ${most}`,
+    {
+      hint: `Scale web to ${most} or fewer.`,
+    },
+  )
 }
 
 export function backendName(pool: Pool, index: number): string {

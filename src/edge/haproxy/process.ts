@@ -35,7 +35,8 @@ export class Haproxy {
     const child = spawn(options.binary, ['-db', '-f', options.config, ...take], { stdio: ['ignore', 'pipe', 'pipe'] })
     const alerts: string[] = []
     follow(child, line => {
-      if (!/\[ALERT\]|\[EMERG\]/.test(line)) return
+      // A lane without processes is nothing to be alarmed about; who serves is told by the views.
+      if (!/\[ALERT\]|\[EMERG\]/.test(line) || line.includes('has no server available')) return
       if (alerts.length < 20) alerts.push(line)
       options.log(`haproxy: ${line}`)
     })
