@@ -162,7 +162,7 @@ class ImageBuilder implements StoppableBuilder {
       async () => {
         const known = await this.#find(work, signal)
         if (known) return known
-        const before = await this.#layersOf(app, signal)
+        const before = await this.#layersBefore(app, recipe, signal)
         const job = {
           how: recipe.how,
           dockerfile: recipe.dockerfile,
@@ -243,8 +243,8 @@ class ImageBuilder implements StoppableBuilder {
   }
 
   async #platformImage(reference: ImageReference, signal: AbortSignal): Promise<StoredImage> {
-    const [, repository = '', digest = ''] = /^[^/]+\/(.+)@(.+)$/.exec(reference) ?? []
-    const image = await this.#stored(repository, parseDigest(digest), signal)
+    const [repository, digest] = platformImage(reference) ?? [reference, '']
+    const image = await this.#stored(repository, digest, signal)
     if (image) return image
     throw new AppError('unavailable', `the registry does not have the platform's image ${repository}`, {
       hint: 'Run "lading up" again: it brings the platform\'s images.',
@@ -259,15 +259,13 @@ class ImageBuilder implements StoppableBuilder {
     return { repository, digest: stored.digest, manifest, config: JSON.parse(config.toString()) as ImageConfig }
   }
 
-  /** Layers of the app's newest images, to tell a new layer from one that was there. */
-  async #layersOf(app: AppName, signal: AbortSignal): Promise<ReadonlySet<Digest>> {
+  /** Layers of the app's images and of the platform's that it stands on, to tell a new layer from one that was there. */
+  async #layersBefore(app: AppName, recipe: ByDockerfile, signal: AbortSignal): Promise<ReadonlySet<Digest>> {
     const tags = (await this.#registry.tags(app, signal)).slice(-50)
-    const manifests = await Promise.all(tags.map(tag => this.#registry.getManifest(app, tag, signal)))
-    return new Set(
-      manifests.flatMap(one =>
-        one ? (JSON.parse(one.bytes.toString()) as Manifest).layers.map(layer => layer.digest) : [],
-      ),
-    )
+    const platform = recipe.bases.flatMap(base => platformImage(base.instead ?? base.name) ?? [])
+    const images = [...tags.map(tag => [app, tag] as const), ...platform]
+    const manifests = await Promise.all(images.map(([from, name]) => this.#registry.getManifest(from, name, signal)))
+    return new Set(manifests.flatMap(one => (one ? layersOf(one.bytes).map(layer => layer.digest) : [])))
   }
 
   async #files(source: Source, paths: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Buffer>> {
@@ -278,6 +276,16 @@ class ImageBuilder implements StoppableBuilder {
       ] as const
     return new Map(await Promise.all(paths.map(read)))
   }
+}
+
+/** Repository and digest of an image of the platform; null for others. */
+function platformImage(name: string): readonly [string, Digest] | null {
+  const [, repository, digest] = /^127\.0\.0\.1:5443\/(lading\/[^@:]+)@(.+)$/.exec(name) ?? []
+  return repository && digest ? [repository, parseDigest(digest)] : null
+}
+
+function layersOf(manifest: Buffer): Manifest['layers'] {
+  return (JSON.parse(manifest.toString()) as Manifest).layers
 }
 
 /** Manifests, lock file, npm's settings, Node and base (both in the Dockerfile's text), platform (D11). */

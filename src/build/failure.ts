@@ -1,5 +1,5 @@
 import { AppError } from '../core/errors.ts'
-import type { FailedStep } from './progress.ts'
+import { withoutOptions, type FailedStep } from './progress.ts'
 
 /** What is known when a build did not succeed. */
 export interface BuildFacts {
@@ -7,7 +7,7 @@ export interface BuildFacts {
   readonly lastLines: readonly string[]
   /** What the client said, for failures outside of any step. */
   readonly words: readonly string[]
-  /** Kernel kills in the build's cgroup (0 where the kernel does not count them: cgroup v1). */
+  /** How many processes of the build the kernel killed for memory. */
   readonly memoryKills: number
   /** The memory limit was met, if only to give cache back. */
   readonly memoryLimitMet: boolean
@@ -30,10 +30,14 @@ export function explain(facts: BuildFacts): AppError {
   }
   if (facts.memoryKills > 0 || (code === 137 && facts.memoryLimitMet)) {
     const limit = amount(facts.limits.memory)
-    return new AppError('build-out-of-memory', `${step} was killed: it needs more memory than a build has (${limit})`, {
-      hint: 'Let the build do less at once, or build on a machine with more memory.',
-      details,
-    })
+    return new AppError(
+      'build-out-of-memory',
+      `${step} ${code === 137 ? 'was killed' : `exited ${code}`}: it needs more memory than a build has (${limit})`,
+      {
+        hint: 'Let the build do less at once, or build on a machine with more memory.',
+        details,
+      },
+    )
   }
   const hint = facts.processLimitMet
     ? `The build ran into its limit of ${facts.limits.pids} processes and threads.`
@@ -49,11 +53,11 @@ function withoutStep(words: readonly string[]): AppError {
   return missingImage({ name: '', error: text }) ?? new AppError('build-failed', lastWords(text), { details: words })
 }
 
-function missingImage({ error }: FailedStep): AppError | null {
-  const [, name] = /^(?:ERROR: )?(?:failed to solve: )?(\S+): failed to resolve source metadata for/.exec(error) ?? []
-  const [, other] = /failed to resolve source metadata for (\S+?):? /.exec(error) ?? []
-  const image = name ?? other
-  if (!image) return null
+function missingImage({ name, error }: FailedStep): AppError | null {
+  const [, wanted] =
+    /load metadata for (\S+)/.exec(name) ?? /(\S+): failed to resolve source metadata/.exec(error) ?? []
+  if (!wanted) return null
+  const image = wanted.replace(/^docker\.io\/(?:library\/)?/, '')
   return new AppError('build-failed', `base image ${image} is not to be had: ${lastWords(error)}`)
 }
 
@@ -62,11 +66,10 @@ function exitCode(error: string): number | null {
   return code === undefined ? null : Number(code)
 }
 
-/** `RUN make` of `[3/5] RUN --mount=type=cache,target=/x make`; the steps of our own Dockerfiles without `RUN`. */
+/** `RUN make` of `[3/5] RUN make`; `npm ci` for the steps of our own Dockerfiles, whose options are ours. */
 function stepName(name: string, how: BuildFacts['how']): string {
-  const [first = ''] = name.replace(/^\[[^\]]*\] /, '').split('\n')
-  const plain = first.replace(/ --(?:mount|network|security)=\S+/g, '')
-  const own = how === 'dockerfile' ? plain : plain.replace(/^RUN /, '')
+  const step = withoutOptions(name.replace(/^\[[^\]]*\] /, '').split('\n')[0] ?? '')
+  const own = how === 'dockerfile' ? step : step.replace(/^RUN /, '').replace(/ --\S+/g, '')
   return own.length > 100 ? `${own.slice(0, 99)}…` : own
 }
 
@@ -75,7 +78,9 @@ function lastWords(error: string): string {
   return error
     .replace(/^ERROR: /, '')
     .replace(/^failed to solve: /, '')
-    .replace(/^rpc error: code = \w+ desc = /, '')
+    .replace(/^.*failed to resolve source metadata for \S+: /, '')
+    .replace(/^failed to (?:do request|compute cache key): /, '')
+    .replace(/^failed to calculate checksum of ref [^"]*/, '')
     .slice(-300)
 }
 

@@ -10,7 +10,6 @@ interface Vertex {
 
 interface Report {
   readonly vertexes?: readonly Vertex[]
-  readonly statuses?: readonly { readonly vertex: string; readonly id: string; readonly started?: string }[]
   readonly logs?: readonly { readonly vertex: string; readonly data: string }[]
 }
 
@@ -20,7 +19,11 @@ export interface FailedStep {
   readonly error: string
 }
 
+/** BuildKit's own housekeeping. */
+const hidden = /^\[internal\]|^\[context |load metadata for|^exporting to image$/
+
 const mostLines = 2000
+const mostCharacters = 1000
 const keptLines = 50
 
 /**
@@ -31,7 +34,6 @@ const keptLines = 50
 export class Progress {
   readonly #say: (line: string) => void
   readonly #shown = new Set<string>()
-  readonly #names = new Map<string, string>()
   readonly #unfinished = new Map<string, string>()
   #text = ''
   #object: string[] = []
@@ -69,7 +71,7 @@ export class Progress {
   end(): void {
     if (this.#text !== '') this.#line(this.#text)
     this.#text = ''
-    for (const [vertex, rest] of this.#unfinished) if (rest !== '') this.#output(vertex, rest)
+    for (const rest of this.#unfinished.values()) if (rest !== '') this.#output(rest)
     this.#unfinished.clear()
   }
 
@@ -92,7 +94,6 @@ export class Progress {
   }
 
   #vertex(vertex: Vertex): void {
-    this.#names.set(vertex.digest, vertex.name)
     if (vertex.started || vertex.cached) this.#announce(vertex)
     // A step that was cancelled because another one failed also ends with an error.
     if (vertex.error && (!this.#failed || /context canceled/.test(this.#failed.error))) {
@@ -101,7 +102,7 @@ export class Progress {
   }
 
   #announce({ digest, name, cached, completed }: Vertex): void {
-    if (this.#shown.has(digest) || name.startsWith('[internal]') || /load metadata for/.test(name)) return
+    if (this.#shown.has(digest) || hidden.test(name)) return
     // Whether it comes from the cache is only known at its end.
     if (name.startsWith('[') && !cached && !completed && !/ RUN /.test(name)) return
     this.#shown.add(digest)
@@ -112,11 +113,11 @@ export class Progress {
   #log(vertex: string, text: string): void {
     const lines = ((this.#unfinished.get(vertex) ?? '') + text).split('\n')
     this.#unfinished.set(vertex, lines.pop() ?? '')
-    for (const line of lines) this.#output(vertex, line)
+    for (const line of lines) this.#output(line)
   }
 
-  #output(_vertex: string, raw: string): void {
-    const line = printable(raw)
+  #output(raw: string): void {
+    const line = printable(raw).slice(0, mostCharacters)
     this.#last = [...this.#last, line].slice(-keptLines)
     if (this.#lines++ < mostLines) this.#say(`         ${line}`)
     else if (this.#lines === mostLines + 1) this.#say(`         … ${mostLines} lines shown; the rest is left out`)
@@ -124,8 +125,13 @@ export class Progress {
 }
 
 function firstLine(name: string): string {
-  const line = printable(name.split('\n')[0] ?? '')
+  const line = withoutOptions(printable(name.split('\n')[0] ?? ''))
   return line.length > 120 ? `${line.slice(0, 119)}…` : line
+}
+
+/** A step without the options of its RUN, which say nothing to the one who waits. */
+export function withoutOptions(step: string): string {
+  return step.replace(/ --(?:mount|network|security)=\S+/g, '')
 }
 
 /** What a terminal would show of it, without colours. */
