@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { nameOf } from '../access/principal.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import { parseAppName, production } from '../core/names.ts'
+import type { Run } from '../core/run.ts'
 import type { AppRow, EnvironmentRow } from '../store/store.ts'
 import { parseNewAppName } from './app-name.ts'
 import { type AppDocument, appDocument, type EnvironmentDocument, releaseDocument } from './documents.ts'
@@ -19,8 +20,8 @@ export function appRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   const { store, repositories, clock, platform } = parts
 
   api.get('/v1/apps', async c => {
-    const [apps, environments] = await Promise.all([store.listApps(), store.listEnvironments()])
-    return c.json(await Promise.all(apps.map(app => describe(app, environments, parts))))
+    const [apps, present] = await Promise.all([store.listApps(), presentOf(parts)])
+    return c.json(await Promise.all(apps.map(app => describe(app, present, parts))))
   })
 
   api.post('/v1/apps', async c => {
@@ -35,7 +36,7 @@ export function appRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
 
   api.get('/v1/apps/:app', async c => {
     const row = await appOf(c, parts)
-    return c.json(await describe(row, await store.listEnvironments(), parts))
+    return c.json(await describe(row, await presentOf(parts), parts))
   })
 
   api.delete('/v1/apps/:app', async c => {
@@ -58,16 +59,26 @@ async function appOf(c: Context<ApiEnv>, { store }: ApiParts): Promise<AppRow> {
   throw new AppError('not-found', `there is no app ${app}`, { hint: '"lading apps" lists them.' })
 }
 
-async function describe(row: AppRow, all: readonly EnvironmentRow[], parts: ApiParts): Promise<AppDocument> {
-  const own = all.filter(({ app }) => app === row.app)
+interface Present {
+  readonly environments: readonly EnvironmentRow[]
+  readonly open: readonly Run[]
+}
+
+async function presentOf({ store }: ApiParts): Promise<Present> {
+  const [environments, open] = await Promise.all([store.listEnvironments(), store.openRuns()])
+  return { environments, open }
+}
+
+async function describe(row: AppRow, present: Present, parts: ApiParts): Promise<AppDocument> {
+  const own = present.environments.filter(({ app }) => app === row.app)
   const environments = own.map(async (environment): Promise<EnvironmentDocument> => {
-    const [serving, open] = await Promise.all([parts.store.servingRelease(environment), parts.store.openRuns()])
+    const serving = await parts.store.servingRelease(environment)
     const run = serving && (await parts.store.findRun(serving.run))
     return {
       environment: environment.environment,
       branch: environment.branch,
       serving: serving && releaseDocument(serving, run, serving.number),
-      running: open.filter(one => one.app === row.app && one.environment === environment.environment),
+      running: present.open.filter(one => one.app === row.app && one.environment === environment.environment),
     }
   })
   return appDocument(row, parts.platform, await Promise.all(environments))

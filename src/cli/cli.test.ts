@@ -60,6 +60,13 @@ test('the network asks for a token, which a login keeps for that platform alone'
   assert.equal((await rig.lading(['apps'])).code, 0)
 })
 
+test('a name below localhost is this machine, whatever the resolver says', async t => {
+  const { rig, origin } = await networkRig(t)
+  rig.environment['LADING_URL'] = origin.replace('127.0.0.1', 'lading.localhost')
+  rig.environment['LADING_TOKEN'] = token
+  assert.deepEqual(await rig.lading(['apps', '--json']), { code: 0, out: '[]\n', err: '' })
+})
+
 test('create makes a folder push with git, and the token stands in no file of git', async t => {
   const { rig, origin } = await networkRig(t)
   await rig.run('git', ['init', '-q', '-b', 'main'])

@@ -26,7 +26,8 @@ export async function connectFolder(session: Session, app: AppDocument): Promise
   // The empty value first: helpers of the user's own would keep the token.
   await git.setLocal(`credential.${origin}.helper`, '', `!${programInShell()} credential`)
   await git.setLocal(`credential.${origin}.username`, 'lading')
-  const { ca } = await (await session.client()).info()
+  const client = await session.client()
+  const ca = (await client.info()).ca ?? (client.place.kind === 'url' ? client.place.ca : null)
   const caFile = origin.startsWith('https:') ? await keep(config, origin, { ca }) : null
   if (caFile !== null) await git.setLocal(`http.${origin}.sslCAInfo`, caFile)
   return remoteName

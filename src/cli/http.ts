@@ -1,5 +1,7 @@
+import dns from 'node:dns'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import type { LookupFunction } from 'node:net'
 import tls from 'node:tls'
 import { AppError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
@@ -38,9 +40,14 @@ function open(
   const { url, token, ca } = place
   if (token) options.headers['authorization'] = `Bearer ${token.reveal()}`
   const address = new URL(path, url)
-  if (address.protocol === 'http:') return httpRequest(address, options)
-  return httpsRequest(address, { ...options, ...(ca !== null && { ca: [...trusted(), ca] }) })
+  const way = { ...options, lookup: lookupLocalhost }
+  if (address.protocol === 'http:') return httpRequest(address, way)
+  return httpsRequest(address, { ...way, ...(ca !== null && { ca: [...trusted(), ca] }) })
 }
+
+/** RFC 6761: names below `localhost` are this machine. curl, git and browsers know; many resolvers do not. */
+const lookupLocalhost: LookupFunction = (name, options, callback) =>
+  dns.lookup(name.endsWith('.localhost') ? 'localhost' : name, options, callback)
 
 /** What Node trusts without us, NODE_EXTRA_CA_CERTS included; before Node 22.15 it does not say, so its own list. */
 function trusted(): readonly string[] {
@@ -61,7 +68,7 @@ function unreachable(place: Place, cause: NodeJS.ErrnoException): AppError {
       cause,
     })
   }
-  if (/CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(code)) {
+  if (/CERT|VERIFY|ISSUER|ALTNAME/.test(code)) {
     return new AppError('unavailable', `the certificate of ${where} is not trusted (${code})`, {
       hint: 'Set LADING_CA to the file of the platform’s CA: /etc/lading/ca.pem on the server.',
       cause,
