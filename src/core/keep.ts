@@ -4,15 +4,19 @@ import { isFinal, wentLive } from './states.ts'
 /**
  * Which releases of one environment may run (docs/design/run-states.md). Derived from the rows alone; what is not in
  * the answer is drained and removed. `runs`: all runs of the environment that made a release, or are open.
+ *
+ * Of releases that went live one right after the other only the last has a warm predecessor: whoever pushes every few
+ * seconds must not fill the node with releases that nobody would go back to.
  */
 export function releasesToKeep(runs: readonly Run[]): ReadonlySet<number> {
   const keep = new Set<number>()
   const add = (number: number | null) => number !== null && keep.add(number)
-  add(servingRelease(runs))
+  const serving = servingRelease(runs)
+  add(serving)
   for (const run of runs) {
     if (isFinal(run.state)) continue
-    add(run.release)
-    if (run.state === 'live') add(predecessor(runs, run))
+    if (run.state !== 'live') add(run.release)
+    else if (run.release === serving) add(predecessor(runs, run))
     if (run.intent.kind === 'rollback' && run.intent.automatic) add(run.intent.to)
   }
   return keep

@@ -122,6 +122,8 @@ export class Dispatcher implements Pipeline {
       trip.endTurn()
     }
     await this.#landed(trip)
+    // What this release replaced may be two back by now: it need not stay warm until our own ten seconds are over.
+    this.#background('sweep', this.#sweeper.sweep(trip.run, this.#signal))
     await this.#afterLive(trip)
   }
 
@@ -167,14 +169,11 @@ export class Dispatcher implements Pipeline {
     if (await this.#isDestroyed(run)) return
     const runs = await this.#tools.store.listRuns(run, manyRuns)
     const back = predecessor(runs, run)
-    if (crash !== null && back !== null && !isAutomatic(run) && servingRelease(runs) === run.release) {
+    const serving = servingRelease(runs)
+    if (crash !== null && back !== null && !isAutomatic(run) && serving === run.release) {
       await this.#rollBack(run, back, crash)
     } else {
-      const reason =
-        crash === null
-          ? `v${run.release} held for ${defaults.warmMs / 1000} s`
-          : `${crash}; there is nothing to roll back to`
-      await this.#advance(run, 'settled', reason)
+      await this.#advance(run, 'settled', whySettled(run, crash, serving))
     }
     await this.#finished(trip)
     await this.#sweeper.sweep(run, this.#signal)
@@ -316,6 +315,13 @@ export class Dispatcher implements Pipeline {
         this.#tools.log('background work failed', { what, error: asAppError(error).message, cause: error })
     })
   }
+}
+
+function whySettled(run: Run, crash: string | null, serving: number | null): string {
+  if (serving !== run.release) return `v${serving} serves by now`
+  return crash === null
+    ? `v${run.release} held for ${defaults.warmMs / 1000} s`
+    : `${crash}; there is nothing to go back to`
 }
 
 function isAutomatic({ intent }: Run): boolean {

@@ -6,7 +6,7 @@ import { count, type Release } from '../core/release.ts'
 import type { Secret } from '../core/secret.ts'
 import { withTicks } from '../core/waiting.ts'
 import type { Engine } from '../docker/engine.ts'
-import type { Edges, EnvironmentView, ProcessView } from '../edge/edges.ts'
+import type { Edges, EnvironmentView, LaneSpec, ProcessView } from '../edge/edges.ts'
 import { diagnose } from './diagnose.ts'
 import { laneSpec, serviceSpecs, spaceNetwork } from './spec.ts'
 
@@ -19,6 +19,7 @@ export interface RunTools {
 /** A process without a port is up when it has run for so long (ms): it has nothing that could be checked. */
 const workerUpMs = 1_000
 const tickMs = 500
+const laneMarginMs = 20_000
 
 /**
  * Starts a release's processes beside what runs, and resolves when every one is up: `web` with proof on every edge.
@@ -32,17 +33,44 @@ export async function startRelease(
   tools: RunTools,
   signal: AbortSignal,
 ): Promise<void> {
-  await prepare(release, tools, signal)
+  await prepare(release, say, tools, signal)
   await Promise.all(serviceSpecs(release, config).map(spec => tools.engine.createService(spec, signal)))
   await allUp(release, say, tools, signal)
 }
 
-async function prepare(release: Release, { engine, edges }: RunTools, signal: AbortSignal): Promise<void> {
+async function prepare(
+  release: Release,
+  say: (line: string) => void,
+  tools: RunTools,
+  signal: AbortSignal,
+): Promise<void> {
   const lane = laneSpec(release)
   await Promise.all([
-    engine.ensureNetwork(spaceNetwork(release), environmentLabels(release), signal),
-    lane ? edges.lease(lane, signal) : undefined,
+    tools.engine.ensureNetwork(spaceNetwork(release), environmentLabels(release), signal),
+    lane ? leaseWhenFree(lane, release, say, tools, signal) : undefined,
   ])
+}
+
+/** Deploys in quick succession wait until the oldest release has drained and stopped: that ends, so it is worth the wait. */
+async function leaseWhenFree(
+  lane: LaneSpec,
+  release: Release,
+  say: (line: string) => void,
+  { edges, clock }: RunTools,
+  signal: AbortSignal,
+): Promise<void> {
+  const { drainSeconds, stopSeconds } = release.image.settings
+  const until = clock.monotonic() + (drainSeconds + stopSeconds) * 1000 + laneMarginMs
+  for (let tries = 0; ; tries++) {
+    try {
+      return await edges.lease(lane, signal)
+    } catch (error) {
+      const worthIt = error instanceof AppError && error.code === 'no-room' && error.retryable
+      if (!worthIt || clock.monotonic() >= until) throw error
+      if (tries === 0) say('       waiting until an older release has drained')
+      await clock.sleep(tickMs, signal)
+    }
+  }
 }
 
 async function allUp(
