@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises'
 import { systemClock } from '../core/system.ts'
 import type { Decisions } from './decisions.ts'
 import { engineAnswers } from './engine-call.ts'
-import { writeWhole } from './files.ts'
+import { readIfThere, writeWhole } from './files.ts'
 import { reservedInterface } from './addresses.ts'
 import { makeReservedInterface } from './network.ts'
 import { paths } from './paths.ts'
@@ -56,4 +56,15 @@ async function startDaemon(): Promise<void> {
   } finally {
     await log.close()
   }
+}
+
+/** Stops the engine by the means of this machine and waits until it has ended. */
+export async function stopEngine(hasSystemd: boolean, signal: AbortSignal): Promise<void> {
+  if (hasSystemd) await runProgram('systemctl', ['stop', 'docker.service', 'docker.socket'], {}, signal)
+  else if (await engineAnswers(signal)) {
+    const pid = Number((await readIfThere('/var/run/docker.pid'))?.trim())
+    if (pid > 1) process.kill(pid, 'SIGTERM')
+  }
+  const ended = async () => ((await engineAnswers(signal)) ? null : true)
+  await waitFor({ title: 'the Docker engine does not end', seconds: 60 }, ended, { clock: systemClock, signal })
 }

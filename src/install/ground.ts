@@ -22,6 +22,8 @@ import type { Site } from './site.ts'
 import type { Step } from './steps.ts'
 import {
   gatewayIsRight,
+  nodeAvailability,
+  setNodeAvailability,
   initSwarm,
   makeGateway,
   makePlatformNetwork,
@@ -45,6 +47,7 @@ export function groundSteps(site: Site, machine: Machine, options: UpOptions): S
     gateway(site),
     swarm(site),
     network(),
+    availability(),
   ]
 }
 
@@ -156,5 +159,14 @@ function network(): Step {
     title: 'platform network',
     check: async signal => ((await platformNetworkIsThere(signal)) ? platformNetwork : null),
     act: (_say, signal) => makePlatformNetwork(signal),
+  }
+}
+
+/** `lading down` drains the node, so that Swarm starts nothing; `up` takes that back. */
+function availability(): Step {
+  return {
+    title: 'node',
+    check: async signal => ((await nodeAvailability(signal)) === 'active' ? 'active' : null),
+    act: (_say, signal) => setNodeAvailability('active', signal),
   }
 }

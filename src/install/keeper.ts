@@ -100,15 +100,28 @@ async function startKeeper(decisions: Decisions, signal: AbortSignal): Promise<K
 
 /** Its listeners are the new one's already. It is not started again, and goes when its last connection has ended. */
 async function retire(old: KeeperView, say: (line: string) => void, signal: AbortSignal): Promise<void> {
-  const path = `/containers/${old.id}/update`
-  await engine.json({ method: 'POST', path, body: { RestartPolicy: { Name: 'no' } } }, signal)
-  const end = systemClock.monotonic() + drainSeconds * 1000
-  say(`${old.name} drains`)
-  while ((await stateOf(old.id, signal)).Running) {
-    if (systemClock.monotonic() > end) return
-    await systemClock.sleep(200, signal)
+  if (await neverAgain(old.id, signal)) {
+    const end = systemClock.monotonic() + drainSeconds * 1000
+    say(`${old.name} drains`)
+    while ((await inspect(old.id, signal)).State.Running) {
+      if (systemClock.monotonic() > end) return
+      await systemClock.sleep(200, signal)
+    }
   }
-  await engine.json({ method: 'DELETE', path: `/containers/${old.id}` }, signal)
+  // Forced: if the engine has started it again in this moment, it is one that a newer generation refuses.
+  await engine.json({ method: 'DELETE', path: `/containers/${old.id}`, query: { force: true } }, signal)
+}
+
+/** False when it has ended already; engines refuse to change a container in that moment. */
+async function neverAgain(id: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const body = { RestartPolicy: { Name: 'no' } }
+    await engine.json({ method: 'POST', path: `/containers/${id}/update`, body }, signal)
+    return true
+  } catch (error) {
+    if (!(await inspect(id, signal)).State.Running) return false
+    throw error
+  }
 }
 
 export interface KeeperView {
@@ -163,10 +176,6 @@ const containerView = z.object({
 
 async function inspect(id: string, signal: AbortSignal) {
   return containerView.parse(await engine.json({ method: 'GET', path: `/containers/${id}/json` }, signal))
-}
-
-async function stateOf(id: string, signal: AbortSignal) {
-  return (await inspect(id, signal)).State
 }
 
 async function restartPolicy(id: string, signal: AbortSignal): Promise<string> {

@@ -1,15 +1,18 @@
 import { setMaxListeners } from 'node:events'
-import { asAppError, unreachable } from '../core/errors.ts'
+import { AppError, asAppError, unreachable } from '../core/errors.ts'
 import { systemClock } from '../core/system.ts'
 import { prepareNetwork, startEngine } from './boot.ts'
 import { readMachine } from './checks.ts'
+import { downSteps } from './down.ts'
 import { groundSteps } from './ground.ts'
 import { helloSteps } from './hello.ts'
 import { imageSteps, saveImages } from './images.ts'
 import { keeperStep } from './keeper.ts'
-import { parseCommand, type Command, type UpOptions } from './options.ts'
+import { parseCommand, type Command, type DownOptions, type UpOptions } from './options.ts'
+import { missingPackages } from './packages.ts'
 import { platformSteps } from './platform.ts'
 import { Progress } from './progress.ts'
+import { purgeSteps } from './purge.ts'
 import { report } from './report.ts'
 import { Site } from './site.ts'
 import { runSteps } from './steps.ts'
@@ -30,6 +33,28 @@ export async function up(options: UpOptions, signal: AbortSignal): Promise<void>
   await report(site, process.stdout, signal)
 }
 
+/** Stops all that is ours and keeps the data; with `purge` and `yes`, removes all that is ours. Idempotent. */
+export async function down(options: DownOptions, signal: AbortSignal): Promise<void> {
+  if (options.purge && !options.yes) {
+    throw new AppError(
+      'invalid-input',
+      'this removes every app, its data, the platform and what was installed for it',
+      {
+        hint: 'If that is what you want: lading down --purge --yes',
+      },
+    )
+  }
+  const machine = await readMachine()
+  const progress = new Progress(process.stdout, systemClock)
+  if (options.purge && (await missingPackages(['docker.io'])).length === 0)
+    await startEngine(machine.hasSystemd, signal)
+  await runSteps(downSteps(), progress, signal)
+  if (options.purge) await runSteps(purgeSteps(machine), progress, signal)
+  process.stdout.write(
+    options.purge ? '\nNothing of Lading is left.\n' : '\nEverything is stopped; the data is kept. Again: lading up\n',
+  )
+}
+
 /** What systemd's lading-boot.service does, and the engine's start, for machines without systemd. Idempotent. */
 export async function boot(signal: AbortSignal): Promise<void> {
   const machine = await readMachine()
@@ -48,7 +73,7 @@ async function run(command: Command, signal: AbortSignal): Promise<void> {
     case 'images save':
       return saveImages(await Site.load(), command.file, signal)
     case 'down':
-      return
+      return down(command.options, signal)
     default:
       return unreachable(command)
   }

@@ -6,7 +6,7 @@ import { engine, find } from './engine-call.ts'
 
 export const platformLabels = { [label.app]: 'lading', [label.role]: 'platform' } as const
 export const platformNetwork = 'lading-platform'
-const gatewayBridge = 'docker_gwbridge'
+export const gatewayBridge = 'docker_gwbridge'
 
 const bridgeView = z.object({
   Options: z.record(z.string(), z.string()).nullish(),
@@ -84,4 +84,29 @@ export async function makePlatformNetwork(signal: AbortSignal): Promise<void> {
     Labels: platformLabels,
   }
   await engine.json({ method: 'POST', path: '/networks/create', body }, signal)
+}
+
+const nodeView = z.object({
+  Version: z.object({ Index: z.number() }),
+  Spec: z.looseObject({ Availability: z.string() }),
+})
+
+export type Availability = 'active' | 'drain'
+
+/** Whether this node takes tasks (`active`), or `lading down` has sent them away (`drain`). */
+export async function nodeAvailability(signal: AbortSignal): Promise<string> {
+  return (await thisNode(signal)).view.Spec.Availability
+}
+
+export async function setNodeAvailability(availability: Availability, signal: AbortSignal): Promise<void> {
+  const { path, view } = await thisNode(signal)
+  const body = { ...view.Spec, Availability: availability }
+  await engine.json({ method: 'POST', path: `${path}/update`, query: { version: view.Version.Index }, body }, signal)
+}
+
+async function thisNode(signal: AbortSignal) {
+  const info = await engine.json({ method: 'GET', path: '/info' }, signal)
+  const { Swarm } = z.object({ Swarm: z.object({ NodeID: z.string() }) }).parse(info)
+  const path = `/nodes/${Swarm.NodeID}`
+  return { path, view: nodeView.parse(await engine.json({ method: 'GET', path }, signal)) }
 }

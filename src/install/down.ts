@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { label } from '../core/labels.ts'
+import { systemClock } from '../core/system.ts'
+import { swarmState } from './checks.ts'
+import { engine, engineAnswers, filters } from './engine-call.ts'
+import { listKeepers, removeKeeper } from './keeper.ts'
+import type { Step } from './steps.ts'
+import { nodeAvailability, setNodeAvailability } from './swarm.ts'
+import { waitFor } from './waiting.ts'
+
+/**
+ * Stops all that is ours on this node and keeps every byte: Swarm's tasks go with the node's availability, what we
+ * started by hand by its label. `lading up` brings all of it back as it was.
+ */
+export function downSteps(): Step[] {
+  return [drain(), oneOffs(), keepers()]
+}
+
+function drain(): Step {
+  const isDrained = async (signal: AbortSignal) =>
+    !(await isOurs(signal)) ||
+    ((await nodeAvailability(signal)) === 'drain' && (await running('com.docker.swarm.task.id', signal)).length === 0)
+  return {
+    title: 'apps and control plane',
+    check: async signal => ((await isDrained(signal)) ? 'stopped' : null),
+    act: async (say, signal) => {
+      await setNodeAvailability('drain', signal)
+      say('waiting for them to end')
+      const ended = async () => ((await isDrained(signal)) ? true : null)
+      await waitFor({ title: 'some processes do not end', seconds: 120 }, ended, { clock: systemClock, signal })
+    },
+  }
+}
+
+/** Builder, release phases, one-offs. */
+function oneOffs(): Step {
+  const ours = async (signal: AbortSignal) =>
+    (await running(label.role, signal)).filter(container => container.type !== 'keeper')
+  return {
+    title: 'builder and one-offs',
+    check: async signal => ((await ours(signal)).length === 0 ? 'stopped' : null),
+    act: async (_say, signal) => {
+      for (const { id } of await ours(signal)) {
+        await engine.json({ method: 'POST', path: `/containers/${id}/stop`, query: { t: 10 } }, signal)
+      }
+    },
+  }
+}
+
+function keepers(): Step {
+  return {
+    title: 'keeper and edge',
+    check: async signal => ((await engineAnswers(signal)) && (await listKeepers(signal)).length > 0 ? null : 'stopped'),
+    act: async (_say, signal) => {
+      for (const keeper of await listKeepers(signal)) await removeKeeper(keeper.id, signal)
+    },
+  }
+}
+
+export async function isOurs(signal: AbortSignal): Promise<boolean> {
+  return (await engineAnswers(signal)) && (await swarmState(signal)) === 'ours'
+}
+
+const containers = z.array(z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()) }))
+
+/** Running containers that carry the label. */
+async function running(name: string, signal: AbortSignal): Promise<{ id: string; type: string | undefined }[]> {
+  if (!(await engineAnswers(signal))) return []
+  const query = filters({ label: [name] })
+  const list = containers.parse(await engine.json({ method: 'GET', path: '/containers/json', query }, signal))
+  return list.map(({ Id, Labels }) => ({ id: Id, type: Labels[label.type] }))
+}
