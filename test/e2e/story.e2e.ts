@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { eventually } from '../rig/eventually.ts'
+import { Rig } from '../rig/rig.ts'
+import { installed, until, type App, type Platform } from './host.ts'
+import { Load } from './load.ts'
+import type { Stream } from './load/options.ts'
+import { judgeCuts, now, type StreamReport } from './load/report.ts'
+
+const say = (text: string): void => void process.stderr.write(text)
+const rig = new Rig({ name: 'e2estory', say: line => say(`${line}\n`) })
+const drainMs = 30_000
+
+let platform: Platform
+let app: App
+let load: Load
+/** When traffic may have moved, at the earliest. */
+const switches: number[] = []
+let good = ''
+
+before(async () => {
+  await rig.down()
+  platform = await installed(await rig.up({ name: 'server', debian: 'trixie' }), { say })
+})
+after(async () => {
+  load[Symbol.dispose]()
+  await rig.down()
+})
+
+/** A step of the story that moves traffic. */
+async function moving<T>(step: () => Promise<T>): Promise<T> {
+  switches.push(now())
+  return step()
+}
+
+async function pushVersion(version: string): Promise<number> {
+  good = await app.commitVersion(version)
+  const push = await moving(() => app.push())
+  assert.equal(push.code, 0, push.stderr)
+  return now()
+}
+
+test('after "lading up" the example answers under its name', async () => {
+  const answer = await platform.get(`hello.${platform.domain}`)
+  assert.equal(answer.status, 200)
+  assert.match(answer.body, /Hello from Lading/)
+})
+
+test('the first push makes an app live', async () => {
+  app = await platform.create('busy', 'apps/busy')
+  const push = await app.push()
+  assert.equal(push.code, 0, push.stderr)
+  await app.answers('v1')
+
+  const to = { host: app.hostName, path: '/' }
+  const streams: Stream[] = [
+    { kind: 'requests', name: 'keep-alive', rate: 150, keepAlive: true, expect: 'v', ...to },
+    { kind: 'requests', name: 'close', rate: 50, keepAlive: false, expect: 'v', ...to },
+    { kind: 'requests', name: '20 s', rate: 1, keepAlive: false, timeoutMs: 40_000, ...to, path: '/?ms=20000' },
+    { kind: 'uploads', name: 'uploads', rate: 1, bytes: 1_000_000, overMs: 5000, ...to },
+    { kind: 'websockets', name: 'websockets', count: 10, ...to },
+  ]
+  load = await Load.start({ connect: { address: platform.host.address, port: 443 }, tls: {}, streams })
+  await eventually('the WebSockets are open', async () => (await load.report()).streams.some(({ held }) => held === 10))
+})
+
+test('a push the moment the one before said ok is live too', async () => {
+  await pushVersion('v2')
+  await pushVersion('v3')
+  await app.answers('v3')
+  assert.equal(await app.remoteHead(), good)
+})
+
+test('a push that does not come up exits non-zero and says why; the old release serves, the ref has not moved', async () => {
+  const server = await app.read('server.js')
+  await app.write('server.js', "console.error('DATABASE_URL is not set')\nprocess.exit(3)\n")
+  await app.commit('Break it')
+  const push = await app.push()
+  assert.notEqual(push.code, 0)
+  assert.match(push.stderr, /web\.1 crashed with code 3/)
+  assert.match(push.stderr, /DATABASE_URL is not set/)
+  assert.match(push.stderr, /! \[remote rejected\] main -> main/)
+  assert.equal(await app.remoteHead(), good)
+  await app.answers('v3')
+  await app.write('server.js', server)
+})
+
+test('a rollback 12 s after a deploy serves the release before, with everything open', async () => {
+  const live = await pushVersion('v4')
+  await app.answers('v4')
+  await until(live + 12_000)
+  await moving(() => app.lading(['rollback']))
+  await app.answers('v3')
+})
+
+test('scaling runs as many processes as were asked for', async () => {
+  await moving(() => app.lading(['scale', 'web=3']))
+  const running = await app.lading(['ps'])
+  assert.equal(running.match(/web\.\d/g)?.length, 3, running)
+  await app.answers('v3')
+})
+
+test('no request of the story was lost', async () => {
+  const report = await load.stop()
+  const story = (stream: StreamReport): string => JSON.stringify({ ...stream, latestMs: report.latestMs }, null, 1)
+  for (const stream of report.streams) {
+    assert.equal(stream.failed, 0, story(stream))
+    assert.ok(stream.ok > 0, story(stream))
+    assert.deepEqual(judgeCuts(stream, switches, drainMs), [], story(stream))
+  }
+  const versions = report.streams[0]!.answers.map(({ body }) => body)
+  assert.deepEqual(versions, ['v1', 'v2', 'v3', 'v4'])
+})
+
+test('destroyed, it is gone from the edge and from the cluster', async () => {
+  await app.lading(['destroy', '--confirm', app.name])
+  assert.equal((await app.get()).status, 404)
+  const left = await platform.host.run(['docker', 'service', 'ls', '-q', '--filter', `label=lading.app=${app.name}`])
+  assert.equal(left, '')
+})
