@@ -8,7 +8,8 @@ import type { ApiEnv } from '../api/parts.ts'
 /** Root's door: the API on a Unix socket that only root may open. It works when edge and certificates do not. */
 export async function openSocketDoor(api: Hono<ApiEnv>, path: string): Promise<Server> {
   await rm(path, { force: true })
-  const server = serverOf(getRequestListener(api.fetch))
+  const answer = getRequestListener(api.fetch)
+  const server = serverOf((request, response) => void answer(request, response))
   await listening(server, { path })
   await chmod(path, 0o600)
   return server
