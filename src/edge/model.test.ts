@@ -27,7 +27,9 @@ void suite('what an edge was told', () => {
   })
 
   test('a release with more processes than any lane has room for is refused', () => {
-    assert.throws(() => models.withLane(leased, lane('big', 1, { processes: 33 }), firstFree), { code: 'invalid-input' })
+    assert.throws(() => models.withLane(leased, lane('big', 1, { processes: 33 }), firstFree), {
+      code: 'invalid-input',
+    })
   })
 
   test('a lane may change its time-outs, not its kind', () => {
