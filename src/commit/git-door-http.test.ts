@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { request, type IncomingMessage, type RequestOptions } from 'node:http'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { basicToken } from './http-server.ts'
 import { flush, packet } from './packets.ts'
 import { PushRig } from './push-rig.ts'
 
@@ -67,19 +66,6 @@ test('without a token nothing is said about apps', async () => {
     assert.equal(status, 401)
     assert.match(answer.headers['www-authenticate'] ?? '', /^Basic realm="Lading"/)
   }
-})
-
-test('the token is the password, whatever the user name', () => {
-  const read = (credentials: string) =>
-    basicToken({
-      headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
-    } as IncomingMessage)?.reveal() ?? null
-  assert.equal(read('x:abc:def'), 'abc:def')
-  assert.equal(read(':abc'), 'abc')
-  assert.equal(read('abc:'), null)
-  assert.equal(read('abc'), null)
-  assert.equal(basicToken({ headers: { authorization: 'Bearer abc' } } as IncomingMessage), null)
-  assert.equal(basicToken({ headers: {} } as IncomingMessage), null)
 })
 
 function ask(rig: PushRig, options: RequestOptions) {

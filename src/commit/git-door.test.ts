@@ -274,6 +274,7 @@ test('who may not enter is told why', async () => {
   assert.match(await refused(rig.url('nope')), /remote: There is no app nope here/)
   assert.match(await refused(rig.url('No!pe')), /remote: There is no app No\?pe here/)
   assert.match(await refused(rig.url('foreign')), /remote: ada may not push to foreign/)
+  assert.match(await refused(rig.url('broken')), /remote: the store does not answer/)
   rig.destroy()
   assert.match(await refused(rig.url()), /remote: There is no app shop here/)
 })

@@ -57,7 +57,7 @@ export async function serveGit(
   return { code, stderr: stderr.trim(), clientLeft }
 }
 
-/** Ends the response with text; git shows `text/plain` bodies of errors as `remote:` lines. */
+/** Ends the response with text. */
 export function plain(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}) {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...headers })
   response.end(`${text}\n`)

@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../core/clock.ts'
-import { asAppError } from '../core/errors.ts'
+import { AppError, asAppError } from '../core/errors.ts'
 import { parseAppName, type AppName } from '../core/names.ts'
-import { Secret } from '../core/secret.ts'
 import type { Store } from '../store/store.ts'
 import type { GitProgram } from './git-program.ts'
 import { plain, serveGit, type GitRequest } from './http-backend.ts'
@@ -16,9 +15,9 @@ export interface GitHttpContext {
   readonly program: GitProgram
   readonly store: Pick<Store, 'findApp'>
   readonly clock: Clock
-  /** Null: 401. Clients send the token as the password of Basic authentication; `basicToken` reads it. */
+  /** Null: 401. Git clients send the token as the password of Basic authentication (RFC 7617). */
   readonly authenticate: (request: IncomingMessage) => Promise<Principal | null>
-  /** False: 403. */
+  /** False: 403. An AppError is answered with its own status and words. */
   readonly authorize: (principal: Principal, what: { app: AppName; action: 'fetch' | 'push' }) => Promise<boolean>
   /** A push is about to call through its hook; `done` when it is over, or its client has left (any number of times). */
   readonly admit: (caller: { app: AppName; by: string }) => {
@@ -37,26 +36,25 @@ type Route = Pick<GitRequest, 'operation' | 'service'> & { readonly appText: str
 export function handleGit(request: IncomingMessage, response: ServerResponse, context: GitHttpContext): boolean {
   if (!/^\/[^/?]+\.git\//.test(request.url ?? '')) return false
   serve(request, response, context).catch((error: unknown) => {
-    context.log('git-request-failed', { error: asAppError(error).message })
+    const known = asAppError(error)
+    if (known.code === 'internal') context.log('git-request-failed', { error: known.message })
     if (response.headersSent) response.destroy()
-    else plain(response, 500, 'Lading failed to answer; its log says why.')
+    else refuse(response, known)
   })
   return true
 }
 
 async function serve(request: IncomingMessage, response: ServerResponse, context: GitHttpContext): Promise<void> {
   const route = parseRoute(request)
-  if (!route) return plain(response, 404, 'This is not an address git asks for.')
+  if (!route) throw new AppError('not-found', 'This is not an address git asks for.')
   const principal = await context.authenticate(request)
-  if (!principal) {
-    const headers = { 'www-authenticate': 'Basic realm="Lading", charset="UTF-8"' }
-    return plain(response, 401, 'Give your Lading token as the password; any user name will do.', headers)
-  }
+  if (!principal)
+    throw new AppError('not-authenticated', 'Give your Lading token as the password; any user name will do.')
   const app = await findApp(route.appText, context)
-  if (!app) return plain(response, 404, `There is no app ${printable(route.appText)} here. "lading create" makes one.`)
   const isPush = route.service === 'git-receive-pack'
-  if (!(await context.authorize(principal, { app, action: isPush ? 'push' : 'fetch' })))
-    return plain(response, 403, `${principal.name} may not ${isPush ? 'push to' : 'fetch from'} ${app}.`)
+  if (!(await context.authorize(principal, { app, action: isPush ? 'push' : 'fetch' }))) {
+    throw new AppError('not-allowed', `${principal.name} may not ${isPush ? 'push to' : 'fetch from'} ${app}.`)
+  }
   // Who left while we looked things up will not tell us again.
   if (response.destroyed) return
   const { operation, service } = route
@@ -89,26 +87,26 @@ function parseRoute(request: IncomingMessage): Route | null {
   return { appText, operation, service }
 }
 
-async function findApp(text: string, { store }: GitHttpContext): Promise<AppName | null> {
-  let app: AppName
+async function findApp(text: string, { store }: GitHttpContext): Promise<AppName> {
+  const row = isAppName(text) ? await store.findApp(parseAppName(text)) : null
+  if (row && row.destroyedAt === null) return row.app
+  const shown = text.replace(/[^A-Za-z0-9._-]/g, '?').slice(0, 60)
+  throw new AppError('not-found', `There is no app ${shown} here.`, { hint: '"lading create" makes one.' })
+}
+
+function isAppName(text: string): boolean {
   try {
-    app = parseAppName(text)
+    parseAppName(text)
+    return true
   } catch (error) {
-    if (asAppError(error).code === 'invalid-input') return null
+    if (asAppError(error).code === 'invalid-input') return false
     throw error
   }
-  const row = await store.findApp(app)
-  return row && row.destroyedAt === null ? app : null
 }
 
-/** The token a git client sends: the password of Basic authentication (RFC 7617). Null when there is none. */
-export function basicToken(request: IncomingMessage): Secret | null {
-  const match = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(request.headers.authorization ?? '')
-  const text = Buffer.from(match?.[1] ?? '', 'base64').toString()
-  const colon = text.indexOf(':')
-  return colon < 0 || colon === text.length - 1 ? null : new Secret(text.slice(colon + 1))
-}
-
-function printable(text: string): string {
-  return text.replace(/[^A-Za-z0-9._-]/g, '?').slice(0, 60)
+/** Git shows the lines of a `text/plain` error as `remote:` lines. */
+function refuse(response: ServerResponse, { code, status, message, hint }: AppError): void {
+  if (code === 'internal') return plain(response, status, 'Lading failed to answer; its log says why.')
+  const headers = code === 'not-authenticated' ? { 'www-authenticate': 'Basic realm="Lading", charset="UTF-8"' } : {}
+  plain(response, status, hint ? `${message}\n${hint}` : message, headers)
 }

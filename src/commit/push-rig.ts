@@ -4,16 +4,17 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { AppError } from '../core/errors.ts'
 import { parseAppName, parseBranchName, parseCommitId, parseEnvironmentName, type CommitId } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
 import type { AppRow, EnvironmentRow } from '../store/store.ts'
 import { createGitDoor, type GitDoor } from './git-door.ts'
 import { gitProgram } from './git-program.ts'
 import { GitRepositories } from './git-repositories.ts'
-import { basicToken } from './http-server.ts'
 import { ScriptedPipeline, type ScriptedRun } from './scripted-pipeline.ts'
 
 const signal = new AbortController().signal
+const goodToken = `Basic ${Buffer.from('x:good-token').toString('base64')}`
 const hooks = join(import.meta.dirname, '../../images/control/hooks')
 
 /** For tests: the real door on loopback, real repositories, a real git client; only pipeline and rows are scripted. */
@@ -46,8 +47,11 @@ export class PushRig {
       repositories: this.repositories,
       store: { findApp: async app => this.#apps.get(app) ?? null, environmentOfBranch: async (_, b) => bound(b) },
       pipeline: this.pipeline,
-      authenticate: async request => (basicToken(request)?.reveal() === 'good-token' ? { name: 'ada' } : null),
-      authorize: async (_, { app }) => app !== 'foreign',
+      authenticate: async ({ headers }) => (headers.authorization === goodToken ? { name: 'ada' } : null),
+      authorize: async (_, { app }) => {
+        if (app === 'broken') throw new AppError('unavailable', 'the store does not answer')
+        return app !== 'foreign'
+      },
       runDir: join(folder, 'run'),
       clock: systemClock,
       log: (event, facts) => this.logged.push(`${event} ${JSON.stringify(facts)}`),
@@ -58,7 +62,7 @@ export class PushRig {
   }
 
   readonly #apps = new Map<string, AppRow>(
-    ['shop', 'foreign'].map(name => [
+    ['shop', 'foreign', 'broken'].map(name => [
       name,
       { app: parseAppName(name), createdAt: 0, createdBy: 'ada', destroyedAt: null },
     ]),
