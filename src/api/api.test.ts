@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { AppError } from '../core/errors.ts'
 import { type CommitId, parseBranchName } from '../core/names.ts'
 import type { Run } from '../core/run.ts'
+import { systemClock } from '../core/system.ts'
 import type { BillDocument, ConfigDocument, LogEntry, ProcessDocument, ReleaseDocument } from './documents.ts'
 import type { Problem } from './problem.ts'
 import { goLive, image, makeTestApi, shop } from './test-api.ts'
@@ -234,6 +236,33 @@ test('logs of all processes and the router are one, by time', async () => {
     ['fourth'],
   )
   assert.deepEqual(await read('?tail=0'), [])
+})
+
+test('a log that cannot be read is said, and the others are read', async () => {
+  const { api, world } = await withApp()
+  const one = world.process('web.1')
+  const two = world.process('web.2')
+  world.log(one.container, '2026-11-24T10:00:00Z', 'first')
+  world.broken.add(two.container)
+  const text = await (await api.request(`/v1${production}/logs`)).text()
+  assert.match(text, /"source":"web.1".*"first"/)
+  assert.match(text, /"source":"lading".*the log of web.2 cannot be read: no keeper answers on node one/)
+})
+
+test('a destruction that drains for long answers 202 and goes on, and its failure is reported', async () => {
+  const clock = { ...systemClock, sleep: () => Promise.resolve() }
+  const { call, cuts, reported } = await makeTestApi({ clock })
+  await call('POST', '/apps', { name: 'shop' })
+  const drained = Promise.withResolvers<void>()
+  cuts.draining = drained.promise
+  const answer = await call('DELETE', '/apps/shop', { confirm: 'shop' })
+  assert.deepEqual(answer, { status: 202, body: { app: 'shop', destroyed: false } })
+  assert.equal((await call('GET', '/apps/shop')).body['beingDestroyed'], true)
+  assert.equal((await call('POST', '/apps', { name: 'shop' })).status, 409)
+  drained.reject(new AppError('unavailable', 'no keeper answers'))
+  await Promise.allSettled([drained.promise])
+  while (reported.length === 0) await systemClock.sleep(1)
+  assert.equal(reported[0]?.message, 'no keeper answers')
 })
 
 test('following the log gives what comes, of new processes too, and ends with the reader', async () => {

@@ -5,6 +5,8 @@ import { AppError } from '../core/errors.ts'
 import { type CommitId, type EnvironmentKey, parseProcessType } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
 import type { RunIntent } from '../core/run.ts'
+import type { RunState } from '../core/states.ts'
+import { releaseDocument, type ReleaseDocument } from './documents.ts'
 import { bodyOf, environmentOf } from './input.ts'
 import type { ApiEnv, ApiParts } from './parts.ts'
 import { listReleases, noRelease } from './releases.ts'
@@ -74,37 +76,39 @@ async function servingRelease(key: EnvironmentKey, { store }: ApiParts, verb: st
 /** `to`, else the newest release before the serving one that was live and has other parts. */
 async function releaseToReturnTo(key: EnvironmentKey, to: number | undefined, parts: ApiParts): Promise<number> {
   const serving = await servingRelease(key, parts, 'roll back from')
-  if (to === undefined) {
-    const earlier = await listReleases(parts.store, key, 500)
-    const target = earlier.find(
-      release =>
-        release.number < serving.number &&
-        (release.state === 'live' || release.state === 'settled') &&
-        partsOf({ ...release, reference: release.image }) !==
-          partsOf({ ...serving, reference: serving.image.reference }),
-    )
-    if (target) return target.number
-    throw new AppError('conflict', `before v${serving.number} there is no other release that was live`, {
-      hint: 'Name one: lading rollback v1',
-    })
-  }
-  const target = await parts.store.findRelease(key, to)
-  if (!target) throw noRelease(to)
-  const sameParts =
-    partsOf({ ...target, reference: target.image.reference }) ===
-    partsOf({ ...serving, reference: serving.image.reference })
-  if (!sameParts) return to
-  const same = serving.number === to ? '' : `: v${serving.number} has the same image, config and formation`
-  throw new AppError('conflict', `v${to} serves already${same}`, { hint: '"lading releases" lists the others.' })
+  if (to !== undefined) return namedRelease(key, to, serving, parts)
+  const releases = await listReleases(parts.store, key, 500)
+  const earlier = releases.filter(({ number, state }) => number < serving.number && isProven(state))
+  const target = earlier.find(release => !sameParts(release, releaseDocument(serving, null, null)))
+  if (target) return target.number
+  throw new AppError('conflict', `before v${serving.number} there is no other release that was live`, {
+    hint: 'Name one: lading rollback v1',
+  })
 }
 
-/** Two releases with the same are one to whoever uses the app. */
-function partsOf(release: {
-  readonly reference: string
-  readonly config: number
-  readonly formation: Readonly<Record<string, number>>
-}): string {
-  return JSON.stringify([release.reference, release.config, Object.entries(release.formation).sort()])
+async function namedRelease(
+  key: EnvironmentKey,
+  number: number,
+  serving: Release,
+  { store }: ApiParts,
+): Promise<number> {
+  const release = await store.findRelease(key, number)
+  if (!release) throw noRelease(number)
+  if (!sameParts(releaseDocument(release, null, null), releaseDocument(serving, null, null))) return number
+  const why = serving.number === number ? '' : `: v${serving.number} has the same image, config and formation`
+  throw new AppError('conflict', `v${number} serves already${why}`, { hint: '"lading releases" lists the others.' })
+}
+
+/** It was live and did not fail while it was warm. */
+function isProven(state: RunState | null): boolean {
+  return state === 'live' || state === 'settled'
+}
+
+/** Whoever uses the app could not tell one from the other. */
+function sameParts(one: ReleaseDocument, other: ReleaseDocument): boolean {
+  const parts = ({ image, config, formation }: ReleaseDocument) =>
+    JSON.stringify([image, config, Object.entries(formation).sort()])
+  return parts(one) === parts(other)
 }
 
 function assertKnownTypes(formation: Readonly<Record<string, number>>, { image }: Release): void {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { rootAccess, type Access } from '../access/principal.ts'
 import { FakeRepositories } from '../commit/fake-repositories.ts'
+import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import {
   type EnvironmentKey,
@@ -29,14 +30,16 @@ import type { Platform } from './parts.ts'
 export const shop: EnvironmentKey = { app: parseAppName('shop'), environment: production }
 
 /** An API on a real store in memory, with a pipeline that brings every run to life at once, and edges that say what they are told. */
-export async function makeTestApi({ access = rootAccess }: { readonly access?: Access } = {}) {
+export async function makeTestApi({
+  access = rootAccess,
+  clock = systemClock,
+}: { readonly access?: Access; readonly clock?: Clock } = {}) {
   const store = await openSqliteStore({ path: ':memory:', dataKey: new Secret('5a'.repeat(32)) })
   const repositories = new FakeRepositories()
   const world = new World()
   const reported: AppError[] = []
   const place = { url: 'https://lading.example.test:8443' }
-  /** So many streams of runs end before their outcome. */
-  const cuts = { streams: 0 }
+  const cuts: Cuts = { streams: 0, draining: Promise.resolve() }
   const platform: Platform = {
     version: '0.1.0',
     baseDomain: 'example.test',
@@ -53,7 +56,7 @@ export async function makeTestApi({ access = rootAccess }: { readonly access?: A
     pipeline: fakePipeline(store, cuts),
     edges: fakeEdges(world),
     engine: fakeEngine(world),
-    clock: systemClock,
+    clock,
     report: error => reported.push(error),
   })
   const call = async <T = Record<string, unknown>>(method: string, path: string, body?: unknown) => {
@@ -73,6 +76,8 @@ export class World {
   readonly logs = new Map<string, LogLine[]>()
   readonly #watchers = new Set<() => void>()
   silent = false
+  /** Logs that cannot be read. */
+  readonly broken = new Set<string>()
   /** Streams that somebody still reads. */
   readers = 0
 
@@ -121,6 +126,7 @@ export class World {
   }
 
   async *read(source: string, tail: number, follow: boolean, signal: AbortSignal): AsyncGenerator<LogLine> {
+    if (this.broken.has(source)) throw new AppError('unavailable', 'no keeper answers on node one', { retryable: true })
     let at = Math.max(0, (this.logs.get(source)?.length ?? 0) - tail)
     for await (const { logs } of this.changes(signal)) {
       for (const line of (logs.get(source) ?? []).slice(at)) yield (at++, line)
@@ -186,7 +192,14 @@ export const image: Image = {
 }
 
 /** Runs are live as soon as they are followed; a config key `CRASH` fails its run. */
-function fakePipeline(store: Store, cuts: { streams: number }): Pipeline {
+interface Cuts {
+  /** So many streams of runs end before their outcome. */
+  streams: number
+  /** What a destruction waits for. */
+  draining: Promise<void>
+}
+
+function fakePipeline(store: Store, cuts: Cuts): Pipeline {
   const carry = async (run: Run): Promise<Run> => {
     await store.appendLines(run.id, [{ at: 1, text: '-----> Starting' }])
     if (run.intent.kind === 'config' && run.intent.summary.includes('CRASH')) {
@@ -214,6 +227,7 @@ function fakePipeline(store: Store, cuts: { streams: number }): Pipeline {
     },
     async destroy({ app }) {
       await store.markAppDestroyed(app, 1)
+      await cuts.draining
       await store.removeApp(app)
     },
   }

@@ -86,10 +86,22 @@ export function platformCommands(program: Command, session: Session): void {
       .allowUnknownOption()
       .addHelpText('after', `\nExample:\n  $ ${example}`)
       .action(async (_arguments: string[], _options: unknown, command: Command) => {
-        const { main } = await import('../../install/main.ts')
-        process.exitCode = await main([usage, ...command.args])
+        process.exitCode = await install([usage, ...command.args])
       })
   }
+}
+
+/** The fourth root, where there is one: by its address, so that the command line's bundle does not hold it. */
+async function install(args: readonly string[]): Promise<number> {
+  const isCheckout = import.meta.url.endsWith('/src/cli/commands/platform.ts')
+  if (!isCheckout) {
+    throw new AppError('invalid-input', `"lading ${args[0]}" runs on the server, from a checkout of Lading`, {
+      hint: 'git clone it there and run ./lading up as root.',
+    })
+  }
+  const address = new URL('../../install/main.ts', import.meta.url).href
+  const { main } = (await import(address)) as { main: (args: readonly string[]) => Promise<number> }
+  return main(args)
 }
 
 async function tokenFrom({ stdin, terminal }: Session): Promise<string> {
