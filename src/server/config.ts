@@ -21,7 +21,7 @@ const schema = z.object({
     .positive()
     .default(1)
     .describe('Number of this control plane, for its own lane'),
-  LADING_HOOKS: z.string().default('/opt/lading/hooks').describe("git's hooks of ours: proc-receive, pre-receive"),
+  LADING_HOOKS: z.string().default('/opt/lading/hooks').describe("git's hook of ours, proc-receive"),
   LADING_VERSION: z.string().default('0.0.0'),
   PORT: z.coerce.number().int().default(8080),
 })
