@@ -262,8 +262,8 @@ class ImageBuilder implements StoppableBuilder {
   /** Layers of the app's images and of the platform's that it stands on, to tell a new layer from one that was there. */
   async #layersBefore(app: AppName, recipe: ByDockerfile, signal: AbortSignal): Promise<ReadonlySet<Digest>> {
     const tags = (await this.#registry.tags(app, signal)).slice(-50)
-    const platform = recipe.bases.flatMap(base => platformImage(base.instead ?? base.name) ?? [])
-    const images = [...tags.map(tag => [app, tag] as const), ...platform]
+    const platform = recipe.bases.map(base => platformImage(base.instead ?? base.name)).filter(one => one !== null)
+    const images: readonly (readonly [string, string])[] = [...tags.map(tag => [app, tag] as const), ...platform]
     const manifests = await Promise.all(images.map(([from, name]) => this.#registry.getManifest(from, name, signal)))
     return new Set(manifests.flatMap(one => (one ? layersOf(one.bytes).map(layer => layer.digest) : [])))
   }
