@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import process from 'node:process'
 import { setTimeout as pause } from 'node:timers/promises'
+import { App } from '../test/e2e/host.ts'
 import { eventually } from '../test/rig/eventually.ts'
 import type { Site } from './site.ts'
 
@@ -23,54 +23,39 @@ const POLL_MS = 10
 const ANSWER_MS = 120_000
 
 /** One app on the site: its repository on the host, and its front as a visitor sees it. */
-export class BenchApp {
-  readonly name: string
-  readonly folder: string
+export class BenchApp extends App {
   readonly #site: Site
   readonly #agent = new http.Agent({ keepAlive: true })
 
   private constructor(site: Site, name: string) {
+    super(site.platform, name)
     this.#site = site
-    this.name = name
-    this.folder = `/root/bench/${name}`
   }
 
   static async create(site: Site, { name, source, dockerfile, files = {} }: AppOptions): Promise<BenchApp> {
     const app = new BenchApp(site, name)
     const { host } = site
-    await host.run(['mkdir', '-p', '/root/bench'])
+    await host.run(['mkdir', '-p', '/root/apps'])
     await host.run(['cp', '-r', `${apps}/${source}`, app.folder])
     if (dockerfile !== undefined) await host.run(['cp', `${apps}/${dockerfile}`, `${app.folder}/Dockerfile`])
     for (const [path, text] of Object.entries(files)) await app.write(path, text)
-    await app.git(['init', '-q', '-b', 'main'])
-    await site.lading(['create', name], app.folder)
+    await app.git(['init', '--quiet', '--initial-branch=main'])
+    await app.git(['config', 'user.name', 'Bench'])
+    await app.git(['config', 'user.email', 'bench@example.com'])
+    await app.lading(['create', name])
     return app
   }
 
-  get hostName(): string {
-    return `${this.name}.${this.#site.domain}`
-  }
-
-  async write(path: string, text: string): Promise<void> {
-    await writeFile(await this.#site.host.path(`${this.folder}/${path}`), text)
-  }
-
-  async git(args: readonly string[]): Promise<string> {
-    const identity = ['-c', 'user.name=bench', '-c', 'user.email=bench@localhost']
-    return this.#site.host.run(['git', ...identity, ...args], { cwd: this.folder })
-  }
-
   /** A commit that changes the code, and nothing but it: the app answers this version. Gives its id. */
-  async commit(version: string): Promise<string> {
+  override async commitVersion(version: string): Promise<string> {
     await this.write('VERSION', `${version}\n`)
-    await this.git(['add', '--all'])
-    await this.git(['commit', '-q', '-m', version])
-    return this.git(['rev-parse', 'HEAD'])
+    return this.commit(version)
   }
 
-  /** Resolves when git says so, that is when the release is live; rejects with what the push said otherwise. */
-  async push(...refs: readonly string[]): Promise<void> {
-    await this.git(['push', '-q', 'lading', ...(refs.length > 0 ? refs : ['main'])])
+  /** A push that must succeed: it ends when git says so, that is when the release is live. */
+  async deploy(argv: readonly string[] = ['main']): Promise<void> {
+    const { code, stderr } = await this.push(argv)
+    if (code !== 0) throw new Error(`git push exited ${code}\n${stderr}`)
   }
 
   /** Starts a push and resolves when its output says `word`, with a function that ends it as ctrl-C does. */
@@ -94,20 +79,16 @@ export class BenchApp {
     }
   }
 
-  async lading(...args: readonly string[]): Promise<string> {
-    return this.#site.lading(args, this.folder)
-  }
-
   /** Starts `act` and gives the milliseconds until the app's front answers `version`; `act` must succeed too. */
   async until(version: string, act: () => Promise<unknown>): Promise<number> {
     const begin = performance.now()
     const acting = act()
-    const answered = this.#answers(version).then(() => performance.now() - begin)
+    const answered = this.#untilAnswer(version).then(() => performance.now() - begin)
     const [, elapsed] = await Promise.all([acting, answered])
     return elapsed
   }
 
-  async #answers(version: string): Promise<void> {
+  async #untilAnswer(version: string): Promise<void> {
     const deadline = performance.now() + ANSWER_MS
     for (let last = ''; last !== version; last = await this.#ask()) {
       if (performance.now() > deadline) throw new Error(`${this.name} still answers ${JSON.stringify(last)}`)

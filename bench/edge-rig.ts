@@ -51,7 +51,7 @@ export async function startNginx(host: Host, port: number): Promise<Running> {
   await mkdir(await host.path(folder), { recursive: true })
   const text = `worker_processes auto;
 pid ${folder}/pid;
-error_log stderr;
+error_log ${folder}/error.log;
 events { worker_connections 4000; }
 http {
   access_log off;

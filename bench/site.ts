@@ -1,29 +1,27 @@
+import { installed, type Platform } from '../test/e2e/host.ts'
 import { eventually } from '../test/rig/eventually.ts'
 import type { Host } from '../test/rig/host.ts'
 import { Rig } from '../test/rig/rig.ts'
 import { BenchApp, type AppOptions } from './app.ts'
 
-const LADING = '/opt/lading/lading'
 const DOMAIN = 'bench.localhost'
 
 /** The platform as a user has it: one fresh host, `./lading up`, nothing else. */
 export class Site {
-  readonly host: Host
-  readonly domain = DOMAIN
+  readonly platform: Platform
   #apps = 0
 
-  constructor(host: Host) {
-    this.host = host
+  constructor(platform: Platform) {
+    this.platform = platform
+  }
+
+  get host(): Host {
+    return this.platform.host
   }
 
   /** Where the edge listens, from the machine outside. */
   get edge(): { readonly address: string; readonly port: number } {
     return { address: this.host.address, port: 80 }
-  }
-
-  /** Runs the command line as root on the host; rejects when it fails. */
-  async lading(args: readonly string[], cwd = '/root'): Promise<string> {
-    return this.host.run([LADING, ...args], { cwd })
   }
 
   /** A new app in a folder of its own, with the git remote `lading`, and nothing pushed yet. */
@@ -85,10 +83,11 @@ export class SiteOnDemand implements AsyncDisposable {
     if (!keepHost) await this.#rig.down()
     const host = await this.#rig.up({ name: 'one', debian: 'trixie', variant: 'bare' })
     say(`./lading up on ${host.name} (${host.address})`)
-    const onOutput = (text: string): void => say(text.trimEnd())
-    await host.run([LADING, 'up', '--domain', DOMAIN, '--no-hello'], { onOutput, signal })
-    const site = new Site(host)
-    await eventually('the platform answers', () => site.lading(['apps', '--json']))
+    const args = ['--domain', DOMAIN, '--no-hello']
+    const platform = await installed(host, { args, say: text => say(text.trimEnd()) })
+    signal.throwIfAborted()
+    const site = new Site(platform)
+    await eventually('the platform answers', () => platform.json(['apps']))
     this.#facts = await versions(host)
     return site
   }

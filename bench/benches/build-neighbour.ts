@@ -17,8 +17,8 @@ export const buildNeighbour: Bench = {
   async run({ site: get, quick, signal }: BenchContext): Promise<BenchResult> {
     const site = await get()
     const app = await site.app({ name: 'calm', source: 'hello' })
-    await app.commit('v1')
-    await app.push()
+    await app.commitVersion('v1')
+    await app.deploy()
     await app.rested()
     const hungry = await site.app({ name: 'hungry', source: 'hungry' })
     const values = await interleave(
@@ -46,7 +46,7 @@ async function p99(site: Site, app: BenchApp): Promise<number> {
     host: app.hostName,
     path: '/',
   } as const
-  const load = await Load.start({ connect: site.edge, streams: [stream] })
+  using load = await Load.start({ connect: site.edge, streams: [stream] })
   await pause(SECONDS * 1000)
   const [report] = (await load.stop()).streams
   if (!report || report.failed > 0)
@@ -56,7 +56,7 @@ async function p99(site: Site, app: BenchApp): Promise<number> {
 
 /** The build is under way when its step says so, and is cancelled, as ctrl-C does it, when the measurement is over. */
 async function whileBuilding(app: BenchApp, round: number, measure: () => Promise<number>): Promise<number> {
-  await app.commit(`round ${round}`)
+  await app.commitVersion(`round ${round}`)
   const end = await app.pushing('perl')
   try {
     return await measure()

@@ -8,6 +8,8 @@ import type { BenchResult } from '../framework/result.ts'
 
 const MANY = 500
 const checkout = '/opt/lading'
+/** The time-out of the load generator. */
+const LOST_MS = 10_000
 /** Clock ticks of /proc: 100 a second on every Linux that Debian makes. */
 const TICK_SECONDS = 0.01
 
@@ -74,11 +76,16 @@ async function latency(host: Host, proxies: Proxies, { quick, signal }: BenchCon
   return interleave(arms, { rounds: quick ? 3 : 9, signal })
 }
 
+/** Milliseconds; a measurement in which more than one request in a hundred failed counts as the load's time-out. */
 async function p99At2000(host: Host, { port }: Running): Promise<number> {
   const program = ['node', `${checkout}/scripts/node24.mjs`, `${checkout}/test/e2e/load.ts`]
   const options = ['--connect', `127.0.0.1:${port}`, '--host', hostOf(0), '--rate', '2000', '--seconds', '5']
-  const report = JSON.parse(await host.run([...program, ...options])) as LoadReport
-  return report.streams[0]!.latency.p99
+  // Not `run`: the generator exits 1 when a request failed, which a machine without a free core can bring about.
+  const { stdout, stderr } = await host.exec([...program, ...options])
+  if (stdout === '') throw new Error(stderr)
+  const [stream] = (JSON.parse(stdout) as LoadReport).streams
+  if (!stream) throw new Error(stdout)
+  return stream.failed > stream.sent / 100 ? LOST_MS : stream.latency.p99
 }
 
 function result(
@@ -87,7 +94,9 @@ function result(
 ): BenchResult {
   const one = ratios(perCpu('one'), perCpu('static'))
   const many = ratios(perCpu('many'), perCpu('static'))
-  const added = p99.many.map((value, round) => value - p99.static[round]!)
+  // Where the static one lost requests too, the machine was the limit, and the pair says nothing.
+  const sound = p99.many.map((_, round) => round).filter(round => p99.static[round]! < LOST_MS)
+  const added = sound.map(round => p99.many[round]! - p99.static[round]!)
   const atLeast = { unit: '× static', direction: 'at least' } as const
   return {
     rows: [
@@ -113,10 +122,18 @@ function result(
     bars: [
       { id: 'N3.one', what: 'edge with one host ≥ 0.90 of static', value: median(one), limit: 0.9, ...atLeast },
       { id: 'N3.many', what: `edge with ${MANY} hosts ≥ 0.75 of static`, value: median(many), limit: 0.75, ...atLeast },
-      { id: 'N3.p99', what: 'added p99 at 2,000/s', value: median(added), limit: 1, unit: 'ms', direction: 'at most' },
+      {
+        id: 'N3.p99',
+        what: 'added p99 at 2,000/s',
+        value: added.length > 0 ? median(added) : Infinity,
+        limit: 1,
+        unit: 'ms',
+        direction: 'at most',
+      },
     ],
     notes: [
       'The bars use requests per CPU second of the proxy: client, proxy and backend share the cores, so requests per second hide a part of a difference.',
+      `Added p99 is of ${added.length} of ${p99.many.length} pairs; in the others the static proxy lost requests too.`,
       'The configuration, maps and lanes are those that the product writes (src/edge/haproxy/config.ts).',
     ],
   }

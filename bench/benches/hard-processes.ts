@@ -38,10 +38,10 @@ async function measure(
   const site = await get()
   const files = { 'behaviour.json': JSON.stringify(behaviour) }
   const app = await site.app({ name: 'hard', source: 'hello', files })
-  await app.commit('v0')
-  await app.push()
+  await app.commitVersion('v0')
+  await app.deploy()
   const to = { host: app.hostName, path: '/' }
-  const load = await Load.start({
+  using load = await Load.start({
     connect: site.edge,
     streams: [
       { kind: 'requests', name: 'keep-alive', rate: 1000, keepAlive: true, ...to },
@@ -51,8 +51,8 @@ async function measure(
   const deploys = quick ? 2 : 10
   for (let n = 1; n <= deploys; n++) {
     signal.throwIfAborted()
-    await app.commit(`v${n}`)
-    await app.push()
+    await app.commitVersion(`v${n}`)
+    await app.deploy()
     // Until the old one has had its SIGTERM and its SIGKILL: that is what this is about.
     await app.rested()
   }

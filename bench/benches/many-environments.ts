@@ -51,8 +51,8 @@ export const manyEnvironments: Bench = {
 }
 
 async function timedPush(app: BenchApp, version: string): Promise<number> {
-  await app.commit(version)
-  const elapsed = await app.until(version, () => app.push())
+  await app.commitVersion(version)
+  const elapsed = await app.until(version, () => app.deploy())
   await app.rested()
   return elapsed
 }
@@ -63,8 +63,8 @@ async function settle(count: number, { site: get, say, signal }: BenchContext): 
   for (let n = 1; n <= count; n++) {
     signal.throwIfAborted()
     const app = await site.app({ name: 'small', source: 'tiny' })
-    await app.commit('v1')
-    await app.push()
+    await app.commitVersion('v1')
+    await app.deploy()
     if (n % 25 === 0) say(`${n} of ${count} environments`)
   }
 }

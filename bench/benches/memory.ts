@@ -48,8 +48,8 @@ async function deployOften(context: BenchContext) {
   const deploys = context.quick ? 3 : 50
   for (let n = 1; n <= deploys; n++) {
     context.signal.throwIfAborted()
-    await app.commit(`v${n}`)
-    await app.push()
+    await app.commitVersion(`v${n}`)
+    await app.deploy()
     if (n % 10 === 0) context.say(`${n} of ${deploys} deploys`)
   }
   await app.rested()

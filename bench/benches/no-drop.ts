@@ -14,9 +14,9 @@ export const noDrop: Bench = {
   async run(context: BenchContext): Promise<BenchResult> {
     const site = await context.site()
     const app = await site.app({ name: 'nodrop', source: 'hello' })
-    await app.commit('v0')
-    await app.push()
-    const load = await Load.start({ connect: site.edge, streams: streams(app.hostName) })
+    await app.commitVersion('v0')
+    await app.deploy()
+    using load = await Load.start({ connect: site.edge, streams: streams(app.hostName) })
     const deploys = context.quick ? 3 : 100
     const done = await deployAll(app, deploys, context)
     const report = await load.stop()
@@ -49,8 +49,8 @@ async function deployAll(app: BenchApp, count: number, { say, signal }: BenchCon
   const elapsed: number[] = []
   for (let n = 1; n <= count; n++) {
     signal.throwIfAborted()
-    await app.commit(`v${n}`)
-    elapsed.push(await app.until(`v${n}`, () => app.push()))
+    await app.commitVersion(`v${n}`)
+    elapsed.push(await app.until(`v${n}`, () => app.deploy()))
     switches.push(performance.timeOrigin + performance.now())
     if (n % 10 === 0) say(`${n} of ${count} deploys`)
   }

@@ -29,8 +29,8 @@ export const push: Bench = {
 
 async function timedPush(app: BenchApp, round: number): Promise<number> {
   const version = `v${round + 2}`
-  await app.commit(version)
-  const elapsed = await app.until(version, () => app.push())
+  await app.commitVersion(version)
+  const elapsed = await app.until(version, () => app.deploy())
   await app.rested()
   return elapsed
 }

@@ -47,14 +47,14 @@ export const releases: Bench = {
 async function rollbackArm(site: Site) {
   const app = await site.app({ name: 'rollback', source: 'hello' })
   for (const version of ['a', 'b']) {
-    await app.commit(version)
-    await app.push()
+    await app.commitVersion(version)
+    await app.deploy()
   }
   await app.rested()
   let serving = 'b'
   return async (): Promise<number> => {
     const wanted = serving === 'a' ? 'b' : 'a'
-    const elapsed = await app.until(wanted, () => app.lading('rollback', wanted === 'a' ? 'v1' : 'v2'))
+    const elapsed = await app.until(wanted, () => app.lading(['rollback', wanted === 'a' ? 'v1' : 'v2']))
     serving = wanted
     await app.rested()
     return elapsed
@@ -63,10 +63,10 @@ async function rollbackArm(site: Site) {
 
 async function configArm(site: Site) {
   const app = await site.app({ name: 'config', source: 'hello' })
-  await app.commit('a')
-  await app.push()
+  await app.commitVersion('a')
+  await app.deploy()
   return async (round: number): Promise<number> => {
-    const elapsed = await app.until(`a m${round}`, () => app.lading('set', `MARK=m${round}`))
+    const elapsed = await app.until(`a m${round}`, () => app.lading(['set', `MARK=m${round}`]))
     await app.rested()
     return elapsed
   }
@@ -75,16 +75,16 @@ async function configArm(site: Site) {
 /** Two commits that are both built, pushed in turn: forward, and back by force. */
 async function pushArm(site: Site) {
   const app = await site.app({ name: 'built', source: 'hello' })
-  const a = await app.commit('a')
-  await app.push()
-  const b = await app.commit('b')
-  await app.push()
+  const a = await app.commitVersion('a')
+  await app.deploy()
+  const b = await app.commitVersion('b')
+  await app.deploy()
   await app.rested()
   let serving = 'b'
   return async (): Promise<number> => {
     const wanted = serving === 'a' ? 'b' : 'a'
     const commit = wanted === 'a' ? a : b
-    const elapsed = await app.until(wanted, () => app.push('--force', `${commit}:refs/heads/main`))
+    const elapsed = await app.until(wanted, () => app.deploy(['--force', `${commit}:refs/heads/main`]))
     serving = wanted
     await app.rested()
     return elapsed
