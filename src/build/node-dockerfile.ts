@@ -26,17 +26,17 @@ export function nodeDockerfile(plan: NodePlan, node: ImageReference): string {
   if (install && plan.installsAlone) lines.push('COPY . .')
   if (plan.buildScript) lines.push(run(`npm run ${plan.buildScript}`))
   if (install) lines.push(run(installCommands[install.program].prune))
-  lines.push('RUN mkdir -p node_modules', '', `FROM ${node}`, shell)
-  lines.push(takeModules('build'), takeRest('build'))
+  lines.push('RUN mkdir -p node_modules', pack('modules', 'node_modules'), pack('code', '--exclude=./node_modules .'))
+  lines.push('', `FROM ${node}`, take('modules'), take('code'))
   return [...lines, ...footer(plan.start), ''].join('\n')
 }
 
 /** The Dockerfile of the dependencies alone, for an assembled image: one layer on the base, `node_modules`. */
 export function dependenciesDockerfile(install: Install, node: ImageReference): string {
-  const lines = [`FROM ${node} AS install`, 'WORKDIR /app']
+  const lines = [`FROM ${node} AS build`, 'WORKDIR /app']
   if (install.get) lines.push(getProgram(install.get))
   lines.push(copyManifests(install), run(installCommands[install.program].production), 'RUN mkdir -p node_modules')
-  return [...lines, '', `FROM ${node}`, shell, takeModules('install'), ''].join('\n')
+  return [...lines, pack('modules', 'node_modules'), '', `FROM ${node}`, take('modules'), ''].join('\n')
 }
 
 const installCommands = {
@@ -77,17 +77,14 @@ function copyManifests(install: Install): string {
   return `COPY ${install.manifests.join(' ')} ./`
 }
 
-/** A pipe fails with its first part. */
-const shell = 'SHELL ["/bin/bash", "-o", "pipefail", "-c"]'
-
-const pack = 'tar -C /made --sort=name --mtime=@0 --owner=1000 --group=1000 --numeric-owner'
-
-function takeModules(stage: string): string {
-  return `RUN --mount=type=bind,from=${stage},source=/app,target=/made mkdir -p /app && ${pack} -c node_modules | tar -C /app -x && touch -d @0 /app`
+/** Files with one time, so that equal content gives an equal layer; as a tar on disk, for a pipe would hide an error. */
+function pack(name: string, what: string): string {
+  return `RUN tar -cf /${name}.tar --mtime=@0 ${what} && mkdir /${name} && tar -xf /${name}.tar -C /${name} && touch -d @0 /${name} && rm /${name}.tar`
 }
 
-function takeRest(stage: string): string {
-  return `RUN --mount=type=bind,from=${stage},source=/app,target=/made ${pack} --exclude=./node_modules -c . | tar -C /app -x`
+/** By COPY, because a layer that RUN makes also holds the time at which it ran. */
+function take(name: string): string {
+  return `COPY --from=build --chown=1000:1000 /${name} /app`
 }
 
 function footer(start: readonly string[] | null): readonly string[] {
