@@ -165,10 +165,13 @@ export class Admission {
 
   /** The free lane that can prove a process soonest: armed, else rested longest. */
   choose(free: readonly string[]): string | undefined {
+    const { unrested } = this.#options.switches
     const worth = (backend: string) => {
       const slots = this.#slots.get(backend) ?? []
-      if (slots.some(slot => slot.kind === 'armed')) return Infinity
-      return -Math.max(-Infinity, ...slots.map(slot => (slot.kind === 'resting' ? slot.since : Infinity)))
+      const used = Math.max(-Infinity, ...slots.map(slot => (slot.kind === 'resting' ? slot.since : -Infinity)))
+      if (unrested) return used
+      // A lane that was never used has rested for ever, and is still second to an armed one.
+      return slots.some(slot => slot.kind === 'armed') ? Infinity : Math.min(-used, Number.MAX_SAFE_INTEGER)
     }
     return free.toSorted((one, other) => (worth(one) === worth(other) ? 0 : worth(other) - worth(one)))[0]
   }

