@@ -3,7 +3,6 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { AppError } from '../core/errors.ts'
-import { label } from '../core/labels.ts'
 import { environment } from './config.ts'
 import { aptProxy, mirrorOf, readSources, sourceLines } from './mirror.ts'
 import { checkout, paths } from './paths.ts'
@@ -13,6 +12,7 @@ import {
   debianSuite,
   fileHash,
   hostCertificates,
+  imageLabel,
   imageTag,
   nodeBinary,
   readPins,
@@ -43,7 +43,7 @@ async function bootstrap({ recipe, keys, mirror, say }: BuildJob, folder: string
   const proxy = await aptProxy(signal)
   const env = proxy === null ? {} : { http_proxy: proxy }
   await runProgram('mmdebstrap', [...bootstrapOptions, debianSuite, file, ...sources], { say, env }, signal)
-  const change = `LABEL ${label.role}=platform`
+  const change = `LABEL ${imageLabel}=${recipe.name}`
   await runProgram('docker', ['import', '--change', change, file, tagOf(recipe.name, keys)], { say }, signal)
 }
 
@@ -55,7 +55,7 @@ async function dockerBuild(job: BuildJob, folder: string, signal: AbortSignal): 
   await cp(join(checkout, 'images', recipe.name), folder, copying)
   for (const { from, to } of recipe.contents) await cp(from, join(folder, to), { ...copying, dereference: true })
   if (recipe.name === 'node') await stageNode(folder, say, signal)
-  const args = ['build', '--force-rm', '--label', `${label.role}=platform`, '--tag', tagOf(recipe.name, keys)]
+  const args = ['build', '--force-rm', '--label', `${imageLabel}=${recipe.name}`, '--tag', tagOf(recipe.name, keys)]
   args.push('--build-arg', `${parent.toUpperCase()}=${tagOf(parent, keys)}`)
   if (recipe.name === 'base') args.push('--label', `${certificatesLabel}=${await fileHash(hostCertificates)}`)
   const proxy = environment['http_proxy'] ?? (await aptProxy(signal))

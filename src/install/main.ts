@@ -9,7 +9,8 @@ import { helloSteps } from './hello.ts'
 import { imageSteps, saveImages } from './images.ts'
 import { keeperStep } from './keeper.ts'
 import { parseCommand, type Command, type DownOptions, type UpOptions } from './options.ts'
-import { missingPackages } from './packages.ts'
+import { missingPackages, recordedPackages } from './packages.ts'
+import { paths } from './paths.ts'
 import { platformSteps } from './platform.ts'
 import { Progress } from './progress.ts'
 import { purgeSteps } from './purge.ts'
@@ -50,9 +51,13 @@ export async function down(options: DownOptions, signal: AbortSignal): Promise<v
     await startEngine(machine.hasSystemd, signal)
   await runSteps(downSteps(), progress, signal)
   if (options.purge) await runSteps(purgeSteps(machine), progress, signal)
-  process.stdout.write(
-    options.purge ? '\nNothing of Lading is left.\n' : '\nEverything is stopped; the data is kept. Again: lading up\n',
-  )
+  process.stdout.write(`\n${await outcome(options)}\n`)
+}
+
+async function outcome({ purge }: DownOptions): Promise<string> {
+  if (!purge) return 'Everything is stopped; the data is kept. Again: lading up'
+  if ((await recordedPackages()).length === 0) return 'Nothing of Lading is left.'
+  return `Nothing of Lading is left but the engine and ${paths.packages}, the list of packages that came with it.`
 }
 
 /** What systemd's lading-boot.service does, and the engine's start, for machines without systemd. Idempotent. */
@@ -81,6 +86,10 @@ async function run(command: Command, signal: AbortSignal): Promise<void> {
 
 /** The command line of this root; returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
+  // Whoever read the progress may go; the work goes on.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
   const stop = new AbortController()
   setMaxListeners(0, stop.signal)
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

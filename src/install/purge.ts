@@ -1,5 +1,5 @@
 import { readdir, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
@@ -7,7 +7,7 @@ import { systemClock } from '../core/system.ts'
 import { stopEngine } from './boot.ts'
 import { isOurs } from './down.ts'
 import { engine, engineAnswers, filters, find } from './engine-call.ts'
-import { readIfThere } from './files.ts'
+import { isMissing, readIfThere } from './files.ts'
 import { removeReservedInterface } from './network.ts'
 import { missingPackages, purgePackages, recordedPackages } from './packages.ts'
 import { paths } from './paths.ts'
@@ -190,8 +190,7 @@ async function holdsOthers(signal: AbortSignal): Promise<boolean> {
 
 /** The folder itself may be a mount. */
 async function emptyFolder(path: string): Promise<void> {
-  const names = await readdir(path).catch(() => [])
-  await Promise.all(names.map(name => rm(`${path}/${name}`, { recursive: true, force: true })))
+  await Promise.all((await namesIn(path)).map(name => rm(`${path}/${name}`, { recursive: true, force: true })))
 }
 
 function firewall(machine: { readonly hasSystemd: boolean }): Step {
@@ -217,19 +216,31 @@ function firewall(machine: { readonly hasSystemd: boolean }): Step {
   }
 }
 
+/** The record of packages stays for as long as they do, so that a later purge can remove them. */
 function files(): Step {
-  const all = [paths.state, paths.run, paths.engineLog, paths.etc]
+  const left = async () => {
+    const record = await readIfThere(paths.packages)
+    const inEtc = (await namesIn(paths.etc)).map(name => join(paths.etc, name))
+    const etc = record === null ? [paths.etc] : inEtc.filter(path => path !== paths.packages)
+    const all = [paths.state, paths.run, paths.engineLog, ...etc]
+    const there = await Promise.all(all.map(async path => (await namesIn(dirname(path))).includes(basename(path))))
+    return all.filter((_, at) => there[at])
+  }
   return {
     title: 'files',
-    check: async () => {
-      const found = await Promise.all(
-        all.map(async path => (await readdir(dirname(path))).includes(path.split('/').at(-1) ?? '')),
-      )
-      return found.some(Boolean) ? null : `${paths.etc}, ${paths.state} removed`
-    },
+    check: async () => ((await left()).length === 0 ? `${paths.etc}, ${paths.state} removed` : null),
     act: async () => {
-      for (const path of all) await rm(path, { recursive: true, force: true })
+      for (const path of await left()) await rm(path, { recursive: true, force: true })
     },
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
   }
 }
 

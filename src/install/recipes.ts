@@ -19,6 +19,8 @@ export interface Recipe {
 
 export const debianSuite = 'trixie'
 export const hostCertificates = '/etc/ssl/certs/ca-certificates.crt'
+/** Says which image it is. Never a label of law 5: every container made from an image inherits the image's labels. */
+export const imageLabel = 'lading.image'
 /** On `base`: which certificates it carries. */
 export const certificatesLabel = 'lading.certificates'
 const nodePackage = `node-linux-${process.arch}`
@@ -32,7 +34,7 @@ export function recipes(pinned: { readonly nodeVersion: string; readonly npm: st
   })
   const prebuilt = `prebuilds/linux-${process.arch}.node`
   return [
-    { name: 'debian', parent: null, contents: [], pins: [debianSuite, process.arch, ...bootstrapOptions] },
+    { name: 'debian', parent: null, contents: [], pins: [debianSuite, process.arch, imageLabel, ...bootstrapOptions] },
     { name: 'base', parent: 'debian', contents: [{ from: hostCertificates, to: 'ca-certificates.crt' }], pins: [] },
     { name: 'node', parent: 'base', contents: [], pins: [process.arch, pinned.nodeVersion, pinned.npm] },
     { name: 'keeper', parent: 'node', contents: [dist('keeper.js')], pins: [] },
