@@ -5,19 +5,28 @@ import { connect } from 'node:tls'
 import { eventually } from '../rig/eventually.ts'
 import type { Host } from '../rig/host.ts'
 import type { Outcome, RunOptions } from '../rig/program.ts'
+import { loadImages, saveImages } from './images-cache.ts'
 import { now } from './load/report.ts'
 
 const CHECKOUT = '/opt/lading'
 const FIXTURES = join(import.meta.dirname, '../fixtures')
 const CA = '/etc/lading/ca.pem'
 
-/** Brings the platform up as its owner would; what `./lading up` says goes to `say`. Rejects with all of it. */
-export async function installed(
-  host: Host,
-  options: { args?: readonly string[]; say?: (text: string) => void } = {},
-): Promise<Platform> {
+export interface InstallOptions {
+  /** For `lading up`. */
+  readonly args?: readonly string[]
+  /** Hears what it says. */
+  readonly say?: (text: string) => void
+  /** True: images of an earlier test are used, and kept for a later one. False: all as on a user's server. */
+  readonly fromCache?: boolean
+}
+
+/** Brings the platform up as its owner would. Rejects with all that `lading up` said. */
+export async function installed(host: Host, options: InstallOptions = {}): Promise<Platform> {
   const says = options.say ? { onOutput: options.say } : {}
+  if (options.fromCache) await loadImages(host)
   await host.run([`${CHECKOUT}/lading`, 'up', ...(options.args ?? [])], { cwd: CHECKOUT, ...says })
+  await saveImages(host)
   const facts = JSON.parse(await host.run(['cat', '/etc/lading/install.json'])) as { baseDomain: string }
   return new Platform(host, facts.baseDomain, await host.run(['cat', '/etc/lading/token']))
 }
@@ -46,6 +55,13 @@ export class Platform {
   /** `--json` of a command that must succeed. */
   async json<T>(argv: readonly string[]): Promise<T> {
     return JSON.parse(await this.host.run([`${CHECKOUT}/lading`, ...argv, '--json'])) as T
+  }
+
+  /** Power off and on, and what an init system would do then. */
+  async reboot(): Promise<void> {
+    await this.host.power()
+    await this.host.boot()
+    await this.host.run([`${CHECKOUT}/lading`, 'boot'])
   }
 
   /** A git repository in a folder of its own from `test/fixtures/<fixture>`, and `lading create`. */

@@ -13,7 +13,7 @@ const drainMs = 30_000
 
 let platform: Platform
 let app: App
-let load: Load
+let load: Load | undefined
 /** When traffic may have moved, at the earliest. */
 const switches: number[] = []
 let good = ''
@@ -23,7 +23,7 @@ before(async () => {
   platform = await installed(await rig.up({ name: 'server', debian: 'trixie' }), { say })
 })
 after(async () => {
-  load[Symbol.dispose]()
+  load?.[Symbol.dispose]()
   await rig.down()
 })
 
@@ -60,8 +60,9 @@ test('the first push makes an app live', async () => {
     { kind: 'uploads', name: 'uploads', rate: 1, bytes: 1_000_000, overMs: 5000, ...to },
     { kind: 'websockets', name: 'websockets', count: 10, ...to },
   ]
-  load = await Load.start({ connect: { address: platform.host.address, port: 443 }, tls: {}, streams })
-  await eventually('the WebSockets are open', async () => (await load.report()).streams.some(({ held }) => held === 10))
+  const running = await Load.start({ connect: { address: platform.host.address, port: 443 }, tls: {}, streams })
+  load = running
+  await eventually('all are open', async () => (await running.report()).streams.some(({ held }) => held === 10))
 })
 
 test('a push the moment the one before said ok is live too', async () => {
@@ -95,12 +96,14 @@ test('a rollback 12 s after a deploy serves the release before, with everything 
 
 test('scaling runs as many processes as were asked for', async () => {
   await moving(() => app.lading(['scale', 'web=3']))
-  const running = await app.lading(['ps'])
-  assert.equal(running.match(/web\.\d/g)?.length, 3, running)
+  const listing = await app.lading(['ps'])
+  const processes = listing.split('\n').filter(line => /^web\.\d\s+v7\s+up\s/.test(line))
+  assert.equal(processes.length, 3, listing)
   await app.answers('v3')
 })
 
 test('no request of the story was lost', async () => {
+  assert.ok(load, 'the load never started')
   const report = await load.stop()
   const story = (stream: StreamReport): string => JSON.stringify({ ...stream, latestMs: report.latestMs }, null, 1)
   for (const stream of report.streams) {

@@ -1,5 +1,5 @@
 import { connect as connectPlain, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, TLSSocket } from 'node:tls'
 import type { LoadOptions } from './options.ts'
 
 export interface Answer {
@@ -51,10 +51,11 @@ export class Connection {
     })
   }
 
-  /** Ends the connection without leaving a port in TIME_WAIT here: at 2,000 a second they would run out. */
+  /** Ends the connection, if it can be without leaving a port in TIME_WAIT: at 2,000 a second they would run out. */
   abandon(cause: string): void {
     this.#broken(cause)
-    this.socket.resetAndDestroy()
+    if (this.socket instanceof TLSSocket) this.socket.destroy()
+    else this.socket.resetAndDestroy()
   }
 
   #take(chunk: Buffer): void {

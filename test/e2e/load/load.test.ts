@@ -3,10 +3,14 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
+import { mkdtempDisposable, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { test } from 'node:test'
+import { createServer as createTlsServer } from 'node:tls'
 import { eventually } from '../../rig/eventually.ts'
+import { must } from '../../rig/program.ts'
 import { Load } from '../load.ts'
 import type { RequestStream, Stream } from './options.ts'
 import { judgeCuts, type LoadReport, type StreamReport } from './report.ts'
@@ -165,3 +169,28 @@ test('WebSockets that nobody cuts are good', async () => {
   const report = only(await running.stop())
   assert.deepEqual([report.sent, report.ok, report.failed, report.cuts.length], [3, 3, 0, 0])
 })
+
+test('over TLS too, a request that is too late is a failure and not the end of the load', async () => {
+  const { key, cert } = await certificate()
+  const server = createTlsServer({ key, cert }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  using running = await Load.start({
+    connect: { address: '127.0.0.1', port },
+    tls: { ca: cert },
+    streams: [{ ...requests, rate: 20, timeoutMs: 300 }],
+  })
+  await until(running, 'time-outs', stream => stream.failed > 5)
+  assert.deepEqual(Object.keys(only(await running.stop()).failedBy), ['time-out'])
+  server.close()
+})
+
+/** A certificate for the host `app`, signed by itself. */
+async function certificate() {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'load-'))
+  const [keyFile, certFile] = [join(folder.path, 'key.pem'), join(folder.path, 'cert.pem')]
+  const subject = ['-subj', '/CN=app', '-addext', 'subjectAltName=DNS:app', '-days', '1', '-nodes']
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
+  await must(['openssl', 'req', '-x509', ...curve, ...subject, '-keyout', keyFile, '-out', certFile])
+  return { key: await readFile(keyFile, 'utf8'), cert: await readFile(certFile, 'utf8') }
+}
