@@ -18,6 +18,8 @@ export interface Assembly {
   readonly app: AppName
   /** The platform's Node image, or the one with the app's dependencies on it. */
   readonly base: StoredImage
+  /** The layer of dependencies was made for this very commit. */
+  readonly freshDependencies: boolean
   readonly archive: () => AsyncIterable<Uint8Array>
   readonly start: readonly string[] | null
   readonly tag: string
@@ -62,7 +64,7 @@ export async function assemble(
 }
 
 async function shareLayers(
-  { app, base }: Assembly,
+  { app, base, freshDependencies }: Assembly,
   registry: Registry,
   signal: AbortSignal,
 ): Promise<readonly StoredLayer[]> {
@@ -74,7 +76,7 @@ async function shareLayers(
           hint: 'Run "lading up" again: it brings the platform\'s images.',
         })
       }
-      return { digest, size, isNew: false }
+      return { digest, size, isNew: freshDependencies && digest === base.manifest.layers.at(-1)?.digest }
     }),
   )
 }

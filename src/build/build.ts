@@ -69,6 +69,12 @@ interface Made {
   readonly layers: readonly StoredLayer[]
 }
 
+/** What the code of an assembled image goes on. */
+interface Dependencies {
+  readonly image: StoredImage
+  readonly isNew: boolean
+}
+
 class ImageBuilder implements StoppableBuilder {
   readonly #options: BuilderOptions
   readonly #registry: Registry
@@ -180,12 +186,13 @@ class ImageBuilder implements StoppableBuilder {
 
   async #assemble(work: Work, recipe: Assembled, signal: AbortSignal): Promise<Made | Image> {
     const { app, commit } = work.source
-    const base = await this.#dependencies(work, recipe, signal)
-    if (!base) return this.#make(work, recipe.otherwise, signal)
+    const found = await this.#dependencies(work, recipe, signal)
+    if (!found) return this.#make(work, recipe.otherwise, signal)
     const made = await assemble(
       {
         app,
-        base,
+        base: found.image,
+        freshDependencies: found.isNew,
         start: recipe.start,
         tag: work.key,
         archive: () => this.#options.repositories.archive(app, commit, signal),
@@ -197,20 +204,24 @@ class ImageBuilder implements StoppableBuilder {
   }
 
   /** The image that the code goes on: built once per lock file. Null: they cannot be installed by themselves. */
-  async #dependencies(work: Work, recipe: Assembled, signal: AbortSignal): Promise<StoredImage | null> {
+  async #dependencies(work: Work, recipe: Assembled, signal: AbortSignal): Promise<Dependencies | null> {
     const { node } = this.#options.images
-    if (!recipe.dependencies) return this.#platformImage(node, signal)
+    if (!recipe.dependencies) return { image: await this.#platformImage(node, signal), isNew: false }
     const { app } = work.source
     const { install, dockerfile } = recipe.dependencies
     const files = await this.#files(work.source, install.manifests, signal)
     const tag = `deps-${dependenciesKey(dockerfile, files, this.#options.platform)}`
-    const find = () => this.#stored(app, tag, signal)
+    const find = async () => {
+      const image = await this.#stored(app, tag, signal)
+      return image && { image, isNew: false }
+    }
     const known = await find()
     if (known) return known
     work.say(`       Installing dependencies with ${install.program}`)
     const job = { how: 'node-assembled', dockerfile, dockerignore: null, instead: {}, context: { files } } as const
     try {
-      return await this.#inBuilder(work, async () => (await find()) ?? this.#run(work, job, tag, signal), signal)
+      const make = async () => ({ image: await this.#run(work, job, tag, signal), isNew: true })
+      return await this.#inBuilder(work, async () => (await find()) ?? make(), signal)
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'build-failed') throw error
       work.say(

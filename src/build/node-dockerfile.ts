@@ -24,7 +24,7 @@ export function nodeDockerfile(plan: NodePlan, node: ImageReference): string {
   else lines.push('COPY . .')
   if (install) lines.push(run(installCommands[install.program].all))
   if (install && plan.installsAlone) lines.push('COPY . .')
-  if (plan.buildScript) lines.push(run(`npm run ${plan.buildScript}`))
+  if (plan.buildScript) lines.push(`RUN --mount=type=cache,target=/root/.cache npm run ${plan.buildScript}`)
   if (install) lines.push(run(installCommands[install.program].prune))
   lines.push('RUN mkdir -p node_modules', pack('modules', 'node_modules'), pack('code', '--exclude=./node_modules .'))
   lines.push('', `FROM ${node}`, take('modules'), take('code'))

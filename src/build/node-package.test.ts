@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AppError } from '../core/errors.ts'
+import { planNode } from './node-package.ts'
+
+interface Case {
+  readonly pkg: unknown
+  readonly paths?: readonly string[]
+  readonly yarnLock?: string
+  readonly startIsSaid?: boolean
+}
+
+const plan = ({ pkg, paths = [], yarnLock, startIsSaid = true }: Case) =>
+  planNode({
+    packageJson: typeof pkg === 'string' ? pkg : JSON.stringify(pkg),
+    yarnLock: yarnLock ?? null,
+    paths: new Set(['package.json', ...paths]),
+    startIsSaid,
+    nodeVersion: '24.21.0',
+  })
+
+const refused = (one: Case, message: RegExp) =>
+  assert.throws(
+    () => plan(one),
+    (error: unknown) => error instanceof AppError && message.test(error.message),
+  )
+
+const dependencies = { ms: '2.1.3' }
+
+test('an app without dependencies needs no lock file and is assembled', () => {
+  const { install, notAssembled } = plan({ pkg: {} })
+  assert.deepEqual({ install, notAssembled }, { install: null, notAssembled: null })
+})
+
+test('dependencies without a lock file are refused with what to do', () => {
+  refused({ pkg: { dependencies } }, /^package.json has dependencies, but there is no lock file$/)
+})
+
+test('development dependencies alone count only when something is built', () => {
+  assert.equal(plan({ pkg: { devDependencies: dependencies } }).install, null)
+  refused({ pkg: { devDependencies: dependencies, scripts: { build: 'x' } } }, /no lock file/)
+})
+
+test('two lock files are refused by name', () => {
+  const paths = ['package-lock.json', 'yarn.lock']
+  refused({ pkg: { dependencies }, paths }, /^there are two lock files: package-lock.json and yarn.lock$/)
+})
+
+test('the lock file chooses the program, packageManager its version', () => {
+  const install = (lock: string, pkg = {}, yarnLock?: string) =>
+    plan({ pkg: { dependencies, ...pkg }, paths: [lock], ...(yarnLock ? { yarnLock } : {}) }).install
+  assert.equal(install('package-lock.json')?.get, null)
+  assert.equal(install('package-lock.json', { packageManager: 'npm@11.0.1' })?.get, 'npm@11.0.1')
+  assert.equal(install('pnpm-lock.yaml', { packageManager: 'pnpm@9.1.0+sha512.abc' })?.get, 'pnpm@9.1.0')
+  assert.equal(install('yarn.lock')?.program, 'yarn')
+  const berry = '__metadata:\n  version: 8\n'
+  assert.equal(install('yarn.lock', { packageManager: 'yarn@4.5.0' }, berry)?.get, '@yarnpkg/cli-dist@4.5.0')
+  assert.throws(() => install('yarn.lock', {}, berry), /yarn.lock is of Yarn 2 or later/)
+})
+
+test('what an install needs from the repository decides whether the app can be assembled', () => {
+  const why = (pkg: object, more: string[] = []) =>
+    plan({ pkg: { dependencies, ...pkg }, paths: ['package-lock.json', ...more] }).notAssembled
+  assert.equal(why({}), null)
+  assert.match(why({ scripts: { build: 'x' } }) ?? '', /script "build"/)
+  assert.match(why({ scripts: { postinstall: 'x' } }) ?? '', /script "postinstall"/)
+  assert.match(why({ workspaces: ['a'] }) ?? '', /workspaces/)
+  for (const version of ['file:../a', 'link:a', '../a', 'workspace:*', 'patch:a'])
+    assert.match(why({ dependencies: { a: version } }) ?? '', /the dependency a is a path/, version)
+  assert.match(why({}, ['patches/a.patch']) ?? '', /patches dependencies/)
+})
+
+test('the start command is the script, else a file; a plain one is started without npm and shell', () => {
+  const start = (pkg: object, ...paths: string[]) => plan({ pkg, paths, startIsSaid: false }).start
+  assert.deepEqual(start({ scripts: { start: 'node --no-warnings src/a.js' } }), ['node', '--no-warnings', 'src/a.js'])
+  assert.deepEqual(start({ scripts: { start: 'node a.js && x' } }), ['npm', 'start'])
+  assert.deepEqual(start({ scripts: { start: 'node a.js', prestart: 'x' } }), ['npm', 'start'])
+  assert.deepEqual(start({ main: './app.js' }, 'app.js'), ['node', './app.js'])
+  assert.deepEqual(start({}, 'server.js', 'index.js'), ['node', 'server.js'])
+  assert.throws(() => start({}), /nothing says how to start this app/)
+})
+
+test('another Node than asked for is a warning, and so is node_modules in the repository', () => {
+  assert.deepEqual(plan({ pkg: { engines: { node: '>=26' } } }).warnings, [
+    'package.json asks for Node >=26; this image has Node 24.21.0',
+  ])
+  assert.deepEqual(plan({ pkg: { engines: { node: '^22 || 24.x' } } }).warnings, [])
+  assert.match(plan({ pkg: {}, paths: ['node_modules/a/b'] }).warnings[0] ?? '', /^node_modules is in the repository/)
+})
+
+test('a package.json that is none is refused', () => {
+  refused({ pkg: '{' }, /^package.json: /)
+  refused({ pkg: { scripts: { build: 1 } } }, /^package.json: scripts.build: /)
+})

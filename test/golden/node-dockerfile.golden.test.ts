@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { parseImageReference } from '../../src/core/names.ts'
+import { dependenciesDockerfile, nodeDockerfile } from '../../src/build/node-dockerfile.ts'
+import { planNode } from '../../src/build/node-package.ts'
+
+const node = parseImageReference(`127.0.0.1:5443/lading/node@sha256:${'0'.repeat(64)}`)
+
+const cases = {
+  'npm-built': {
+    packageJson: {
+      main: 'server.js',
+      dependencies: { ms: '2' },
+      devDependencies: { vite: '8' },
+      scripts: { build: 'vite' },
+    },
+    paths: ['package.json', 'package-lock.json', '.npmrc', 'server.js'],
+  },
+  'npm-dependencies': {
+    packageJson: { main: 'server.js', dependencies: { ms: '2' } },
+    paths: ['package.json', 'package-lock.json', 'server.js'],
+  },
+  'pnpm-workspaces': {
+    packageJson: {
+      scripts: { start: 'node a/b.js' },
+      packageManager: 'pnpm@10.4.1',
+      dependencies: { a: 'workspace:*' },
+    },
+    paths: ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml'],
+  },
+} as const
+
+for (const [name, { packageJson, paths }] of Object.entries(cases)) {
+  test(`the Dockerfile of "${name}"`, () => {
+    const plan = planNode({
+      packageJson: JSON.stringify(packageJson),
+      yarnLock: null,
+      paths: new Set<string>(paths),
+      startIsSaid: false,
+      nodeVersion: '24.21.0',
+    })
+    const actual = plan.notAssembled === null ? dependenciesDockerfile(plan.install!, node) : nodeDockerfile(plan, node)
+    const expected = join(import.meta.dirname, 'node-dockerfile', `${name}.Dockerfile`)
+    if (process.env['UPDATE_GOLDEN'] || !existsSync(expected)) writeFileSync(expected, actual)
+    assert.equal(actual, readFileSync(expected, 'utf8'))
+  })
+}
