@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import process from 'node:process'
 import type { HostOptions } from './rig.ts'
-import { DEFAULT_RIG, Rig } from './rig.ts'
+import { DEFAULT_RIG, orphans, Rig } from './rig.ts'
 import { base, type Debian, type Variant } from './rootfs.ts'
 
 /** `npm run rig -- …`: hosts by hand. Each command may be given again; it says what is, not what was done. */
@@ -46,7 +46,16 @@ program
       for (const variant of ['engine', 'bare'] as const) await base(debian, variant, say)
   })
 
-program.command('down').action(async () => rig().down())
+program
+  .command('down')
+  .option('--orphans <prefix>', 'rigs with such names whose makers are gone, instead')
+  .action(async ({ orphans: prefix }: { orphans?: string }) => {
+    if (prefix === undefined) return rig().down()
+    for (const name of await orphans(prefix)) {
+      say(`taking the rig ${name} down: what made it is gone`)
+      await new Rig({ name }).down()
+    }
+  })
 
 program
   .command('sh')

@@ -29,6 +29,8 @@ export interface HostOptions {
 }
 
 interface RigFacts {
+  /** The process that made the rig: its id and its start, as the kernel counts it. */
+  readonly maker: string
   readonly network: Network
   readonly forwardingWasOff: boolean
 }
@@ -116,7 +118,7 @@ export class Rig {
     const known = await this.#rigFacts()
     const network = known?.network ?? { bridge: `br${this.name}`, subnet: this.#options.subnet ?? subnetOf(this.name) }
     const { forwardingWasOff } = await makeNetwork(network)
-    const facts = known ?? { network, forwardingWasOff }
+    const facts = known ?? { maker: (await life(process.pid)) ?? '', network, forwardingWasOff }
     if (!known) {
       await mkdir(this.#folder, { recursive: true })
       await writeFile(join(this.#folder, 'rig.json'), JSON.stringify(facts, null, 2))
@@ -137,12 +139,38 @@ export class Rig {
   }
 
   async #names(): Promise<readonly string[]> {
-    try {
-      return (await readdir(join(this.#folder, 'hosts'))).sort()
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-      throw error
-    }
+    return folders(join(this.#folder, 'hosts'))
+  }
+}
+
+/** Names of the rigs whose names start with `prefix` and whose makers are gone: a killed test leaves its rig. */
+export async function orphans(prefix: string): Promise<readonly string[]> {
+  const names: string[] = []
+  for (const name of await folders(STATE)) {
+    const rig = name.startsWith(prefix) ? await readJson<RigFacts>(join(STATE, name, 'rig.json')) : null
+    if (rig && (await life(Number(rig.maker.split(' ')[0]))) !== rig.maker) names.push(name)
+  }
+  return names
+}
+
+/** Names a process beyond the reuse of its id; null when there is none. */
+async function life(pid: number): Promise<string | null> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+    // Field 22, counted after the program's name, which may hold spaces and brackets.
+    return `${pid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+async function folders(path: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(path)).sort()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
   }
 }
 
