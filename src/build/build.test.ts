@@ -1,0 +1,320 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Clock } from '../core/clock.ts'
+import { parseAppName, parseCommitId, parseImageReference, type CommitId } from '../core/names.ts'
+import type { Image } from '../core/release.ts'
+import { systemClock } from '../core/system.ts'
+import { ownMirrors } from './bases.ts'
+import { createBuilder } from './build.ts'
+import { writeTar } from './code-tar.ts'
+import { manifestBytes, type ImageConfig, type Manifest } from './image-document.ts'
+import { memoryRegistry } from './memory-registry.ts'
+import { manifestType, Registry } from './registry.ts'
+import { ScriptedEngine, type ScriptedExec } from './scripted-engine.ts'
+import { readTar } from './tar.ts'
+
+const never = new AbortController().signal
+const shop = parseAppName('shop')
+
+/** A repository whose commits are numbers. */
+class Commits {
+  readonly #commits = new Map<CommitId, ReadonlyMap<string, string>>()
+
+  add(files: Readonly<Record<string, string>>): CommitId {
+    const commit = parseCommitId(String(this.#commits.size + 1).padStart(40, '0'))
+    this.#commits.set(commit, new Map(Object.entries(files)))
+    return commit
+  }
+
+  readonly port = {
+    archive: (_app: unknown, commit: CommitId) => {
+      const files = new Map([...this.#commits.get(commit)!].map(([path, text]) => [path, Buffer.from(text)]))
+      return writeTar({ files, stamp: { uid: 0, gid: 0, modified: 1 } })
+    },
+    readFile: async (_app: unknown, commit: CommitId, path: string) => {
+      const text = this.#commits.get(commit)!.get(path)
+      return text === undefined ? null : Buffer.from(text)
+    },
+    treeOf: async (_app: unknown, commit: CommitId) => JSON.stringify([...this.#commits.get(commit)!]),
+    listTree: async (_app: unknown, commit: CommitId) =>
+      [...this.#commits.get(commit)!.keys()].map(path => ({ path, kind: 'file' as const, id: '' })),
+  }
+}
+
+/** Pushes an image to the registry as BuildKit would, and says so. */
+async function succeed(registry: Registry, { command, stdin, write, end }: ScriptedExec): Promise<void> {
+  if (command[0] !== 'lading-build') return end(0)
+  await stdin
+  const tag = command[3]!.split(':').at(-1)!
+  const config: ImageConfig = {
+    architecture: 'amd64',
+    os: 'linux',
+    config: {},
+    rootfs: { type: 'layers', diff_ids: [] },
+  }
+  const stored = await registry.putBlob('shop', Buffer.from(JSON.stringify(config)), never)
+  const layer = await registry.putBlob('shop', Buffer.from(`layer of ${tag}`), never)
+  const digest = await registry.putManifest(
+    'shop',
+    tag,
+    { mediaType: manifestType, bytes: manifestBytes(stored, [layer]) },
+    never,
+  )
+  write(
+    1,
+    JSON.stringify({
+      exit: 0,
+      memoryHits: 0,
+      memoryKills: 0,
+      pidsPeak: 3,
+      metadata: { 'containerimage.digest': digest },
+    }),
+  )
+  end(0)
+}
+
+async function platform(onExec?: (exec: ScriptedExec) => void, clock: Clock = systemClock) {
+  const server = await memoryRegistry()
+  const registry = new Registry(server.address)
+  const config: ImageConfig = {
+    architecture: 'amd64',
+    os: 'linux',
+    config: { Env: ['PATH=/bin', 'LANG=C.UTF-8'], Cmd: ['node'] },
+    rootfs: { type: 'layers', diff_ids: [] },
+  }
+  const layer = await registry.putBlob('lading/node', Buffer.from('debian and node'), never)
+  const stored = await registry.putBlob('lading/node', Buffer.from(JSON.stringify(config)), never)
+  const manifest = { mediaType: manifestType, bytes: manifestBytes(stored, [layer]) }
+  const node = parseImageReference(
+    `127.0.0.1:5443/lading/node@${await registry.putManifest('lading/node', '1', manifest, never)}`,
+  )
+  const engine = new ScriptedEngine(onExec ?? (exec => void succeed(registry, exec)))
+  const images = new Map<string, Image>()
+  const commits = new Commits()
+  const builder = createBuilder({
+    repositories: commits.port,
+    store: {
+      findImage: async (_app, key) => images.get(key) ?? null,
+      saveImage: async (_app, image) => void images.set(image.buildKey, image),
+    },
+    engine,
+    registry: server.address,
+    registrySocket: '/run/lading/registry.sock',
+    images: { node, builder: 'sha256:b' },
+    nodeVersion: '24.21.0',
+    bases: { mirrors: ownMirrors(node, node), outside: false },
+    platform: 'linux/amd64',
+    clock,
+    ids: { hex: bytes => 'a'.repeat(2 * bytes) },
+    warn: sentence => assert.fail(sentence),
+  })
+  const said: string[] = []
+  return {
+    engine,
+    commits,
+    said,
+    server,
+    registry,
+    build: (commit: CommitId, signal = never) =>
+      builder.build({ app: shop, commit, say: line => said.push(line) }, signal),
+    async [Symbol.asyncDispose]() {
+      await builder.stop(never)
+      registry.close()
+      await server[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function filesOf(archive: AsyncIterable<Uint8Array>): Promise<Record<string, string>> {
+  const files: Record<string, string> = {}
+  for await (const entry of readTar(archive)) {
+    if (entry.kind !== 'file') continue
+    const parts: Uint8Array[] = []
+    for await (const part of entry.body) parts.push(part)
+    files[entry.path] = Buffer.concat(parts).toString()
+  }
+  return files
+}
+
+test('a Dockerfile is built once by the builder, then found by its key', async () => {
+  const contexts: Record<string, string>[] = []
+  const commands: (readonly string[])[] = []
+  let finish: (exec: ScriptedExec) => void = () => undefined
+  await using lading = await platform(exec => {
+    commands.push(exec.command)
+    void exec.stdin.then(async bytes =>
+      contexts.push(
+        await filesOf(
+          (async function* () {
+            yield bytes
+          })(),
+        ),
+      ),
+    )
+    finish(exec)
+  })
+  finish = exec => void succeed(lading.registry, exec)
+  const dockerfile = '# syntax=docker/dockerfile:1\nFROM node:24\n'
+  const commit = lading.commits.add({ Dockerfile: dockerfile, Procfile: 'web: ./serve\nrelease: ./migrate\n' })
+  const image = await lading.build(commit)
+  assert.equal(image.how, 'dockerfile')
+  assert.deepEqual(image.processes, [{ type: 'web', command: './serve' }])
+  assert.equal(image.releaseCommand, './migrate')
+  assert.deepEqual(
+    image.layers.map(layer => layer.isNew),
+    [true],
+  )
+  assert.equal(contexts[0]!['build/Dockerfile'], "# BuildKit's own front end reads this file.\nFROM node:24\n")
+  assert.equal(contexts[0]!['context/Dockerfile'], dockerfile)
+  assert.ok(
+    commands[0]!.some(one =>
+      /^--build-context=node:24=docker-image:\/\/127.0.0.1:5443\/lading\/node@sha256:/.test(one),
+    ),
+  )
+  const again = await lading.build(commit)
+  assert.equal(again.reference, image.reference)
+  assert.deepEqual(lading.engine.log, ['create', 'start', 'exec lading-build'])
+})
+
+test('an image that the registry has lost is built again', async () => {
+  await using lading = await platform()
+  const commit = lading.commits.add({ Dockerfile: 'FROM node:24\n' })
+  await lading.build(commit)
+  for (const key of [...lading.server.manifests.keys()])
+    if (key.startsWith('shop/')) lading.server.manifests.delete(key)
+  await lading.build(commit)
+  assert.equal(lading.engine.log.filter(line => line === 'exec lading-build').length, 2)
+})
+
+test('a Node app without dependencies never meets the builder', async () => {
+  await using lading = await platform()
+  const image = await lading.build(lading.commits.add({ 'package.json': '{}', 'server.js': '1' }))
+  assert.equal(image.how, 'node-assembled')
+  assert.deepEqual(
+    image.layers.map(layer => layer.isNew),
+    [false, true],
+  )
+  assert.deepEqual(lading.engine.log, [])
+  const stored = await lading.registry.getManifest('shop', image.buildKey, never)
+  const manifest = JSON.parse(stored!.bytes.toString()) as Manifest
+  const config = JSON.parse(
+    (await lading.registry.getBlob('shop', manifest.config.digest, never)).toString(),
+  ) as ImageConfig
+  assert.equal(config.config.User, 'app')
+  assert.deepEqual(config.config.Cmd, ['node', 'server.js'])
+  assert.ok(config.config.Env?.includes('LANG=C.UTF-8') && config.config.Env.includes('NODE_ENV=production'))
+})
+
+test('dependencies are built once per lock file; code goes on top without the builder', async () => {
+  await using lading = await platform()
+  const files = { 'package.json': '{"dependencies":{"ms":"2"}}', 'package-lock.json': '{}', 'server.js': '1' }
+  const first = await lading.build(lading.commits.add(files))
+  const second = await lading.build(lading.commits.add({ ...files, 'server.js': '2' }))
+  assert.deepEqual(
+    first.layers.map(layer => layer.isNew),
+    [true, true],
+  )
+  assert.deepEqual(
+    second.layers.map(layer => layer.isNew),
+    [false, true],
+  )
+  assert.equal(second.layers[0]!.digest, first.layers[0]!.digest)
+  await lading.build(lading.commits.add({ ...files, 'package-lock.json': '{"x":1}' }))
+  assert.equal(lading.engine.log.filter(line => line === 'exec lading-build').length, 2)
+})
+
+test('dependencies that cannot be installed alone are built with the whole repository', async () => {
+  let failures = 0
+  let finish: (exec: ScriptedExec) => void = () => undefined
+  await using lading = await platform(exec => {
+    if (exec.command[0] !== 'lading-build' || failures++ > 0) return finish(exec)
+    exec.write(1, '{"exit":1,"memoryHits":0,"memoryKills":0,"pidsPeak":1,"metadata":null}')
+    exec.end(0)
+  })
+  finish = exec => void succeed(lading.registry, exec)
+  const files = { 'package.json': '{"dependencies":{"ms":"2"}}', 'package-lock.json': '{}', 'server.js': '1' }
+  assert.equal((await lading.build(lading.commits.add(files))).how, 'node-built')
+})
+
+test('a repository with nothing to build, and a lading.yaml that is wrong, say so before anything runs', async () => {
+  await using lading = await platform()
+  await assert.rejects(lading.build(lading.commits.add({ 'README.md': '' })), {
+    code: 'build-failed',
+    message: /neither a Dockerfile/,
+  })
+  await assert.rejects(lading.build(lading.commits.add({ 'lading.yaml': 'x: 1' })), {
+    code: 'invalid-input',
+    message: /line 1: x:/,
+  })
+  await assert.rejects(lading.build(lading.commits.add({ Dockerfile: 'FROM a:1' })), {
+    message: /base image a:1 is not to be had/,
+  })
+  assert.deepEqual(lading.engine.log, [])
+})
+
+test('an abort ends the tree in the builder before it rejects with its reason', async () => {
+  const controller = new AbortController()
+  await using lading = await platform(exec => {
+    if (exec.command[0] === 'lading-build') controller.abort(new Error('superseded by a newer push'))
+    else exec.end(0)
+  })
+  await assert.rejects(
+    lading.build(lading.commits.add({ Dockerfile: 'FROM node:24' }), controller.signal),
+    /superseded by a newer/,
+  )
+  assert.deepEqual(lading.engine.log, ['create', 'start', 'exec lading-build', 'exec lading-build-cancel'])
+})
+
+test('a tree that does not end is ended with the whole builder', async () => {
+  const controller = new AbortController()
+  await using lading = await platform(exec => {
+    if (exec.command[0] === 'lading-build') controller.abort(new Error('cancelled'))
+    else exec.end(1)
+  })
+  await assert.rejects(lading.build(lading.commits.add({ Dockerfile: 'FROM node:24' }), controller.signal), /cancelled/)
+  assert.deepEqual(lading.engine.log.slice(-2), ['kill', 'wait'])
+})
+
+test('a builder that dies during a build is a failure worth another try', async () => {
+  let lost = true
+  let finish: (exec: ScriptedExec) => void = () => undefined
+  await using lading = await platform(exec => finish(exec))
+  finish = exec => (lost ? lading.engine.die() : void succeed(lading.registry, exec))
+  const commit = lading.commits.add({ Dockerfile: 'FROM node:24' })
+  await assert.rejects(lading.build(commit), {
+    code: 'unavailable',
+    retryable: true,
+    message: /stopped during the build/,
+  })
+  lost = false
+  assert.equal((await lading.build(commit)).how, 'dockerfile')
+})
+
+test('builds that an earlier control plane began are ended at the first use', async () => {
+  await using lading = await platform()
+  await lading.build(lading.commits.add({ Dockerfile: 'FROM node:24' }))
+  const { container } = lading.engine
+  await using next = await platform()
+  next.engine.container = container
+  await next.build(next.commits.add({ Dockerfile: 'FROM node:24' }))
+  assert.deepEqual(next.engine.log, ['stop', 'start', 'exec lading-build'])
+})
+
+test('without builds for five minutes the builder is stopped', async () => {
+  const naps: { ms: number; wake: () => void }[] = []
+  const clock: Clock = {
+    ...systemClock,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        naps.push({ ms, wake: resolve })
+        signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+      }),
+  }
+  await using lading = await platform(undefined, clock)
+  await lading.build(lading.commits.add({ Dockerfile: 'FROM node:24' }))
+  const idle = naps.at(-1)!
+  assert.equal(idle.ms, 300_000)
+  idle.wake()
+  await new Promise(resolve => setImmediate(resolve))
+  assert.equal(lading.engine.log.at(-1), 'stop')
+})
