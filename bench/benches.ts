@@ -7,9 +7,11 @@ import { memory } from './benches/memory.ts'
 import { noDrop } from './benches/no-drop.ts'
 import { push } from './benches/push.ts'
 import { releases } from './benches/releases.ts'
+import { simulation } from './benches/simulation.ts'
 
 /** In the order they run: what is timed first, while the host is fresh; memory after all the deploys, and what fills the host last. */
 export const benches: readonly Bench[] = [
+  simulation,
   push,
   releases,
   edge,

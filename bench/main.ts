@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import os from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
@@ -59,6 +60,8 @@ async function runOne(bench: Bench, { options, site, signal }: Running): Promise
 }
 
 async function judge(bars: readonly Bar[], broken: number): Promise<number> {
+  if (os.loadavg()[0]! > os.availableParallelism())
+    say('The machine is busier than it has cores: only ratios of neighbours in time mean something.')
   const missed = unexplained(bars, await readFile(join(checkout, 'docs/promises.md'), 'utf8'))
   for (const bar of missed) say(`missed, and not in docs/promises.md: ${bar.id} (${bar.what})`)
   return missed.length > 0 || broken > 0 ? 1 : 0
