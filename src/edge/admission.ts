@@ -55,9 +55,13 @@ export class Admission {
   readonly #running = new Map<string, Running>()
   readonly #slots = new Map<string, readonly Slot[]>()
   readonly #lastChecks = new Map<string, string>()
+  /** Something may differ between what runs and what HAProxy holds. */
+  #dirty = true
   #fullPollAt = -Infinity
   #checksReadAt = -Infinity
   #probedAt = -Infinity
+  /** When the next slot that somebody waits for has rested. */
+  #restedAt = Infinity
 
   constructor(options: AdmissionOptions) {
     this.#options = options
@@ -67,17 +71,21 @@ export class Admission {
   /** The engine says that this process runs and has this address; its release's lane takes it in. */
   put(process: Running): void {
     this.#running.set(process.container, process)
+    this.#dirty = true
     this.#pulse.ring()
   }
 
   /** The engine says that it has ended. */
   remove(container: string): void {
     this.#lastChecks.delete(container)
-    if (this.#running.delete(container)) this.#pulse.ring()
+    if (!this.#running.delete(container)) return
+    this.#dirty = true
+    this.#pulse.ring()
   }
 
   /** Something changed outside: a lane was leased, a slot went down. */
   ring(): void {
+    this.#dirty = true
     this.#fullPollAt = -Infinity
     this.#pulse.ring()
   }
@@ -202,23 +210,42 @@ export class Admission {
   }
 
   async #tick(): Promise<void> {
-    await this.converge()
+    // While a check is awaited the loop runs a hundred times a second, and mostly nothing else has changed.
+    if (this.#dirty || this.#options.clock.monotonic() >= this.#restedAt) await this.converge()
     await this.#look()
   }
 
   /** Brings HAProxy's slots to what runs. Called within the exclusive section. */
   async converge(): Promise<void> {
     const now = this.#options.clock.monotonic()
-    for (const lane of this.#options.model().lanes) {
-      const running = [...this.#running.values()].filter(one => sameRelease(one, lane.spec))
-      const stopping = new Set(running.filter(one => one.stopping).map(one => one.container))
-      await this.#apply(lane.backend, { slots: this.#of(lane), running, stopping, wanted: lane.spec.processes, now })
+    this.#dirty = false
+    try {
+      const byRelease = Map.groupBy(this.#running.values(), releaseId)
+      for (const lane of this.#options.model().lanes) {
+        const running = byRelease.get(releaseId(lane.spec)) ?? []
+        const stopping = new Set(running.filter(one => one.stopping).map(one => one.container))
+        await this.#apply(lane.backend, { slots: this.#of(lane), running, stopping, wanted: lane.spec.processes, now })
+      }
+      const spare = { running: [], stopping: new Set<string>(), now }
+      for (const { backend, slots, ready } of this.#spare()) {
+        const wanted = ready ? Math.min(slots / 2, 4) : 0
+        await this.#apply(backend, { ...spare, slots: this.#slots.get(backend) ?? restedSlots(slots), wanted })
+      }
+    } catch (error) {
+      this.#dirty = true
+      throw error
     }
-    const spare = { running: [], stopping: new Set<string>(), now }
-    for (const { backend, slots, ready } of this.#spare()) {
-      const wanted = ready ? Math.min(slots / 2, 4) : 0
-      await this.#apply(backend, { ...spare, slots: this.#slots.get(backend) ?? restedSlots(slots), wanted })
-    }
+    this.#restedAt = now + this.#untilRested(now)
+  }
+
+  /** Milliseconds until a slot has rested that a lane is short of. */
+  #untilRested(now: number): number {
+    const waits = this.#options.model().lanes.flatMap(lane => {
+      const slots = this.#of(lane)
+      const taken = slots.filter(slot => slot.kind !== 'resting').length
+      return taken < lane.spec.processes ? [nextRested(slots, now) ?? Infinity] : []
+    })
+    return Math.min(Infinity, ...waits)
   }
 
   async #apply(backend: string, view: Parameters<typeof planLane>[0]): Promise<void> {
@@ -333,17 +360,13 @@ export class Admission {
   /** How long the loop may sleep (ms): proof is worth a look every 10 ms, a process that boots for a minute is not. */
   #pause(): number {
     const now = this.#options.clock.monotonic()
-    const lanes = this.#options.model().lanes.map(lane => ({ lane, slots: this.#of(lane) }))
-    const waits = lanes.flatMap(({ lane, slots }) => {
-      const own = slots.map(slot => {
-        if (slot.kind === 'checking') return now - slot.since < 3000 ? 10 : 100
-        return slot.kind === 'down' ? 50 : fullPollMs
-      })
-      const taken = slots.filter(slot => slot.kind !== 'resting').length
-      const rested = taken < lane.spec.processes ? nextRested(slots, now) : null
-      return rested === null ? own : [...own, rested]
-    })
-    return Math.min(fullPollMs, ...waits)
+    const waits = this.#options.model().lanes.flatMap(lane =>
+      this.#of(lane).flatMap(slot => {
+        if (slot.kind === 'checking') return [now - slot.since < 3000 ? 10 : 100]
+        return slot.kind === 'down' ? [50] : []
+      }),
+    )
+    return Math.max(1, Math.min(fullPollMs, this.#restedAt - now, ...waits))
   }
 
   #of(lane: Lane): readonly Slot[] {
@@ -368,6 +391,10 @@ export class Admission {
   #vouched(tenant: Tenant): boolean {
     return this.#running.get(tenant.container)?.address === tenant.address
   }
+}
+
+function releaseId({ app, environment, release }: ReleaseKey): string {
+  return `${environmentId({ app, environment })} ${release}`
 }
 
 function isWaiting(slot: Slot): boolean {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import { label, type Labels } from '../../src/core/labels.ts'
 import { parseAppName, parseHostName, parseNodeName, production } from '../../src/core/names.ts'
@@ -36,8 +37,8 @@ before(async () => {
   const bridge = options.flatMap(option => ['-o', `com.docker.network.bridge.${option}`])
   await host.run(['docker', 'network', 'create', '-o', address, ...bridge, 'docker_gwbridge'])
   await host.run(['docker', 'swarm', 'init', '--advertise-addr', host.address])
-  const folders = ['bin', 'lib', 'lib64', 'usr/lib', 'usr/bin', 'usr/local/bin', 'etc']
-  await host.run(['tar', '-c', '-C', '/', '-f', '/tmp/base.tar', '--exclude=usr/lib/firmware', ...folders])
+  const folders = ['bin', 'lib', 'sbin', 'usr', 'etc', ...(process.arch === 'x64' ? ['lib64'] : [])]
+  await host.run(['tar', '-c', '-C', '/', '-f', '/tmp/base.tar', '--exclude=usr/share', ...folders])
   image = await host.run(['docker', 'import', '/tmp/base.tar'])
 })
 after(() => rig.down())
@@ -84,7 +85,6 @@ async function keeperPid(): Promise<number> {
 }
 
 async function cmdline(pid: number): Promise<string> {
-  const { readFile } = await import('node:fs/promises')
   return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
 }
 

@@ -81,10 +81,14 @@ export class Runtime {
     return /(?:found|match)=yes.*value="([^"]*)"/.exec(answer)?.[1] ?? null
   }
 
-  /** Slots of these backends, in one answer. */
+  /** Slots of these backends. */
   async slots(backends: readonly string[]): Promise<readonly SlotState[]> {
-    if (backends.length === 0) return []
-    return parseServersState(await this.ask(backends.map(one => `show servers state ${one}`).join('; ')))
+    const states: SlotState[] = []
+    for (let at = 0; at < backends.length; at += backendsPerLine) {
+      const line = backends.slice(at, at + backendsPerLine).map(one => `show servers state ${one}`)
+      states.push(...parseServersState(await this.ask(line.join('; '))))
+    }
+    return states
   }
 
   /** Requests and open connections now in these backends, queued ones too, by backend. */
@@ -98,6 +102,9 @@ export class Runtime {
     return parseLastChecks(await this.ask(`show stat ${backend} 4 -1`))
   }
 }
+
+/** A command line must fit HAProxy's buffer of 16 KiB. */
+const backendsPerLine = 200
 
 /** `0x5581 shop.example.com shop/production` */
 function pair(line: string): readonly (readonly [string, string])[] {
