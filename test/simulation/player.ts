@@ -149,6 +149,7 @@ export class Player {
   /** A service manager: it starts the control plane again a moment later. */
   async #crashed(site: Site): Promise<void> {
     this.crashSite = site
+    this.world.log.push(`${Math.round(this.world.clock.monotonic())} killed at ${site.name}, call ${site.call}`)
     this.atCrash.push(...(await this.store.openRuns()))
     await this.world.clock.sleep(rebootMs)
     this.#instance = this.#newInstance(new Map())

@@ -9,6 +9,14 @@ import type { Store } from '../../src/store/store.ts'
 /** Requests of the release before run on for so long after a switch (ms). */
 const requestMs = 900
 
+interface Watched {
+  readonly clock: Clock
+  readonly cluster: FakeCluster
+  readonly edges: FakeEdges
+  /** The story, for whoever looks for a cause. */
+  readonly say: (line: string) => void
+}
+
 /** Sees every effect on the world, and notes what must never happen, at the moment it happens. */
 export class Witness {
   readonly violations = new Set<string>()
@@ -20,8 +28,10 @@ export class Witness {
   readonly #cluster: FakeCluster
   readonly #edges: FakeEdges
   readonly #routes = new Map<string, Route>()
+  readonly #say: (line: string) => void
 
-  constructor(clock: Clock, cluster: FakeCluster, edges: FakeEdges) {
+  constructor({ clock, cluster, edges, say }: Watched) {
+    this.#say = line => say(`${Math.round(clock.monotonic())} ${line}`)
     this.#clock = clock
     this.#cluster = cluster
     this.#edges = edges
@@ -39,6 +49,7 @@ export class Witness {
         const answers = (this.#edges.takers(host) ?? []).length > 0
         if (answered && !answers)
           this.#note(`${environmentId(route)}: traffic moved to v${route.release} without proof`)
+        this.#say(`traffic of ${environmentId(route)} to v${route.release}`)
         this.#moved(route)
       },
       unroute: async (key, signal) => {
@@ -56,6 +67,7 @@ export class Witness {
         const row = await store.insertRun(run)
         this.states.set(row.id, row.state)
         this.stage = row.state
+        this.#say(`run ${row.id} of ${row.app}: ${row.intent.kind}`)
         return row
       },
       advanceRun: async (id, from, to, facts) => {
@@ -63,6 +75,7 @@ export class Witness {
         assertStep(this.states.get(id) ?? 'queued', to)
         this.states.set(id, to)
         this.stage = to
+        this.#say(`run ${id}${row.release === null ? '' : ` (v${row.release})`}: ${to}, ${facts.reason}`)
         return row
       },
     }

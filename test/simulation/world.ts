@@ -65,7 +65,8 @@ export class World {
       behaviourOf: (image, command) => this.#behaviour(image, command),
     })
     this.edges = new FakeEdges({ clock: this.clock, processes: this.cluster.processes, proofMs: 85 })
-    this.witness = new Witness(this.clock, this.cluster, this.edges)
+    const { clock, cluster, edges } = this
+    this.witness = new Witness({ clock, cluster, edges, say: line => this.log.push(line) })
     this.path = join(folder, `${++worlds}.db`)
   }
 
@@ -154,7 +155,7 @@ export class Instance {
       hosts: ({ app }: EnvironmentKey) => [parseHostName(`${app}.example.com`)],
       certify: async () => undefined,
       quiet: signal => lease.quiet(signal),
-      log: (event, facts) => world.log.push(`${world.clock.monotonic()} ${event} ${JSON.stringify(facts)}`),
+      log: (event, facts) => world.log.push(`${Math.round(world.clock.monotonic())} ${event} ${JSON.stringify(facts)}`),
       network: key => [spaceNetwork(key), environmentLabels(key)],
     }
     const pipeline = new Dispatcher(tools, lease.signal)

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { tableOfSites } from './crash-sites.ts'
+import { runCrashSites, runRandomHistories } from './many.ts'
+import { randomHistory } from './random-history.ts'
+
+/** How many random histories a run of the suite plays, from where. Another start finds other bugs. */
+const count = Number(process.env['LADING_SIMULATION_COUNT'] ?? '10000')
+const seed = Number(process.env['LADING_SIMULATION_SEED'] ?? '1')
+
+test('killed at any call of any canonical history, before or after its effect, every law holds at rest', async context => {
+  const results = await runCrashSites()
+  context.diagnostic(`${results.length} crashes\n${tableOfSites(results)}`)
+  const broken = results.filter(({ problems }) => problems.length > 0)
+  assert.deepEqual(
+    broken.map(
+      ({ history, call, when, site, problems }) =>
+        `${history}, call ${call} (${site?.name}), ${when}: ${problems.join('; ')}`,
+    ),
+    [],
+  )
+})
+
+test('one seed is one history', async () => {
+  const [first, second] = [await randomHistory(7), await randomHistory(7)]
+  assert.deepEqual(second, first)
+})
+
+test(`of ${count} random histories with a crash and five faults each, none breaks a law`, async () => {
+  const broken = await runRandomHistories(seed, count)
+  const lines = broken.map(one => `seed ${one.seed}: ${one.problems.join('; ')}`)
+  assert.deepEqual(lines, [], `replay: npm run node -- test/simulation/main.ts --seed ${broken[0]?.seed ?? ''}`)
+})
