@@ -18,7 +18,7 @@ export const nodeDockerignore = 'node_modules\n.git\n'
  */
 export function nodeDockerfile(plan: NodePlan, node: ImageReference): string {
   const { install } = plan
-  const lines = [`FROM ${node} AS build`, 'WORKDIR /app']
+  const lines = [`FROM ${node} AS build`, 'WORKDIR /app', quiet]
   if (install?.get) lines.push(getProgram(install.get))
   if (install && plan.installsAlone) lines.push(copyManifests(install))
   else lines.push('COPY . .')
@@ -33,7 +33,7 @@ export function nodeDockerfile(plan: NodePlan, node: ImageReference): string {
 
 /** The Dockerfile of the dependencies alone, for an assembled image: one layer on the base, `node_modules`. */
 export function dependenciesDockerfile(install: Install, node: ImageReference): string {
-  const lines = [`FROM ${node} AS build`, 'WORKDIR /app']
+  const lines = [`FROM ${node} AS build`, 'WORKDIR /app', quiet]
   if (install.get) lines.push(getProgram(install.get))
   lines.push(copyManifests(install), run(installCommands[install.program].production), 'RUN mkdir -p node_modules')
   return [...lines, pack('modules', 'node_modules'), '', `FROM ${node}`, take('modules'), ''].join('\n')
@@ -41,9 +41,9 @@ export function dependenciesDockerfile(install: Install, node: ImageReference): 
 
 const installCommands = {
   npm: {
-    all: 'npm ci --include=dev --no-audit --no-fund',
-    prune: 'npm prune --omit=dev --no-audit --no-fund',
-    production: 'npm ci --omit=dev --no-audit --no-fund',
+    all: 'npm ci --include=dev',
+    prune: 'npm prune --omit=dev',
+    production: 'npm ci --omit=dev',
   },
   pnpm: {
     all: 'pnpm install --frozen-lockfile --prod=false',
@@ -62,6 +62,9 @@ const installCommands = {
   },
 } as const
 
+/** Of npm, which else praises itself between the lines that matter. */
+const quiet = 'ENV npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false'
+
 const secret = '--mount=type=secret,id=npmrc,target=/root/.npmrc'
 const caches = ['/root/.npm', '/root/.cache', '/usr/local/share/.cache', '/root/.local/share/pnpm/store']
 
@@ -70,7 +73,7 @@ function run(command: string): string {
 }
 
 function getProgram(name: string): string {
-  return run(`npm install --global --no-audit --no-fund --force ${name}`)
+  return run(`npm install --global --force ${name}`)
 }
 
 function copyManifests(install: Install): string {

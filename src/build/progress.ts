@@ -33,6 +33,7 @@ const keptLines = 50
  */
 export class Progress {
   readonly #say: (line: string) => void
+  readonly #worthTelling: (step: string) => boolean
   readonly #shown = new Set<string>()
   readonly #unfinished = new Map<string, string>()
   #text = ''
@@ -43,8 +44,10 @@ export class Progress {
   #words: readonly string[] = []
   readonly #decoder = new TextDecoder()
 
-  constructor(say: (line: string) => void) {
+  /** `worthTelling`: whether a step, such as `RUN npm ci`, is announced; all are without it. */
+  constructor(say: (line: string) => void, worthTelling: (step: string) => boolean = () => true) {
     this.#say = say
+    this.#worthTelling = worthTelling
   }
 
   /** The step that failed first, if one did. */
@@ -106,6 +109,7 @@ export class Progress {
     // Whether it comes from the cache is only known at its end.
     if (name.startsWith('[') && !cached && !completed && !/ RUN /.test(name)) return
     this.#shown.add(digest)
+    if (name.startsWith('[') && !this.#worthTelling(withoutOptions(name.replace(/^\[[^\]]*\] /, '')))) return
     const title = /^pushing .* with docker$/.test(name) ? 'Pushing the image' : firstLine(name)
     this.#say(`       ${title}${cached ? ' (cached)' : ''}`)
   }

@@ -49,7 +49,7 @@ const cancelMs = 15_000
  * process of the build before it rejects.
  */
 export async function runBuild(job: BuildJob, tools: BuildTools, signal: AbortSignal): Promise<string> {
-  const progress = new Progress(job.say)
+  const progress = new Progress(job.say, job.how === 'dockerfile' ? undefined : isInstallOrBuild)
   const stdout = await untilEnd(job, tools, progress, signal)
   progress.end()
   const result = parseResult(stdout)
@@ -66,6 +66,11 @@ export async function runBuild(job: BuildJob, tools: BuildTools, signal: AbortSi
     processLimitMet: result.pidsPeak >= buildLimits.pids,
     limits: buildLimits,
   })
+}
+
+/** Of our own Dockerfiles nothing else is the pusher's affair. */
+function isInstallOrBuild(step: string): boolean {
+  return /^RUN (?:CI=true )?(?:npm|pnpm|yarn) /.test(step)
 }
 
 /** Arguments of `lading-build` in the builder's image: BuildKit's client does the rest. */

@@ -1,6 +1,7 @@
 FROM 127.0.0.1:5443/lading/node@sha256:0000000000000000000000000000000000000000000000000000000000000000 AS build
 WORKDIR /app
-RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=cache,target=/root/.npm --mount=type=cache,target=/root/.cache --mount=type=cache,target=/usr/local/share/.cache --mount=type=cache,target=/root/.local/share/pnpm/store npm install --global --no-audit --no-fund --force pnpm@10.4.1
+ENV npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=cache,target=/root/.npm --mount=type=cache,target=/root/.cache --mount=type=cache,target=/usr/local/share/.cache --mount=type=cache,target=/root/.local/share/pnpm/store npm install --global --force pnpm@10.4.1
 COPY . .
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=cache,target=/root/.npm --mount=type=cache,target=/root/.cache --mount=type=cache,target=/usr/local/share/.cache --mount=type=cache,target=/root/.local/share/pnpm/store pnpm install --frozen-lockfile --prod=false
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=cache,target=/root/.npm --mount=type=cache,target=/root/.cache --mount=type=cache,target=/usr/local/share/.cache --mount=type=cache,target=/root/.local/share/pnpm/store CI=true pnpm prune --prod
