@@ -76,13 +76,19 @@ export async function purgePackages(
 ): Promise<string[]> {
   const missing = new Set(await missingPackages(names))
   const present = names.filter(name => !missing.has(name))
-  const removable: string[] = []
-  for (const name of present) {
-    const gone = changes(await aptGet(['-s', 'remove', name], {}, signal), 'Remv')
-    if (gone.every(each => present.includes(each))) removable.push(name)
-  }
+  const removable = await removableOf(present, signal)
   if (removable.length > 0) await aptGet(['purge', '-q', '-y', ...removable], { say }, signal)
   return present.filter(name => !removable.includes(name))
+}
+
+/** All of them, mostly; one by one only where removing all would take something else along. */
+async function removableOf(names: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+  const takesNoneBut = async (some: readonly string[]) =>
+    changes(await aptGet(['-s', 'remove', ...some], {}, signal), 'Remv').every(each => names.includes(each))
+  if (names.length === 0 || (await takesNoneBut(names))) return names
+  const removable: string[] = []
+  for (const name of names) if (await takesNoneBut([name])) removable.push(name)
+  return removable
 }
 
 function aptGet(args: readonly string[], options: { say?: (line: string) => void }, signal: AbortSignal) {
