@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AppError } from '../core/errors.ts'
+import { Secret } from '../core/secret.ts'
+import type { ServiceSpec } from './engine.ts'
+import { assertServiceKept, differences, serviceJson } from './spec-json.ts'
+
+const spec: ServiceSpec = {
+  name: 'l-shop-production-v1-web',
+  labels: { 'lading.app': 'shop' },
+  image: `127.0.0.1:5443/shop@sha256:${'0'.repeat(64)}`,
+  command: ['sh', '-c', 'node server.js'],
+  env: { PORT: '8080', TOKEN: new Secret('s3cret') },
+  replicas: 2,
+  network: 'l-shop',
+  port: 8080,
+  stopSeconds: 30,
+  policy: { memory: 512, cpus: 0.5, pids: 64, tmpBytes: 1024, openFiles: 1024, dropCapabilities: ['NET_RAW'] },
+}
+
+test('a service is dnsrr, with a host-mode port without number, and its labels are on the container too', () => {
+  const json = serviceJson(spec)
+  assert.deepEqual(json.EndpointSpec, {
+    Mode: 'dnsrr',
+    Ports: [{ Protocol: 'tcp', TargetPort: 8080, PublishMode: 'host' }],
+  })
+  assert.deepEqual(json.TaskTemplate.ContainerSpec.Labels, json.Labels)
+  assert.deepEqual(json.TaskTemplate.ContainerSpec.Env, ['PORT=8080', 'TOKEN=s3cret'])
+})
+
+test('what the engine adds is no difference; what it drops or changes is', () => {
+  assert.deepEqual(differences({ a: 1, b: [{ c: 2 }] }, { a: 1, b: [{ c: 2, d: 3 }], e: 4 }, ''), [])
+  assert.deepEqual(differences({ a: 1, b: [{ c: 2 }] }, { a: 2, b: [] }, ''), ['a', 'b'])
+})
+
+test('a policy field that an old engine drops fails, by name, and shows no secret', () => {
+  const sent = serviceJson(spec)
+  const kept = structuredClone(sent) as { TaskTemplate: { Resources: { Limits: { Pids?: number } } } }
+  assertServiceKept(sent, kept)
+  delete kept.TaskTemplate.Resources.Limits.Pids
+  assert.throws(
+    () => assertServiceKept(sent, kept),
+    (error: unknown) =>
+      error instanceof AppError && error.message.includes('Resources.Limits.Pids') && !error.message.includes('s3cret'),
+  )
+})
