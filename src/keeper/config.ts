@@ -23,7 +23,7 @@ export interface KeeperConfig {
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** The keeper's environment variables; rejects `invalid-input` with the variable's name. */
-export function readConfig(env: Environment): KeeperConfig {
+export function readConfig(env: Environment = process.env): KeeperConfig {
   const switches = (env.LADING_TEST_SWITCHES ?? '').split(',')
   return {
     runDir: env.LADING_RUN_DIR ?? '/run/lading',

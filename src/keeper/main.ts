@@ -6,7 +6,7 @@ import { Keeper } from './keeper.ts'
 const log = (line: string) => process.stdout.write(`${new Date(systemClock.now()).toISOString()} ${line}\n`)
 
 try {
-  const keeper = new Keeper({ config: readConfig(process.env), clock: systemClock, log })
+  const keeper = new Keeper({ config: readConfig(), clock: systemClock, log })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       log(`keeper: ${signal}`)

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { request } from 'node:http'
 import { label } from '../../src/core/labels.ts'
 import { parseNodeName } from '../../src/core/names.ts'
@@ -9,6 +8,7 @@ import type { Engine, ServiceSpec } from '../../src/docker/engine.ts'
 import { DockerHttp } from '../../src/docker/http.ts'
 import { SwarmEngine } from '../../src/docker/swarm-engine.ts'
 import { keeperEdges } from '../../src/edge/client.ts'
+import { selfSigned } from '../../src/edge/haproxy/certificates.ts'
 import { FakeEdges } from '../../src/edge/fake.ts'
 import { edgesContract, type Ground } from './edges.contract.ts'
 
@@ -62,7 +62,7 @@ function fakeGround(): Ground {
 }
 
 /** A keeper whose edge listens on `address:80`, on a node with the image of LADING_CONTRACT_IMAGE. */
-function realGround(path: string, address: string): Ground {
+async function realGround(path: string, address: string): Promise<Ground> {
   const node = parseNodeName(process.env['LADING_CONTRACT_NODE'] ?? 'node')
   const sockets = [{ node, path }]
   const http = new DockerHttp({ socketPath: path, prefix: '/engine', headers: () => ({ 'lading-term': '7' }) })
@@ -71,7 +71,7 @@ function realGround(path: string, address: string): Ground {
     edges: keeperEdges({ sockets, term: () => 7 }),
     late: keeperEdges({ sockets, term: () => 6 }),
     prefix,
-    pem: selfSigned(),
+    pem: await selfSigned('contract'),
     kill: async container => {
       const query = { signal: 'KILL' }
       await http.json({ method: 'POST', path: `/containers/${container}/kill`, query }, signal)
@@ -92,12 +92,6 @@ function visit(address: string, host: string): Promise<{ status: number; body: s
   })
 }
 
-function selfSigned(): Secret {
-  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-  const { stdout } = spawnSync('openssl', [...args, '-subj', '/CN=contract', '-keyout', '-', '-out', '-'])
-  return new Secret(stdout.toString('utf8'))
-}
-
 edgesContract('fake', fakeGround())
 const socket = process.env['LADING_CONTRACT_KEEPER']
-if (socket) edgesContract('real', realGround(socket, process.env['LADING_CONTRACT_ADDRESS'] ?? '127.0.0.1'))
+if (socket) edgesContract('real', await realGround(socket, process.env['LADING_CONTRACT_ADDRESS'] ?? '127.0.0.1'))

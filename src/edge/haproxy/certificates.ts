@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { AppError } from '../../core/errors.ts'
 import type { HostName } from '../../core/names.ts'
-import type { Secret } from '../../core/secret.ts'
+import { Secret } from '../../core/secret.ts'
 import { readOrNull, writeDurably } from './disk.ts'
 import type { EdgePaths } from './files.ts'
 import type { Runtime } from './runtime.ts'
@@ -10,9 +10,14 @@ import type { Runtime } from './runtime.ts'
 export async function ensureDefaultCertificate(paths: EdgePaths): Promise<void> {
   const path = paths.certificate('default')
   if ((await readOrNull(path)) !== null) return
+  await writeDurably(path, (await selfSigned('lading')).reveal(), 0o600)
+}
+
+/** Key and certificate in one PEM text, signed by nobody. */
+export async function selfSigned(commonName: string): Promise<Secret> {
   const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  const pem = await output('openssl', [...args, '-days', '3650', '-subj', '/CN=lading', '-keyout', '-', '-out', '-'])
-  await writeDurably(path, pem, 0o600)
+  const name = ['-days', '3650', '-subj', `/CN=${commonName}`]
+  return new Secret(await output('openssl', [...args, ...name, '-keyout', '-', '-out', '-']))
 }
 
 /** Blocks of a PEM text, without anything between them: a blank line would end the runtime command's payload. */
