@@ -95,7 +95,7 @@ export function serviceJson(service: PlatformService, release: number) {
   const env = { ...service.env, LADING_RELEASE: String(release) }
   return {
     Name: service.name,
-    Labels: { ...labels, [specLabel]: specKey(service) },
+    Labels: { ...labels, [specLabel]: specKey(service) } as Labels,
     TaskTemplate: {
       ContainerSpec: {
         Image: service.image,
