@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import { defaults } from '../core/defaults.ts'
+import { ladingYamlSchema } from './lading-yaml.ts'
+
+/**
+ * docs/reference/lading-yaml.md and docs/reference/defaults.md, made from the schema that reads the file and from the
+ * table the code reads; a test compares them. Written anew by:
+ * npm run -s node src/build/reference.ts lading-yaml > docs/reference/lading-yaml.md (and the same with defaults)
+ */
+export function ladingYamlReference(): string {
+  return [
+    '# lading.yaml\n',
+    '*Made from the schema by `src/build/reference.ts`; change it there.*\n',
+    'A file at the root of the repository; all of it is optional. It is read strictly: an unknown key, or a value out of its range,',
+    'refuses the push with file, line and path. Times are written `30s`, `2m`, `1h`, amounts `512M`, `2G`.\n',
+    '| key | values | default | meaning |',
+    '|---|---|---|---|',
+    ...rows(z.toJSONSchema(ladingYamlSchema, { io: 'input' }) as Schema, ''),
+    '\n```yaml',
+    'healthcheck: /health',
+    'timeouts: { boot: 30s, drain: 1m }',
+    'memory: 256M',
+    '```',
+    '\n## Procfile',
+    'One line per process type: `web: node server.js`. Only `web` gets traffic, at `$PORT`. `release:` runs before traffic moves, on every',
+    'release. Empty lines and lines that begin with `#` are skipped; a bad or duplicate line refuses the push with its number.\n',
+  ].join('\n')
+}
+
+export function defaultsReference(): string {
+  const { settings, ...platform } = defaults
+  return [
+    '# Defaults\n',
+    '*Made from `src/core/defaults.ts` by `src/build/reference.ts`; change it there. Units are in the names; sizes are bytes.*\n',
+    '## Of an app, changed in lading.yaml',
+    ...table(settings),
+    '\n## Of the platform',
+    ...table(platform),
+    '',
+  ].join('\n')
+}
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly enum?: readonly string[]
+  readonly type?: string
+  readonly description?: string
+}
+
+function rows(schema: Schema, above: string): string[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, value]) => {
+    const path = above === '' ? key : `${above}.${key}`
+    if (value.properties) return rows(value, path)
+    const values = value.enum?.join(', ') ?? value.type ?? ''
+    return [`| \`${path}\` | ${values} | ${fallback(path)} | ${value.description ?? ''} |`]
+  })
+}
+
+function fallback(path: string): string {
+  const { settings } = defaults
+  const known: Readonly<Record<string, string>> = {
+    healthcheck: 'a TCP connection',
+    protocol: settings.protocol,
+    'timeouts.boot': `${settings.bootSeconds}s`,
+    'timeouts.drain': `${settings.drainSeconds}s`,
+    'timeouts.stop': `${settings.stopSeconds}s`,
+    'timeouts.firstByte': `${settings.firstByteSeconds}s`,
+    'timeouts.idle': `${settings.idleSeconds}s`,
+    memory: `${settings.memory / 1024 / 1024}M`,
+    cpus: String(settings.cpus),
+    dockerfile: '`Dockerfile`',
+    stack: 'by the files',
+  }
+  return known[path] ?? ''
+}
+
+function table(values: Readonly<Record<string, unknown>>): string[] {
+  return [
+    '| name | value |',
+    '|---|---|',
+    ...Object.entries(values).map(([key, value]) => `| ${key} | ${String(value)} |`),
+  ]
+}
+
+if (import.meta.main) process.stdout.write(process.argv[2] === 'defaults' ? defaultsReference() : ladingYamlReference())
