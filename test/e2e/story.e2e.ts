@@ -110,6 +110,8 @@ test('no request of the story was lost', async () => {
     assert.equal(stream.failed, 0, story(stream))
     assert.ok(stream.ok > 0, story(stream))
     assert.deepEqual(judgeCuts(stream, switches, drainMs), [], story(stream))
+    // The app's own SIGTERM handler says goodbye; null would mean that it was killed before it could.
+    assert.deepEqual(new Set(stream.cuts.map(({ code }) => code)), new Set(stream.cuts.map(() => 1001)), story(stream))
   }
   const versions = report.streams[0]!.answers.map(({ body }) => body)
   assert.deepEqual(versions, ['v1', 'v2', 'v3', 'v4'])
