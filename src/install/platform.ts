@@ -53,7 +53,9 @@ function serviceStep(
       const service = make(await readFacts(site, signal))
       await converge(service, signal)
       const release = (await findService(service.name, signal))?.release ?? 0
+      const before = await failedTasks(service.name, signal)
       const ready = async () => {
+        await refuseCrashLoop(service.name, before, signal)
         if (!(await isUp(service, release, signal))) return null
         return (await askSocket(proof.socket, proof.path, signal)) === null ? null : true
       }
@@ -64,6 +66,22 @@ function serviceStep(
       await waitFor(what, ready, { clock: systemClock, signal })
     },
   }
+}
+
+const taskList = z.array(z.object({ ID: z.string(), Status: z.object({ State: z.string() }) }))
+
+/** Swarm keeps the last few. One that was rejected is no crash: after an engine's restart that happens once or twice. */
+async function failedTasks(service: string, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const list = await engine.json({ method: 'GET', path: '/tasks', query: filters({ service: [service] }) }, signal)
+  return new Set(taskList.parse(list).flatMap(task => (task.Status.State === 'failed' ? [task.ID] : [])))
+}
+
+/** Three crashes are enough to know; nobody waits for the deadline then. */
+async function refuseCrashLoop(service: string, before: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+  const failed = [...(await failedTasks(service, signal))].filter(id => !before.has(id))
+  if (failed.length < 3) return
+  const details = await lastServiceLines(service, signal)
+  throw new AppError('not-healthy', `${service} crashes when it starts`, { details })
 }
 
 /** Creates the service, or updates it to its next release where it is made from something else. */
@@ -163,8 +181,16 @@ async function push(name: string, { key, id, say }: PushJob, signal: AbortSignal
     if (digest === undefined) throw new AppError('internal', `docker push of ${name} told no digest`)
     return digest
   } finally {
-    await runProgram('docker', ['rmi', '--no-prune', tag], {}, signal)
+    await untag(id, signal)
   }
+}
+
+/** Takes away the names that this push, and pushes that were killed, gave the image. */
+async function untag(id: string, signal: AbortSignal): Promise<void> {
+  const image = await engine.json({ method: 'GET', path: `/images/${id}/json` }, signal)
+  const { RepoTags } = z.object({ RepoTags: z.array(z.string()).nullish() }).parse(image)
+  const ours = (RepoTags ?? []).filter(name => /^127\.0\.0\.1:\d+\/lading\//.test(name))
+  if (ours.length > 0) await runProgram('docker', ['rmi', '--no-prune', ...ours], {}, signal)
 }
 
 async function isInRegistry(name: string, digest: string, signal: AbortSignal): Promise<boolean> {
