@@ -191,7 +191,10 @@ test('processes are what the keepers see, and what Swarm could not start', async
   world.process('worker.1', { release: 2, proof: 'none', address: null })
   world.process('web.10', { release: 2, proof: 'checking', lastCheck: 'HTTP 503' })
   const known = world.process('web.9', { release: 2 })
+  // The end of a release that may not run any more is the log's; the last end of one that should run is shown.
   world.process('web.1', { state: 'exited', exitCode: 3, proof: 'none' })
+  world.process('web.2', { release: 2, state: 'exited', exitCode: 4, proof: 'none', startedAt: 1 })
+  world.process('web.2', { release: 2, state: 'exited', exitCode: 5, proof: 'none', startedAt: 2 })
   const task = { node: null, container: null, exitCode: null, error: null }
   world.tasks.push(
     { ...task, id: 'b', slot: 1, state: 'pending', error: 'no suitable node (insufficient memory)' },
@@ -204,9 +207,9 @@ test('processes are what the keepers see, and what Swarm could not start', async
     body.map(({ name, release, state, note }) => [name, release, state, note].join(' ')),
     [
       'web.1 2 pending no suitable node (insufficient memory)',
+      'web.2 2 exited exit code 5',
       'web.9 2 running ',
       'web.10 2 running HTTP 503',
-      'web.1 1 exited exit code 3',
       'worker.1 2 running ',
     ],
   )

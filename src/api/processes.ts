@@ -30,8 +30,19 @@ export function processRoutes(api: Hono<ApiEnv>, { store, edges, engine, clock }
     const key = await environmentOf(c, store)
     const signal = c.req.raw.signal
     const [view, tasks] = await Promise.all([presentView(key, { edges, clock }, signal), tasksOf(key, engine, signal)])
-    const known = view.processes.map(fromView)
+    const known = present(view.processes, tasks).map(fromView)
     return c.json([...known, ...withoutContainer(tasks, view)].sort(byNameInRelease) satisfies ProcessDocument[])
+  })
+}
+
+/** What runs, and of a name that does not run its last end, while its release should run: older ends are the log's. */
+function present(processes: readonly ProcessView[], all: readonly Tasks[]): readonly ProcessView[] {
+  const wanted = new Set(all.map(({ service }) => Number(service.labels[label.release] ?? 0)))
+  const same = (one: ProcessView, other: ProcessView) => one.release === other.release && one.name === other.name
+  return processes.filter(process => {
+    if (process.state === 'running') return true
+    if (!wanted.has(process.release)) return false
+    return !processes.some(other => same(process, other) && other.startedAt > process.startedAt)
   })
 }
 

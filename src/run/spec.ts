@@ -58,7 +58,7 @@ export function releasePhaseSpec(release: Release, command: string, config: Env)
     name: releasePhaseName(release.run),
     labels: { ...processLabels(release, 'release'), [label.role]: 'release-phase', [label.run]: release.run },
     image: release.image.reference,
-    command: ['sh', '-c', command],
+    command: shell(command) ?? [],
     env: environmentVariables(release, 'release', config),
     network: spaceNetwork(release),
     policy: containerPolicy(release.image.settings),
@@ -92,9 +92,13 @@ function processLabels(release: Release, type: ProcessType | 'release'): Labels 
   }
 }
 
-/** By a shell inside the app's own container, as the Procfile promises; `&&` and variables work there. */
+/**
+ * By a shell inside the app's own container, as the Procfile promises; `&&` and variables work there. A shell that SIGTERM
+ * ends at once takes the container with it before the app's own handler is done (Debian 13's dash stays the parent); with
+ * a trap it waits for its child and passes its exit code on. The child does not inherit it (POSIX, "trap").
+ */
 function shell(command: string | null): readonly string[] | null {
-  return command === null ? null : ['sh', '-c', command]
+  return command === null ? null : ['sh', '-c', `trap : TERM\n${command}`]
 }
 
 function environmentVariables(release: Release, type: string, config: Env): ServiceSpec['env'] {

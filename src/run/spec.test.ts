@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { defaults } from '../core/defaults.ts'
+import {
+  parseAppName,
+  parseCommitId,
+  parseImageReference,
+  parseProcessType,
+  parseRunId,
+  production,
+} from '../core/names.ts'
+import type { Release } from '../core/release.ts'
+import { Secret } from '../core/secret.ts'
+import { laneSpec, objectName, releasePhaseSpec, serviceSpecs } from './spec.ts'
+
+function release(formation: Release['formation'], command: string | null = 'node server.js'): Release {
+  return {
+    app: parseAppName('shop'),
+    environment: production,
+    number: 3,
+    image: {
+      reference: parseImageReference(`127.0.0.1:5443/shop@sha256:${'a'.repeat(64)}`),
+      buildKey: 'key',
+      processes: ['web', 'worker'].map(type => ({ type: parseProcessType(type), command })),
+      releaseCommand: null,
+      settings: defaults.settings,
+      layers: [],
+      how: 'dockerfile',
+    },
+    commit: parseCommitId('c'.repeat(40)),
+    author: 'A',
+    config: 2,
+    formation,
+    verdict: { outcome: 'nothing-tested', sentence: 'none' },
+    description: 'Deploy ccccccc',
+    by: 'test',
+    createdAt: 0,
+    run: parseRunId('run00000001'),
+  }
+}
+
+test('without a formation one web runs and no worker; only web has a port', () => {
+  const specs = serviceSpecs(release({}), {})
+  assert.deepEqual(
+    specs.map(({ name, replicas, port }) => ({ name, replicas, port })),
+    [{ name: 'l-shop-production-v3-web', replicas: 1, port: 8080 }],
+  )
+  const both = serviceSpecs(release({ web: 2, worker: 3 }), {})
+  assert.deepEqual(
+    both.map(spec => [spec.replicas, spec.port]),
+    [
+      [2, 8080],
+      [3, null],
+    ],
+  )
+})
+
+test('every swarm service says whose it is, so that what runs can be read back', () => {
+  const [spec] = serviceSpecs(release({}), {})
+  assert.deepEqual(spec?.labels, {
+    'lading.app': 'shop',
+    'lading.environment': 'production',
+    'lading.role': 'process',
+    'lading.type': 'web',
+    'lading.release': '3',
+    'lading.config': '2',
+    'lading.commit': 'c'.repeat(40),
+  })
+})
+
+test('what the platform sets wins over config, and config keeps its type', () => {
+  const [spec] = serviceSpecs(release({}), { A: new Secret('1') })
+  assert.equal(spec?.env['PORT'], '8080')
+  assert.equal(String(spec?.env['A']), '[secret]')
+})
+
+test('a release without web processes has no lane', () => {
+  assert.equal(laneSpec(release({ web: 0, worker: 1 })), null)
+  assert.equal(laneSpec(release({ web: 2 }))?.processes, 2)
+})
+
+test('names stay within the 63 characters that Swarm allows, and apart', () => {
+  const key = { app: parseAppName('a'.repeat(30)), environment: production }
+  const names = ['v1-web', 'v1-worker', 'v11-web'].map(rest => objectName(key, `${rest}-${'x'.repeat(20)}`))
+  for (const name of names) assert.ok(name.length <= 63)
+  assert.equal(new Set(names).size, 3)
+})
+
+test("an image's own command is left alone", () => {
+  assert.equal(serviceSpecs(release({}, null), {})[0]?.command, null)
+})
+
+test('at SIGTERM the shell waits for its child and passes its exit code on', async () => {
+  const child = 'process.on("SIGTERM", () => process.exit(7)); console.log("ready"); setInterval(() => {}, 1000)'
+  const [spec] = serviceSpecs(release({}, `"${process.execPath}" -e '${child}'`), {})
+  const [file = '', ...args] = spec?.command ?? []
+  // Its own process group, all of which gets the signal: what the engine's init does (TINI_KILL_PROCESS_GROUP).
+  const shell = spawn(file, args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(shell.stdout, 'data')
+  process.kill(-(shell.pid ?? 0), 'SIGTERM')
+  assert.deepEqual(await once(shell, 'exit'), [7, null])
+})
+
+test('a release phase is named by its run, so that it is started once', () => {
+  const spec = releasePhaseSpec(release({}), 'npm run migrate', {})
+  assert.equal(spec.name, 'l-release-phase-run00000001')
+  assert.match(spec.command.at(-1) ?? '', /npm run migrate$/)
+})
