@@ -13,7 +13,8 @@ interface Task {
   }
 }
 
-const pollMs = 200
+/** Polling all tasks does not scale (D5): a real edge of this kind would not ask more often. */
+const pollMs = 2000
 
 /**
  * The planted fault `swarms-word`: addresses are admitted as Swarm's task list tells them, which knows a port and no

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { after, before, test } from 'node:test'
+import { after, before, test, type TestContext } from 'node:test'
 import { label, type Labels } from '../../src/core/labels.ts'
 import { parseAppName, parseHostName, parseNodeName, production } from '../../src/core/names.ts'
 import { DockerHttp } from '../../src/docker/http.ts'
@@ -18,7 +18,7 @@ import type { LoadReport } from './load/report.ts'
  * while numbers start over, slots change hands, the edge and the keeper are killed or stopped: a refusal is forgiven
  * here, a wrong name never. The same test is run with planted faults, and must find them.
  */
-const rig = new Rig({ name: 'e2ewrong', say: line => process.stderr.write(`${line}\n`) })
+const rig = new Rig({ name: process.env['LADING_RIG'] ?? 'e2ewrong', say: line => process.stderr.write(`${line}\n`) })
 const signal = AbortSignal.timeout(20 * 60_000)
 const apps = Array.from({ length: 20 }, (_, at) => `app${at + 1}`)
 const node = parseNodeName('edge')
@@ -43,10 +43,13 @@ before(async () => {
 })
 after(() => rig.down())
 
+/** `/health` takes its time, `/checks` tells how many of these are under way, everything else is answered by the name. */
 const script = [
   `const http = require('http'), name = process.env.NAME, slow = Number(process.env.SLOW)`,
-  `const server = http.createServer((q, r) => q.url === '/health' ? setTimeout(() => r.end(), slow) : r.end(name))`,
-  `if (process.env.DEAF !== '1') server.listen(8080)`,
+  `let checks = 0`,
+  `const health = r => { checks++; setTimeout(() => { checks--; r.end() }, slow) }`,
+  `const answer = (q, r) => q.url === '/health' ? health(r) : r.end(q.url === '/checks' ? String(checks) : name)`,
+  `if (process.env.DEAF !== '1') http.createServer(answer).listen(8080)`,
   `process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1000)`,
 ].join(';')
 
@@ -78,10 +81,22 @@ async function startKeeper(switches = ''): Promise<void> {
   await eventually('the keeper serves', async () => (await ports()).edges.state(AbortSignal.timeout(1000)))
 }
 
+/** The platform for one test, with these faults planted; whatever becomes of the test, it ends with it. */
+async function platform(t: TestContext, switches = ''): Promise<void> {
+  t.after(stopPlatform)
+  await startKeeper(switches)
+}
+
 async function keeperPid(): Promise<number> {
+  const [pid] = await keeperPids()
+  if (pid === undefined) throw new Error('no keeper runs')
+  return pid
+}
+
+async function keeperPids(): Promise<readonly number[]> {
   const found = await host.processes('MainThread')
-  for (const pid of found) if ((await cmdline(pid)).includes('keeper/main.ts')) return pid
-  throw new Error('no keeper runs')
+  const lines = await Promise.all(found.map(cmdline))
+  return found.filter((_, at) => lines[at]?.includes('keeper/main.ts'))
 }
 
 async function cmdline(pid: number): Promise<string> {
@@ -89,7 +104,7 @@ async function cmdline(pid: number): Promise<string> {
 }
 
 async function stopPlatform(): Promise<void> {
-  process.kill(await keeperPid(), 'SIGKILL')
+  for (const pid of await keeperPids()) process.kill(pid, 'SIGKILL')
   for (const pid of await host.processes('haproxy')) process.kill(pid, 'SIGKILL')
   const services = await host.run(['docker', 'service', 'ls', '-q'])
   if (services) await host.run(['docker', 'service', 'rm', ...services.split('\n')])
@@ -225,7 +240,7 @@ async function keeperDies(): Promise<void> {
 }
 
 test('no app ever answers for another one', async t => {
-  await startKeeper()
+  await platform(t)
   await deployTwenty()
   const harms = { engineDies, slotsChangeHands, edgeDies, keeperIsStopped, keeperDies }
   for (const [name, harm] of Object.entries(harms)) {
@@ -236,17 +251,19 @@ test('no app ever answers for another one', async t => {
       assert.ok(await allAnswer(), 'an app does not answer any more')
     })
   }
-  await stopPlatform()
 })
 
-test("planted: with admission on Swarm's word alone, an app answers for another one", async () => {
-  await startKeeper('swarms-word')
+test("planted: with admission on Swarm's word alone, an app answers for another one", async t => {
+  await platform(t, 'swarms-word')
   await deployTwenty()
   let wrong = 0
   for (let attempt = 0; attempt < 5 && wrong === 0; attempt++) wrong = wrongAnswers(await underLoad(engineDies))
   assert.ok(wrong > 0, 'the fault was not found')
-  await stopPlatform()
 })
+
+async function body(url: string): Promise<string> {
+  return (await fetch(url)).text()
+}
 
 /** A lane is given back while its process still answers checks, slowly, and the next release takes it at once. */
 async function deafIsProven(): Promise<boolean> {
@@ -257,7 +274,15 @@ async function deafIsProven(): Promise<boolean> {
   const { edges } = await ports()
   for (let attempt = 0; attempt < 15; attempt++) {
     await edges.lease(lane('app1', 1, '/health'), signal)
-    assert.ok(await views('app1', isProven(1), 30_000))
+    let address = ''
+    const proven1 = (view: EnvironmentView) => {
+      address = view.processes.find(one => one.release === 1)?.address ?? ''
+      return isProven(1)(view)
+    }
+    assert.ok(await views('app1', proven1, 30_000))
+    await eventually('a check is under way', async () => (await body(`http://${address}/checks`)) === '1', {
+      everyMs: 5,
+    })
     await edges.giveBack(lane('app1', 1), signal)
     await edges.lease(lane('app1', 2, '/health'), signal)
     const proven = await views('app1', isProven(2), 2500)
@@ -267,14 +292,12 @@ async function deafIsProven(): Promise<boolean> {
   return false
 }
 
-test('a process that does not listen is never proven by a check of the one before it', async () => {
-  await startKeeper()
+test('a process that does not listen is never proven by a check of the one before it', async t => {
+  await platform(t)
   assert.equal(await deafIsProven(), false)
-  await stopPlatform()
 })
 
-test('planted: with slots that have not rested, it is', async () => {
-  await startKeeper('unrested')
+test('planted: with slots that have not rested, it is', async t => {
+  await platform(t, 'unrested')
   assert.equal(await deafIsProven(), true)
-  await stopPlatform()
 })
