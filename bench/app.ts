@@ -25,6 +25,8 @@ const ANSWER_MS = 120_000
 /** One app on the site: its repository on the host, and its front as a visitor sees it. */
 export class BenchApp extends App {
   readonly #site: Site
+  /** Why questions of `until` were not answered, one for each. */
+  readonly lost: string[] = []
   readonly #agent = new http.Agent({ keepAlive: true })
 
   private constructor(site: Site, name: string) {
@@ -90,10 +92,17 @@ export class BenchApp extends App {
 
   async #untilAnswer(version: string): Promise<void> {
     const deadline = performance.now() + ANSWER_MS
-    for (let last = ''; last !== version; last = await this.#ask()) {
+    for (let last = ''; last !== version; last = await this.#ask().catch(error => this.#note(error))) {
       if (performance.now() > deadline) throw new Error(`${this.name} still answers ${JSON.stringify(last)}`)
       await pause(POLL_MS)
     }
+  }
+
+  /** A question without an answer is a lost request: it is counted, and asked again. */
+  #note(error: unknown): string {
+    const cause = error instanceof Error ? error.message : String(error)
+    this.lost.push(cause)
+    return cause
   }
 
   #ask(): Promise<string> {

@@ -14,6 +14,8 @@ export interface Bench {
 export interface BenchContext {
   /** A few rounds, to see that it works. */
   readonly quick: boolean
+  /** Requests a second of the loads: 2,000, or less by `--rate`, on a machine that cannot generate and serve so many. */
+  readonly rate: number
   readonly say: (line: string) => void
   /** The platform on a fresh rig host, installed by `./lading up` when the first bench asks for it. */
   readonly site: () => Promise<Site>

@@ -12,11 +12,12 @@ import { plainTables } from './framework/table.ts'
 import { SiteOnDemand } from './site.ts'
 
 const checkout = join(import.meta.dirname, '..')
-const usage = `npm run bench -- [--only NAME]… [--quick] [--long] [--keep-host] [--list]`
+const usage = `npm run bench -- [--only NAME]… [--quick] [--long] [--rate 2000] [--keep-host] [--list]`
 
 interface Options {
   readonly chosen: readonly Bench[]
   readonly quick: boolean
+  readonly rate: number
   readonly keepHost: boolean
 }
 
@@ -51,7 +52,7 @@ async function runOne(bench: Bench, { options, site, signal }: Running): Promise
   say(`\n── ${bench.name}: ${bench.what} (load ${loadAverage()})`)
   const date = new Date().toISOString()
   const machine = await machineFacts(checkout)
-  const result = await bench.run({ quick: options.quick, say, site: () => site.get(), signal })
+  const result = await bench.run({ quick: options.quick, rate: options.rate, say, site: () => site.get(), signal })
   const facts = { ...machine, ...site.facts(), 'load at the end': loadAverage() }
   const kept = { bench: bench.name, what: bench.what, date, quick: options.quick, machine: facts, ...result }
   say(`\n${plainTables(result)}\n`)
@@ -72,14 +73,26 @@ function parse(args: string[]): Options | null {
   const flag = { type: 'boolean', default: false } as const
   const { values } = parseArgs({
     args,
-    options: { only: { type: 'string', multiple: true }, quick: flag, long: flag, list: flag, 'keep-host': flag },
+    options: {
+      only: { type: 'string', multiple: true },
+      rate: { type: 'string', default: '2000' },
+      quick: flag,
+      long: flag,
+      list: flag,
+      'keep-host': flag,
+    },
   })
   if (values.list) return null
   const only = values.only ?? []
   for (const name of only)
     if (!benches.some(bench => bench.name === name)) throw new Error(`no bench ${name}\n${usage}`)
   const isChosen = (bench: Bench) => (only.length > 0 ? only.includes(bench.name) : values.long || bench.long !== true)
-  return { chosen: benches.filter(isChosen), quick: values.quick, keepHost: values['keep-host'] }
+  return {
+    chosen: benches.filter(isChosen),
+    quick: values.quick,
+    rate: Number(values.rate),
+    keepHost: values['keep-host'],
+  }
 }
 
 function list(): number {

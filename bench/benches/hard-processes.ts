@@ -33,7 +33,7 @@ export const hardProcesses: Bench = {
 
 async function measure(
   { id, what, behaviour }: Kind,
-  { site: get, quick, signal }: BenchContext,
+  { site: get, quick, rate, signal }: BenchContext,
 ): Promise<BenchResult> {
   const site = await get()
   const files = { 'behaviour.json': JSON.stringify(behaviour) }
@@ -44,8 +44,8 @@ async function measure(
   using load = await Load.start({
     connect: site.edge,
     streams: [
-      { kind: 'requests', name: 'keep-alive', rate: 1000, keepAlive: true, ...to },
-      { kind: 'requests', name: 'one connection each', rate: 500, keepAlive: false, ...to },
+      { kind: 'requests', name: 'keep-alive', rate: 0.5 * rate, keepAlive: true, ...to },
+      { kind: 'requests', name: 'one connection each', rate: 0.25 * rate, keepAlive: false, ...to },
     ],
   })
   const deploys = quick ? 2 : 10
