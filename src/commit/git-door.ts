@@ -10,7 +10,7 @@ import { receive } from './receive.ts'
 
 export interface GitDoorOptions extends Pick<GitHttpContext, 'authenticate' | 'authorize' | 'log'> {
   readonly repositories: GitRepositories
-  readonly store: Pick<Store, 'findApp' | 'environmentOfBranch'>
+  readonly store: Pick<Store, 'findApp' | 'environmentOfBranch' | 'servingRelease'>
   readonly pipeline: Pick<Pipeline, 'submit' | 'follow' | 'cancel'>
   /** Folder for `receive.sock`. */
   readonly runDir: string

@@ -45,7 +45,11 @@ export class PushRig {
     this.pipeline = new ScriptedPipeline(this.repositories)
     this.door = createGitDoor({
       repositories: this.repositories,
-      store: { findApp: async app => this.#apps.get(app) ?? null, environmentOfBranch: async (_, b) => bound(b) },
+      store: {
+        findApp: async app => this.#apps.get(app) ?? null,
+        environmentOfBranch: async (_, branch) => bound(branch),
+        servingRelease: async () => null,
+      },
       pipeline: this.pipeline,
       authenticate: async ({ headers }) => (headers.authorization === goodToken ? { name: 'ada' } : null),
       authorize: async (_, { app }) => {

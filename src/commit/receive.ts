@@ -33,7 +33,7 @@ export interface Answer {
 
 export interface ReceiveTools {
   readonly repositories: Repositories
-  readonly store: Pick<Store, 'findApp' | 'environmentOfBranch'>
+  readonly store: Pick<Store, 'findApp' | 'environmentOfBranch' | 'servingRelease'>
   readonly pipeline: Pick<Pipeline, 'submit' | 'follow' | 'cancel'>
 }
 
@@ -191,7 +191,16 @@ async function deploy(push: Push, plan: Deploy, tools: ReceiveTools, signal: Abo
   const intent = { kind: 'commit', commit: plan.commit, move: plan.move } as const
   const run = await tools.pipeline.submit({ key: keyOf(plan.environment), intent, by: push.by })
   const end = await follow(push, run, tools, signal)
-  if (!wentLive(end.state)) throw new AppError('conflict', end.reason, { details: end.details })
+  if (!wentLive(end.state)) throw await failure(push, plan, end, tools)
+}
+
+/** What happened and what serves now come first: below them may be fifty log lines, and git's own answer comes last. */
+async function failure(push: Push, { environment }: Deploy, end: Run, tools: ReceiveTools): Promise<AppError> {
+  const serving = await tools.store.servingRelease(keyOf(environment))
+  await push.say('')
+  await push.say(` !     ${end.reason}`)
+  if (serving) await push.say(` !     v${serving.number} goes on serving; ${environment.branch} has not moved.`)
+  return new AppError('conflict', end.reason, { details: end.details })
 }
 
 /** The run as it is when it is live or has ended; cancelled by us when we are aborted before. */

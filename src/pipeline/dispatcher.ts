@@ -144,7 +144,8 @@ export class Dispatcher implements Pipeline {
       if (asAppError(error).code === 'internal') this.#tools.log('run failed', { run: run.id, error })
       await this.#tools.store.advanceRun(run.id, run.state, 'failed', {
         reason: message,
-        details: hint ? [...details, hint] : details,
+        // What to do comes before the evidence, which may be long.
+        details: hint ? [hint, ...details] : details,
         now: this.#tools.clock.now(),
       })
     }

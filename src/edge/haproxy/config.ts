@@ -209,7 +209,8 @@ export const routerLogFormat = [
   '%[var(txn.request_id)]',
   '%HM',
   '%[var(txn.host)]',
-  '%HU',
+  // Not %HU: over HTTP/2 that is the whole URL.
+  '%HPO%HQ',
 ].join('\\t')
 
 function lines(...all: readonly string[]): string {
