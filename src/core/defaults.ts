@@ -17,6 +17,8 @@ export const defaults = {
   } satisfies Settings,
   /** Old processes stay warm for so long after the switch, and the new release is watched (ms). */
   warmMs: 10_000,
+  /** A node has room for a process when this share of its limit is free of other reservations: limits may overlap. */
+  reservedMemoryShare: 0.25,
   /** Processes and threads in one container. */
   pids: 512,
   tmpBytes: 64 * MiB,

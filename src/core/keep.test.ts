@@ -55,6 +55,12 @@ test('the target of an open automatic rollback is kept until the rollback is liv
   assert.deepEqual(kept(run('settled', 2), failed, run('settled', 4, automatic(2))), [4])
 })
 
+test('after an automatic rollback that failed, what it should have gone back to serves', () => {
+  const runs = [run('settled', 2), run('failed-after-live', 3), run('failed', 4, automatic(2))]
+  assert.equal(servingRelease(runs), 2)
+  assert.deepEqual(kept(...runs), [2])
+})
+
 test('the predecessor skips releases that never went live', () => {
   const live = run('live', 4)
   assert.equal(predecessor([run('settled', 2), run('failed', 3), live], live), 2)

@@ -1,5 +1,5 @@
 import type { Run } from './run.ts'
-import { isFinal, wentLive } from './states.ts'
+import { isFinal, serves } from './states.ts'
 
 /**
  * Which releases of one environment may run (docs/design/run-states.md). Derived from the rows alone; what is not in
@@ -17,19 +17,23 @@ export function releasesToKeep(runs: readonly Run[]): ReadonlySet<number> {
     if (isFinal(run.state)) continue
     if (run.state !== 'live') add(run.release)
     else if (run.release === serving) add(predecessor(runs, run))
-    if (run.intent.kind === 'rollback' && run.intent.automatic) add(run.intent.to)
+    // The one that failed may still be all that answers until the rollback is live.
+    if (run.intent.kind === 'rollback' && run.intent.automatic) {
+      add(run.intent.to)
+      add(newest(runs.filter(other => other.state === 'failed-after-live')))
+    }
   }
   return keep
 }
 
-/** The newest release that went live; null when none did. */
+/** The newest release that went live and did not fail afterwards; null when there is none. */
 export function servingRelease(runs: readonly Run[]): number | null {
-  return newest(runs.filter(run => wentLive(run.state)))
+  return newest(runs.filter(run => serves(run.state)))
 }
 
 /** The release that served before this run's. */
 export function predecessor(runs: readonly Run[], run: Run): number | null {
-  return newest(runs.filter(other => wentLive(other.state) && (other.release ?? 0) < (run.release ?? 0)))
+  return newest(runs.filter(other => serves(other.state) && (other.release ?? 0) < (run.release ?? 0)))
 }
 
 function newest(runs: readonly Run[]): number | null {

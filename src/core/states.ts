@@ -8,7 +8,8 @@ const next = {
   verifying: ['releasing', 'failed', 'superseded', 'cancelled'],
   releasing: ['starting', 'failed', 'superseded', 'cancelled'],
   starting: ['proven', 'failed', 'superseded', 'cancelled'],
-  proven: ['live'],
+  // Only after a crash: what had proof has lost it, and could not be brought up again.
+  proven: ['live', 'failed'],
   live: ['settled', 'failed-after-live'],
   settled: [],
   failed: [],
@@ -36,6 +37,11 @@ export function isFinal(state: RunState): boolean {
 /** Traffic has moved to this run's release, whatever came afterwards. */
 export function wentLive(state: RunState): boolean {
   return state === 'live' || state === 'settled' || state === 'failed-after-live'
+}
+
+/** A release of such a run may serve. One that failed after going live may not: what served before it does again. */
+export function serves(state: RunState): boolean {
+  return state === 'live' || state === 'settled'
 }
 
 /**

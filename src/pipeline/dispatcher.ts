@@ -6,13 +6,15 @@ import { parseRunId, type EnvironmentKey, type RunId } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
 import type { Run, RunIntent } from '../core/run.ts'
 import { isFinal, pastNoReturn, wentLive, type RunState } from '../core/states.ts'
+import { startRelease } from '../run/roll-out.ts'
 import { Sweeper, removeSpace, type Rows } from '../run/sweep.ts'
 import { spaceNetwork } from '../run/spec.ts'
-import { goLive, moveTraffic } from './go-live.ts'
+import { goLive } from './go-live.ts'
 import { Trip } from './journey.ts'
 import type { Pipeline, RunEvent } from './pipeline.ts'
 import { Progress } from './progress.ts'
 import type { Tools } from './tools.ts'
+import { Traffic } from './traffic.ts'
 import { orAborted, Turns } from './turns.ts'
 import { watchWarm } from './warm.ts'
 import { way } from './way.ts'
@@ -31,12 +33,14 @@ export class Dispatcher implements Pipeline {
   readonly #turns = new Turns()
   readonly #trips = new Map<RunId, Trip>()
   readonly #sweeper: Sweeper
+  readonly #traffic: Traffic
 
   constructor(tools: Tools, signal: AbortSignal) {
     this.#tools = tools
     this.#signal = signal
     this.#progress = new Progress(tools.store, tools.clock)
     this.#sweeper = new Sweeper(tools, this.#rows())
+    this.#traffic = new Traffic(tools)
   }
 
   /**
@@ -44,8 +48,9 @@ export class Dispatcher implements Pipeline {
    * brought in line with the rows. Call it before any door opens (law 3).
    */
   async recover(): Promise<void> {
+    const carriedOn: Run[] = []
     for (const run of await this.#tools.store.openRuns()) {
-      if (pastNoReturn(run) || isAutomatic(run)) this.#begin(run)
+      if (pastNoReturn(run) || isAutomatic(run)) carriedOn.push(run)
       else
         await this.#stop(
           run,
@@ -53,7 +58,9 @@ export class Dispatcher implements Pipeline {
           'the control plane was restarted before the point of no return; nothing has changed',
         )
     }
+    // Before any run goes on: what is read here as serving would be old by the time it is routed to.
     for (const key of await this.#tools.store.listEnvironments()) await this.#reconcile(key)
+    for (const run of carriedOn) this.#begin(run)
     for (const { app, destroyedAt, createdBy } of await this.#tools.store.listApps()) {
       if (destroyedAt !== null) this.#background('destroy', this.#remove(app, createdBy))
     }
@@ -112,9 +119,14 @@ export class Dispatcher implements Pipeline {
     try {
       if (!wentLive(trip.run.state)) {
         const release = await this.#throughTheWay(trip, signal)
-        await goLive(trip, release, this.#tools, this.#signal)
+        await this.#goLive(trip, release)
       } else {
-        await goLive(trip, await this.#releaseOf(trip.run), this.#tools, this.#signal)
+        // Carried on after a crash. A newer release may serve by now: then traffic and branch are not this run's any more.
+        await trip.turn()
+        const runs = await this.#tools.store.listRuns(trip.run, manyRuns)
+        if (servingRelease(runs) === trip.run.release) {
+          await this.#goLive(trip, await this.#releaseOf(trip.run))
+        }
       }
     } catch (error) {
       return await this.#failed(trip, error)
@@ -127,10 +139,18 @@ export class Dispatcher implements Pipeline {
     await this.#afterLive(trip)
   }
 
+  #goLive(trip: Trip, release: Release): Promise<void> {
+    return goLive(trip, release, { ...this.#tools, traffic: this.#traffic }, this.#signal)
+  }
+
   async #throughTheWay(trip: Trip, signal: AbortSignal): Promise<Release> {
     if (trip.run.state === 'proven') {
       await trip.turn()
-      return this.#releaseOf(trip.run)
+      const release = await this.#releaseOf(trip.run)
+      // Its proof is as old as the crash: traffic moves to processes that answer now.
+      const config = await this.#tools.store.readConfig(release, release.config)
+      await startRelease(release, config.values, line => trip.say(line), this.#tools, signal)
+      return release
     }
     return way(trip, this.#tools, signal)
   }
@@ -150,7 +170,8 @@ export class Dispatcher implements Pipeline {
       })
     }
     await this.#finished(trip)
-    await this.#sweeper.sweep(trip.run, this.#signal)
+    await this.#traffic.toServing(trip.run, this.#signal)
+    await this.#sweep(trip.run)
   }
 
   async #landed(trip: Trip): Promise<void> {
@@ -177,13 +198,12 @@ export class Dispatcher implements Pipeline {
       await this.#advance(run, 'settled', whySettled(run, crash, serving))
     }
     await this.#finished(trip)
-    await this.#sweeper.sweep(run, this.#signal)
+    await this.#sweep(run)
   }
 
+  /** The rows first: then the old release serves, and traffic goes back to its warm processes at once. */
   async #rollBack(run: Run, back: number, crash: string): Promise<void> {
     const { store, clock } = this.#tools
-    const old = await store.findRelease(run, back)
-    if (old) await moveTraffic(old, this.#tools, this.#signal)
     const id = parseRunId(`${run.id}r`)
     const intent: RunIntent = { kind: 'rollback', to: back, releasePhase: false, automatic: true }
     const { app, environment } = run
@@ -192,6 +212,7 @@ export class Dispatcher implements Pipeline {
       already ??
       (await store.insertRun({ app, environment, id, intent, by: 'lading', reason: crash, now: clock.now() }))
     await this.#advance(run, 'failed-after-live', `${crash}; rolled back to v${back} by run ${id}`)
+    this.#background('traffic back', this.#traffic.toServing(run, this.#signal))
     if (!this.#trips.has(id)) this.#begin(rollback)
   }
 
@@ -240,20 +261,20 @@ export class Dispatcher implements Pipeline {
   // ——— keeping cluster and rows in line
 
   async #reconcile(key: EnvironmentKey): Promise<void> {
-    const { store, edges } = this.#tools
-    const runs = await store.listRuns(key, manyRuns)
-    const emergency = runs.find(run => !isFinal(run.state) && isAutomatic(run))
-    const serving = emergency?.intent.kind === 'rollback' ? emergency.intent.to : servingRelease(runs)
-    const state = await edges.state(this.#signal)
-    const route = state.routes.find(route => environmentId(route) === environmentId(key))
-    const release = serving === null ? null : await store.findRelease(key, serving)
-    if (release && route?.release !== release.number) {
-      const leased = state.lanes.some(
-        lane => environmentId(lane) === environmentId(key) && lane.release === release.number,
-      )
-      if (leased) await moveTraffic(release, this.#tools, this.#signal)
+    await this.#traffic.toServing(key, this.#signal)
+    this.#background('sweep', this.#sweep(key))
+  }
+
+  /** What a lost answer leaves behind would stay until the next run: tried again for as long as the lease lasts. */
+  async #sweep(key: EnvironmentKey): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#sweeper.sweep(key, this.#signal)
+      } catch (error) {
+        if (!(error instanceof AppError && error.retryable)) throw error
+        await this.#tools.clock.sleep(1_000, this.#signal)
+      }
     }
-    this.#background('sweep', this.#sweeper.sweep(key, this.#signal))
   }
 
   #rows(): Rows {
@@ -285,7 +306,7 @@ export class Dispatcher implements Pipeline {
       const endTurn = await this.#turns.take(environmentId(key), this.#signal)
       try {
         await edges.unroute(key, this.#signal)
-        await this.#sweeper.sweep(key, this.#signal)
+        await this.#sweep(key)
         await removeSpace(spaceNetwork(key), this.#tools, this.#signal)
       } finally {
         endTurn()

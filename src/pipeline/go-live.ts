@@ -1,8 +1,8 @@
 import { AppError, asAppError } from '../core/errors.ts'
 import type { Release } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
-import { laneSpec } from '../run/spec.ts'
 import type { Tools } from './tools.ts'
+import type { Traffic } from './traffic.ts'
 import type { Journey } from './way.ts'
 
 const retryMs = 500
@@ -11,19 +11,18 @@ const retryMs = 500
  * Past the point of no return: one map switch on every edge, the row `live`, the branch. Carried to its end by whoever
  * holds the lease, so what fails is tried again until the signal (the lease) ends it.
  */
-export async function goLive(journey: Journey, release: Release, tools: Tools, signal: AbortSignal): Promise<void> {
-  await untilDone('route', () => moveTraffic(release, tools, signal), tools, signal)
-  await journey.enter('live', `v${release.number} is live`)
+export async function goLive(
+  journey: Journey,
+  release: Release,
+  { traffic, ...tools }: Tools & { readonly traffic: Traffic },
+  signal: AbortSignal,
+): Promise<void> {
+  const switchOver = async () => {
+    await untilDone('route', () => traffic.moveTo(release, signal), tools, signal)
+    await journey.enter('live', `v${release.number} is live`)
+  }
+  await traffic.exclusively(release, switchOver, signal)
   await landBranch(journey.run, journey, tools, signal)
-}
-
-/** Moves traffic to a release whose processes have proof; an environment without `web` processes has no route. */
-export async function moveTraffic(release: Release, tools: Tools, signal: AbortSignal): Promise<void> {
-  const { app, environment, number } = release
-  if (!laneSpec(release)) return tools.edges.unroute({ app, environment }, signal)
-  const hosts = tools.hosts(release)
-  await tools.certify(hosts, signal)
-  await tools.edges.route({ app, environment, hosts, release: number }, signal)
 }
 
 /** The branch follows the row, never the other way round; entered again after a crash it is a no-op. */

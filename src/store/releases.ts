@@ -1,6 +1,6 @@
 import { AppError } from '../core/errors.ts'
 import type { Image } from '../core/release.ts'
-import { isFinal, runStates, wentLive } from '../core/states.ts'
+import { isFinal, runStates, serves } from '../core/states.ts'
 import { type Connection, integer, text } from './connection.ts'
 import { toRelease } from './rows.ts'
 import type { Store } from './store.ts'
@@ -86,7 +86,7 @@ export function releaseStore({ db, batch }: Connection): ReleaseStore {
       const [rows] = await batch(
         of(key)
           .innerJoin('runs', 'runs.id', 'releases.run')
-          .where('runs.state', 'in', runStates.filter(wentLive))
+          .where('runs.state', 'in', runStates.filter(serves))
           .orderBy('releases.number', 'desc')
           .limit(1),
       )

@@ -65,7 +65,7 @@ export interface Store {
   /** Newest first. */
   listReleases(key: EnvironmentKey, limit: number): Promise<readonly Release[]>
   /**
-   * The release that serves: the one of the newest run (by release number) that went live. Derived, not stored.
+   * The release that serves: the newest whose run is live or settled (core/keep.ts). Derived, not stored.
    */
   servingRelease(key: EnvironmentKey): Promise<Release | null>
 

@@ -1,0 +1,75 @@
+import { servingRelease } from '../core/keep.ts'
+import { environmentId } from '../core/labels.ts'
+import type { EnvironmentKey } from '../core/names.ts'
+import type { Release } from '../core/release.ts'
+import { first } from '../core/waiting.ts'
+import { laneSpec } from '../run/spec.ts'
+import type { Tools } from './tools.ts'
+import { Turns } from './turns.ts'
+
+const manyRuns = 1_000
+
+/**
+ * Who gets an environment's traffic. Every look at the rows with the switch that follows from it is one critical
+ * section per environment, so that nobody routes by rows that another has just changed.
+ */
+export class Traffic {
+  readonly #tools: Tools
+  readonly #turns = new Turns()
+
+  constructor(tools: Tools) {
+    this.#tools = tools
+  }
+
+  async exclusively<T>(key: EnvironmentKey, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const end = await this.#turns.take(environmentId(key), signal)
+    try {
+      return await work()
+    } finally {
+      end()
+    }
+  }
+
+  /** To a release whose processes have proof; an environment without `web` processes has no route. */
+  async moveTo(release: Release, signal: AbortSignal): Promise<void> {
+    const { edges, hosts, certify } = this.#tools
+    const { app, environment, number } = release
+    if (!laneSpec(release)) return edges.unroute({ app, environment }, signal)
+    await certify(hosts(release), signal)
+    await edges.route({ app, environment, hosts: hosts(release), release: number }, signal)
+  }
+
+  /**
+   * Traffic follows the rows: to the release that serves, if a process of it answers, or to none. A proven run moves it
+   * itself, or has done so.
+   */
+  toServing(key: EnvironmentKey, signal: AbortSignal): Promise<void> {
+    return this.exclusively(key, () => this.#toServing(key, signal), signal)
+  }
+
+  async #toServing(key: EnvironmentKey, signal: AbortSignal): Promise<void> {
+    const { store, edges } = this.#tools
+    const runs = await store.listRuns(key, manyRuns)
+    if (runs.some(run => run.state === 'proven')) return
+    const serving = servingRelease(runs)
+    const { routes } = await edges.state(signal)
+    const route = routes.find(one => environmentId(one) === environmentId(key))
+    if (serving === null && route) return edges.unroute(key, signal)
+    if (serving === null || route?.release === serving) return
+    const release = await store.findRelease(key, serving)
+    // What answers now must not lose its traffic to something that does not.
+    if (release && (await this.#answers(release, signal))) await this.moveTo(release, signal)
+  }
+
+  async #answers(release: Release, signal: AbortSignal): Promise<boolean> {
+    if (!laneSpec(release)) return true
+    const looking = new AbortController()
+    try {
+      const views = this.#tools.edges.watch(release, AbortSignal.any([signal, looking.signal]))
+      const view = await first(views, () => true)
+      return view?.processes.some(one => one.release === release.number && one.proof === 'proven') ?? false
+    } finally {
+      looking.abort()
+    }
+  }
+}
