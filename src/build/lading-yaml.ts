@@ -40,7 +40,7 @@ export const ladingYamlSchema = z.strictObject({
       idle: seconds(86_400).optional().describe('Silence allowed on a connection afterwards.'),
     })
     .optional(),
-  memory: bytes.optional().describe('Of each process.'),
+  memory: bytes.optional().describe('Limit of each process; a node has room when a quarter of it is not reserved.'),
   cpus: z.number().min(0.05).max(64).optional().describe('Of each process; 1 is one core.'),
   dockerfile: repositoryPath.optional().describe('Path of the Dockerfile; its name is enough to choose the stack.'),
   stack: z.enum(['dockerfile', 'node']).optional().describe('How the image is made, when the files leave a choice.'),

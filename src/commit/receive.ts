@@ -190,17 +190,28 @@ async function deploy(push: Push, plan: Deploy, tools: ReceiveTools, signal: Abo
   signal.throwIfAborted()
   const intent = { kind: 'commit', commit: plan.commit, move: plan.move } as const
   const run = await tools.pipeline.submit({ key: keyOf(plan.environment), intent, by: push.by })
-  const end = await follow(push, run, tools, signal)
-  if (!wentLive(end.state)) throw await failure(push, plan, end, tools)
+  const said = new Set<string>()
+  const listening = { ...push, say: (line: string) => (said.add(line.trim()), push.say(line)) }
+  const end = await follow(listening, run, tools, signal)
+  if (!wentLive(end.state)) throw await failure(listening, { plan, end, said }, tools)
+}
+
+interface Failed {
+  readonly plan: Deploy
+  readonly end: Run
+  /** Lines that the pusher has read already, such as those of the build. */
+  readonly said: ReadonlySet<string>
 }
 
 /** What happened and what serves now come first: below them may be fifty log lines, and git's own answer comes last. */
-async function failure(push: Push, { environment }: Deploy, end: Run, tools: ReceiveTools): Promise<AppError> {
+async function failure(push: Push, { plan, end, said }: Failed, tools: ReceiveTools): Promise<AppError> {
+  const { environment } = plan
+  const news = end.details.slice(0, end.details.findLastIndex(line => !said.has(line.trim())) + 1)
   const serving = await tools.store.servingRelease(keyOf(environment))
   await push.say('')
   await push.say(` !     ${end.reason}`)
   if (serving) await push.say(` !     v${serving.number} goes on serving; ${environment.branch} has not moved.`)
-  return new AppError('conflict', end.reason, { details: end.details })
+  return new AppError('conflict', end.reason, { details: news })
 }
 
 /** The run as it is when it is live or has ended; cancelled by us when we are aborted before. */

@@ -118,6 +118,7 @@ function environmentVariables(release: Release, type: string, config: Env): Serv
 function containerPolicy(settings: Settings): ContainerPolicy {
   return {
     memory: settings.memory,
+    reservedMemory: Math.floor(settings.memory * defaults.reservedMemoryShare),
     cpus: settings.cpus,
     pids: defaults.pids,
     tmpBytes: defaults.tmpBytes,

@@ -2,6 +2,7 @@ import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { connect } from 'node:tls'
+import type { ReleaseDocument } from '../../src/api/documents.ts'
 import { eventually } from '../rig/eventually.ts'
 import type { Host } from '../rig/host.ts'
 import type { Outcome, RunOptions } from '../rig/program.ts'
@@ -112,6 +113,11 @@ export class App {
     return this.platform.host.run([`${CHECKOUT}/lading`, ...argv], { cwd: this.folder })
   }
 
+  /** Newest first. */
+  async releases(): Promise<readonly ReleaseDocument[]> {
+    return this.platform.json(['releases', '--app', this.name])
+  }
+
   async write(path: string, text: string): Promise<void> {
     await writeFile(await this.platform.host.path(join(this.folder, path)), text)
   }
@@ -125,6 +131,12 @@ export class App {
     await this.git(['add', '--all'])
     await this.git(['commit', '--quiet', '--message', message])
     return this.git(['rev-parse', 'HEAD'])
+  }
+
+  /** In place of all its files those of `test/fixtures/<fixture>`; not committed. */
+  async become(fixture: string): Promise<void> {
+    await this.git(['rm', '--quiet', '-r', '.'])
+    await cp(join(FIXTURES, fixture), await this.platform.host.path(this.folder), { recursive: true })
   }
 
   /** The next version of a fixture that answers its `version.txt`. */
