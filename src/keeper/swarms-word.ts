@@ -14,7 +14,7 @@ interface Task {
 }
 
 /** Polling all tasks does not scale (D5): a real edge of this kind would not ask more often. */
-const pollMs = 2000
+const pollMs = 5000
 
 /**
  * The planted fault `swarms-word`: addresses are admitted as Swarm's task list tells them, which knows a port and no

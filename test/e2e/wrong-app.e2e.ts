@@ -276,7 +276,7 @@ async function deafIsProven(): Promise<boolean> {
     await edges.lease(lane('app1', 1, '/health'), signal)
     let address = ''
     const proven1 = (view: EnvironmentView) => {
-      address = view.processes.find(one => one.release === 1)?.address ?? ''
+      address = view.processes.find(one => one.release === 1 && one.state === 'running')?.address ?? ''
       return isProven(1)(view)
     }
     assert.ok(await views('app1', proven1, 30_000))
