@@ -117,6 +117,16 @@ test('no request of the story was lost', async () => {
   assert.deepEqual(versions, ['v1', 'v2', 'v3', 'v4'])
 })
 
+test('a Dockerfile build runs the commit that was pushed, also when a changed file kept its size', async () => {
+  const built = await platform.create('built', 'apps/dockerfile')
+  for (const version of ['first', 'other', 'third']) {
+    await built.commitVersion(version)
+    const push = await built.push()
+    assert.equal(push.code, 0, push.stderr)
+    await built.answers(version)
+  }
+})
+
 test('destroyed, it is gone from the edge and from the cluster', async () => {
   await app.lading(['destroy', '--confirm', app.name])
   assert.equal((await app.get()).status, 404)
