@@ -8,6 +8,8 @@ export interface CliConfig {
   readonly token: string | null
   /** PEM file of the CA that signed the platform's certificate. */
   readonly caFile: string | null
+  /** What git itself reads (GIT_SSL_CAINFO). */
+  readonly gitCaFile: string | null
   readonly app: string | null
   /** Root's door, on the server. */
   readonly socket: string
@@ -25,6 +27,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): CliCon
     url: text('LADING_URL'),
     token: text('LADING_TOKEN'),
     caFile: text('LADING_CA'),
+    gitCaFile: text('GIT_SSL_CAINFO'),
     app: text('LADING_APP'),
     socket: text('LADING_SOCKET') ?? '/run/lading/control.sock',
     serverTokenFile: '/etc/lading/token',

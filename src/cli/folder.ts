@@ -30,6 +30,12 @@ export async function connectFolder(session: Session, app: AppDocument): Promise
   const ca = (await client.info()).ca ?? (client.place.kind === 'url' ? client.place.ca : null)
   const caFile = origin.startsWith('https:') ? await keep(config, origin, { ca }) : null
   if (caFile !== null) await git.setLocal(`http.${origin}.sslCAInfo`, caFile)
+  if (caFile !== null && config.gitCaFile !== null) {
+    // Git asks the environment first, and nothing that we could set comes before it (git-config, http.sslCAInfo).
+    terminal.say(
+      `GIT_SSL_CAINFO is set and hides the platform's CA from git. Push with: GIT_SSL_CAINFO=${caFile} git push`,
+    )
+  }
   return remoteName
 }
 

@@ -41,6 +41,7 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
       builder: new FakeBuilder(systemClock),
       ids: systemIds,
       seal: text => new TextEncoder().encode(text),
+      urlOf: host => `https://${host}`,
       hosts: ({ app }) => [parseHostName(`${app}.example.test`)],
       certify: () => Promise.resolve(),
       quiet: () => Promise.resolve(),

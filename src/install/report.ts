@@ -9,21 +9,25 @@ import type { Site } from './site.ts'
 export async function report(site: Site, out: NodeJS.WritableStream, signal: AbortSignal): Promise<void> {
   const [api, hello] = [apiHost(site), helloHost(site)]
   const answer = await askEdge(hello, signal)
-  const isLocal = site.decisions.baseDomain === 'localhost'
+  const isLocal = /(^|\.)localhost$/.test(site.decisions.baseDomain)
+  const scheme = isLocal ? 'http' : 'https'
   const lines: string[] = ['', 'Lading is up.', '']
   if (answer?.status === 200) {
-    const resolve = `--resolve ${hello}:443:127.0.0.1`
+    const resolve = `--resolve ${hello}:${isLocal ? 80 : 443}:127.0.0.1`
+    const trust = isLocal ? '' : `--cacert ${paths.caCertificate} `
     lines.push(
-      `  hello             https://${hello}  and  http://${hello}`,
+      `  hello             ${scheme}://${hello}${isLocal ? `  (and https, by the platform's own CA)` : ''}`,
       `                    ${answer.body.trim().split('\n')[0]}`,
-      `  from here         curl --cacert ${paths.caCertificate} ${resolve} https://${hello}`,
+      `  from here         curl ${trust}${resolve} ${scheme}://${hello}`,
       `  its folder        ${paths.hello}  (change it, commit, git push lading main)`,
     )
   }
   lines.push(
-    `  control plane     https://${api}`,
+    `  control plane     ${scheme}://${api}`,
     `  your next app     cd APP && ${checkout}/lading create NAME && git push lading main`,
-    `  from elsewhere    lading login https://${api}   with the token in ${paths.token}`,
+    isLocal
+      ? `  from elsewhere    not by this name: names below localhost stay on a machine. Use: lading up --domain D`
+      : `  from elsewhere    lading login https://${api}   with the token in ${paths.token}`,
     `  trust             the platform's own CA: ${paths.caCertificate}`,
   )
   if (!isLocal) lines.push(`  DNS               point *.${site.decisions.baseDomain} at this machine`)

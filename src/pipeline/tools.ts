@@ -20,6 +20,8 @@ export interface Tools {
   readonly seal: Seal
   /** The hosts an environment answers at. */
   readonly hosts: (key: EnvironmentKey) => readonly HostName[]
+  /** As people open it. */
+  readonly urlOf: (host: HostName) => string
   /** Certificates for hosts that have none yet; no error when they are there. */
   readonly certify: (hosts: readonly HostName[], signal: AbortSignal) => Promise<void>
   /** Resolves when nothing of an earlier control plane can be under way any more; awaited before the first delete (law 11). */

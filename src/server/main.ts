@@ -29,7 +29,7 @@ import { openSqliteStore } from '../store/sqlite.ts'
 import { readConfig, type Config } from './config.ts'
 import { closeDoor, openNetworkDoor, openSocketDoor } from './doors.ts'
 import { createLog } from './log.ts'
-import { ownHost, takeTraffic } from './own-lane.ts'
+import { ownHost, schemeOf, takeTraffic } from './own-lane.ts'
 
 const log = createLog(systemClock, line => process.stdout.write(line))
 
@@ -70,6 +70,7 @@ interface Held {
 
 async function serve(config: Config, { engine, http, term, lease, stopping }: Held): Promise<void> {
   const signal = AbortSignal.any([stopping, lease.signal])
+  const urlOf = (host: HostName) => `${schemeOf(config.baseDomain)}://${host}`
   const store = await openSqliteStore({ path: join(config.stateDir, 'lading.db'), dataKey: config.dataKey })
   const edges = keeperEdges({
     sockets: [{ node: config.node, path: join(config.runDir, 'keeper.sock') }],
@@ -101,6 +102,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     ids: systemIds,
     seal: sealWith(config.dataKey),
     hosts: key => hostsOf(key, config.baseDomain),
+    urlOf,
     certify: async (hosts, until) => {
       for (const host of hosts) await edges.certify(host, await authority.certificate(host, until), until)
     },
@@ -113,7 +115,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   const platform = {
     version: config.version,
     baseDomain: config.baseDomain,
-    url: `https://${ownHost(config.baseDomain)}`,
+    url: urlOf(ownHost(config.baseDomain)),
     ca: await readFile(join(config.stateDir, 'ca', 'ca.pem'), 'utf8'),
   }
   const parts = { store, pipeline, edges, engine, repositories, clock: systemClock, platform, report: logError }

@@ -14,6 +14,15 @@ export function ownHost(baseDomain: HostName): HostName {
   return parseHostName(`lading.${baseDomain}`)
 }
 
+/**
+ * How addresses of this platform begin. Names below `localhost` never leave the machine, and certificates of a private CA
+ * for them help nobody: git and curl take them only from whoever was told of that CA, and an environment that names
+ * another (GIT_SSL_CAINFO) wins over all telling. RFC 6761, 6.3.
+ */
+export function schemeOf(baseDomain: HostName): 'http' | 'https' {
+  return baseDomain === 'localhost' || baseDomain.endsWith('.localhost') ? 'http' : 'https'
+}
+
 export interface OwnLane {
   readonly release: number
   readonly baseDomain: HostName
