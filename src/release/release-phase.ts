@@ -69,7 +69,7 @@ function assertPassed({ exitCode, outOfMemory }: OneOffView): void {
   if (exitCode === 0) return
   const how = outOfMemory ? 'was killed for memory' : `exited ${exitCode ?? 'without a code'}`
   throw new AppError('release-phase-failed', `the release phase ${how}`, {
-    hint: 'The old release still serves. Mend the "release:" command of the Procfile and push again.',
+    hint: 'Mend the "release:" command of the Procfile, or what it works on, and push again.',
   })
 }
 

@@ -61,6 +61,12 @@ function explain(
         hint: 'Raise "memory" in lading.yaml, or let the process use less.',
       }
     }
+    if (process.exitCode === 127) {
+      return {
+        sentence: `${name} crashed with code 127: its command was not found`,
+        hint: 'The command stands in the Procfile; the program must be in the image, as a production dependency.',
+      }
+    }
     return {
       sentence: `${name} crashed with code ${process.exitCode ?? 'unknown'}`,
       hint: 'The last log lines are below; "lading logs" has the rest.',

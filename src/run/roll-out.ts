@@ -209,8 +209,10 @@ class SwarmsWord {
 
 function refusalOf(words: string, release: Release): AppError {
   if (/no suitable node/i.test(words)) {
+    const limit = Math.round(release.image.settings.memory / 1024 / 1024)
+    const share = Math.round(limit * defaults.reservedMemoryShare)
     return new AppError('no-room', `no node has room for v${release.number}: ${words}`, {
-      hint: 'Ask for less memory or fewer processes (lading scale), or add a node.',
+      hint: `Each process may use ${limit} MB and needs ${share} MB that no other has reserved. Lower "memory" in lading.yaml, run fewer processes (lading scale), or add a node.`,
     })
   }
   if (/no such image/i.test(words)) {

@@ -52,7 +52,7 @@ export function brokenApps(platform: () => Platform): void {
       live.slice(0, 2).map(({ release, description }) => `${release} ${description.replace(/[0-9a-f]{7}$/, 'it')}`),
       [`v${live.length} Automatic rollback to v1`, `v${live.length - 1} Deploy it`],
     )
-    await reads(DIES_WHEN_LIVE, `${push.stderr}\n$ lading releases\n${await app.lading(['releases', '-n', '2'])}`)
+    await reads(DIES_WHEN_LIVE, `${push.stderr}\n$ lading releases\n${await app.lading(['releases', '-n', '2'])}\n`)
   })
 
   /** The good version's commit with the broken version on it. */
@@ -76,6 +76,9 @@ function normalised(text: string): string {
     .replaceAll(/[ \t]+$/gm, '')
     .replaceAll(/^remote: +waiting: .*\n/gm, '')
     .replaceAll(/: \d+ layers, .*/g, ': LAYERS')
+    .replaceAll(/\brun [0-9a-z]{10,}/g, 'run ID')
+    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d/g, 'TIME')
+    .replaceAll(/(?<=^(?!remote|\$).*\S) {2,}/gm, '  ')
     .replaceAll(/sha256:[0-9a-f]{6,64}/g, 'sha256:…')
     .replaceAll(/\b[0-9a-f]{7}\b/g, 'COMMIT')
     .replaceAll(/\bv\d+\b/g, 'vN')

@@ -218,13 +218,23 @@ export function edgeFeatures(platform: () => Platform): void {
     assert.match(seen, /^HTTP\/1\.\d 404 /)
   })
 
-  test('an app whose processes are gone is answered for with its name and the cause, and comes back', async () => {
+  test('an app whose only process is gone is answered for with its name and the cause, and comes back', async () => {
+    const { host: server } = platform()
+    const container = await server.run(['docker', 'ps', '-q', '--filter', 'label=lading.app=mirror'])
+    await server.run(['docker', 'kill', container])
+    const gone = await eventually('it is missed', async () => {
+      const answer = await visitor.ask(host('mirror'))
+      return answer.status === 503 && answer
+    })
+    assert.match(String(gone.body), /^No process of mirror\/production answers: .*it has crashed.* \(H10\)/)
+    assert.match(String(gone.body), /\nrequest id: [0-9a-f-]{36}\n/)
+    await eventually('Swarm started it again', async () => (await visitor.ask(host('mirror'))).status === 200)
+  })
+
+  test('an app without a web process is 404, which says that this may be', async () => {
     await apps.get('mirror')!.lading(['scale', 'web=0'])
-    const gone = await visitor.ask(host('mirror'))
-    assert.equal(gone.status, 503)
-    assert.match(String(gone.body), /^No process of mirror\/production answers: .*scaled to zero \(H10\)/)
-    assert.match(String(gone.body), /request id: [0-9a-f-]{36}\n/)
-    await apps.get('mirror')!.lading(['scale', 'web=1'])
-    assert.equal((await visitor.ask(host('mirror'))).status, 200)
+    const answer = await visitor.ask(host('mirror'))
+    assert.equal(answer.status, 404)
+    assert.match(String(answer.body), /scaled to zero/)
   })
 }

@@ -79,8 +79,8 @@ export async function askHttp2(
   headers: Readonly<Record<string, string>>,
   body = Buffer.alloc(0),
 ): Promise<Answer & { readonly trailers: IncomingHttpHeaders }> {
-  const stream = session.request({ ':path': '/', ...headers })
-  stream.end(body)
+  const stream = session.request({ ':path': '/', ...headers }, { endStream: body.length === 0 })
+  if (body.length > 0) stream.end(body)
   let trailers: IncomingHttpHeaders = {}
   stream.once('trailers', (given: IncomingHttpHeaders) => (trailers = given))
   const head = new Promise<IncomingHttpHeaders>((resolve, reject) => {

@@ -1,0 +1,26 @@
+import { after, before, suite } from 'node:test'
+import { Rig } from '../rig/rig.ts'
+import { installed, type Platform } from './host.ts'
+import { brokenApps } from './platform/broken.ts'
+import { edgeFeatures } from './platform/edge.ts'
+import { firewall } from './platform/firewall.ts'
+
+/** One installed platform for everything that needs a real one and leaves it as it was. */
+const say = (text: string): void => void process.stderr.write(text)
+const rig = new Rig({ name: 'e2eplat', say: line => say(`${line}\n`) })
+let platform: Platform
+
+before(async () => {
+  await rig.down()
+  platform = await installed(await rig.up({ name: 'server', debian: 'trixie' }), { say, fromCache: true })
+})
+after(() => rig.down())
+
+suite('the firewall', () =>
+  firewall(
+    () => platform,
+    () => rig.up({ name: 'outside', variant: 'bare' }),
+  ),
+)
+suite('the edge', () => edgeFeatures(() => platform))
+suite('broken apps', () => brokenApps(() => platform))
