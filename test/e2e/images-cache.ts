@@ -14,6 +14,10 @@ import { CACHE } from '../rig/rootfs.ts'
 const FILE = join(CACHE, 'images.tar')
 const LIST = join(CACHE, 'images.txt')
 
+interface InstallFacts {
+  readonly images: Readonly<Record<string, { readonly key: string }>>
+}
+
 /** Starts the host's engine and gives it the images. No error when there are none yet. */
 export async function loadImages(host: Host): Promise<void> {
   if ((await cached()) === '') return
@@ -29,14 +33,11 @@ export async function loadImages(host: Host): Promise<void> {
 
 /** Keeps the host's platform images if they are not the ones that are kept. */
 export async function saveImages(host: Host): Promise<void> {
-  const list = await host.run([
-    'docker',
-    'image',
-    'ls',
-    '--filter=reference=lading/*',
-    '--format={{.Repository}}:{{.Tag}}',
-  ])
-  const tags = list.split('\n').filter(Boolean).sort()
+  // Those in use, not those that the engine holds: what came from here and was replaced since would be kept for ever.
+  const { images } = JSON.parse(await host.run(['cat', '/etc/lading/install.json'])) as InstallFacts
+  const tags = Object.entries(images)
+    .map(([name, { key }]) => `lading/${name}:${key}`)
+    .sort()
   if (tags.length === 0 || (await cached()) === tags.join('\n')) return
   await mkdir(CACHE, { recursive: true })
   const part = `${FILE}.${process.pid}`
