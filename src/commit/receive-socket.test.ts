@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,6 +26,17 @@ test('only we may open the socket', async () => {
   await using rig = await SocketRig.make({ receive: async () => [] })
   assert.equal((await stat(rig.socket.path)).mode & 0o777, 0o600)
   assert.equal((await stat(rig.folder)).mode & 0o777, 0o700)
+})
+
+test('one that closes leaves the socket of the one after it alone', async () => {
+  await using rig = await SocketRig.make({ receive: async () => [] })
+  const options = { receive: async () => [], runDir: rig.folder, clock: impatient, log: () => {} }
+  const next = new ReceiveSocket(options)
+  await next.start(signal)
+  await rig.socket.stop()
+  assert.ok((await stat(next.path)).isSocket())
+  assert.deepEqual(await readdir(rig.folder), ['receive.sock'])
+  await next.stop()
 })
 
 test('capabilities, commands and answers are framed as git wants them', async () => {

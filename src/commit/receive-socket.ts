@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rename, rmdir } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
@@ -44,15 +44,20 @@ export class ReceiveSocket {
 
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    // sockaddr_un holds 108 bytes with the final zero.
-    if (Buffer.byteLength(this.path) > 107) throw new AppError('invalid-input', `socket path too long: ${this.path}`)
     await mkdir(this.#options.runDir, { recursive: true, mode: 0o700 })
-    await rm(this.path, { force: true })
+    // Under another name, and renamed: a server that closes removes the path it listened on, and by then the socket
+    // there may be that of the control plane after us.
+    const folder = await mkdtemp(`${this.path}.`)
+    const fresh = join(folder, 'new')
+    // sockaddr_un holds 108 bytes with the final zero.
+    if (Buffer.byteLength(fresh) > 107) throw new AppError('invalid-input', `socket path too long: ${fresh}`)
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen(this.path, resolve)
+      this.#server.listen(fresh, resolve)
     })
-    await chmod(this.path, 0o600)
+    await chmod(fresh, 0o600)
+    await rename(fresh, this.path)
+    await rmdir(folder)
   }
 
   /** Tells every open push that we are going down, and waits until each has its answer. */

@@ -1,17 +1,25 @@
-import { chmod, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rename, rmdir } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { basename, join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { GitDoor } from '../commit/git-door.ts'
 import type { ApiEnv } from '../api/parts.ts'
 
-/** Root's door: the API on a Unix socket that only root may open. It works when edge and certificates do not. */
+/**
+ * Root's door: the API on a Unix socket that only root may open. It works when edge and certificates do not. It listens
+ * under another name and is renamed: a server that closes removes the path it listened on, and by then the socket at
+ * `path` may be that of the control plane after it.
+ */
 export async function openSocketDoor(api: Hono<ApiEnv>, path: string): Promise<Server> {
-  await rm(path, { force: true })
   const answer = getRequestListener(api.fetch)
   const server = serverOf((request, response) => void answer(request, response))
-  await listening(server, { path })
-  await chmod(path, 0o600)
+  const folder = await mkdtemp(`${path}.`)
+  const fresh = join(folder, basename(path))
+  await listening(server, { path: fresh })
+  await chmod(fresh, 0o600)
+  await rename(fresh, path)
+  await rmdir(folder)
   return server
 }
 
