@@ -4,6 +4,7 @@ import { eventually } from '../../rig/eventually.ts'
 import type { Outcome } from '../../rig/program.ts'
 import type { App, Platform } from '../host.ts'
 import { Load } from '../load.ts'
+import { runOf } from './socket.ts'
 import { Witness } from './witness.ts'
 
 /** How a version is to be made and released; each commit says all of it anew. */
@@ -95,6 +96,22 @@ export class Site {
         { kind: 'requests', name: 'close', rate: 10, keepAlive: false, ...to },
       ],
     })
+  }
+
+  /** Whole means besides: the next push goes as if nothing had been. */
+  async proves(): Promise<void> {
+    const push = await this.push()
+    this.wentLive.add(push.version)
+    const { code, stderr } = await push.outcome
+    if (code !== 0) throw new Error(`the next push exited ${code}:\n${stderr}`)
+    await this.app.answers(push.version)
+    const run = await runOf(this.platform.host, this.app.name, push.commit)
+    this.head = push.commit
+    this.serving = { version: push.version, release: run?.release ?? 0 }
+  }
+
+  [Symbol.dispose](): void {
+    this.witness[Symbol.dispose]()
   }
 
   async #ballast(): Promise<void> {

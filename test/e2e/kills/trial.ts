@@ -2,7 +2,6 @@ import type { LoadReport } from '../load/report.ts'
 import { judge, noTraces, type End } from './oracles.ts'
 import type { Moment } from './plan.ts'
 import type { Site } from './site.ts'
-import { runOf } from './socket.ts'
 import { reach } from './stages.ts'
 import { victim } from './targets.ts'
 
@@ -37,7 +36,7 @@ export async function trial(site: Site, moment: Moment): Promise<TrialResult> {
     const ends: End[] = []
     for (const push of reached.pushes) ends.push(await judge(site, push, moment, push === reached.pushes.at(-1)))
     await answered(reached.request, moment)
-    await nextPush(site)
+    await site.proves()
     const report = await load.stop()
     judgeLoad(site, report, moment)
     const { code } = await reached.pushes.at(-1)!.outcome
@@ -52,18 +51,6 @@ async function answered(request: Promise<{ status: number; body: string }> | und
   const answer = await request
   if (!answer || moment.target === 'HAProxy' || moment.target === 'engine') return
   if (answer.status !== 200) throw new Error(`the open request on the old release: ${answer.status} ${answer.body}`)
-}
-
-/** Whole means: the next push goes as if nothing had been. */
-async function nextPush(site: Site): Promise<void> {
-  const push = await site.push()
-  site.wentLive.add(push.version)
-  const { code, stderr } = await push.outcome
-  if (code !== 0) throw new Error(`the push after the kill exited ${code}:\n${stderr}`)
-  await site.app.answers(push.version)
-  const run = await runOf(site.platform.host, site.app.name, push.commit)
-  site.head = push.commit
-  site.serving = { version: push.version, release: run?.release ?? 0 }
 }
 
 function judgeLoad(site: Site, report: LoadReport, { target }: Moment): void {
