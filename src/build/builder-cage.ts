@@ -27,7 +27,9 @@ export const buildLimits = {
 
 /**
  * The builder's container (D11): an engine of its own, so that the cage is the container's, on every engine and both
- * cgroup versions. It is privileged, as an engine in a container must be; builds inside it are not.
+ * cgroup versions. Not `Privileged`: that asks for every capability there is, which an engine that lacks one (a rented
+ * machine without CAP_SYS_RESOURCE, say) cannot give, and for the machine's devices. It gets what an engine
+ * cannot do without (SYSLOG: the record of memory kills), and mounts it may write; still, whoever breaks out of a build has much. Builds inside have neither.
  */
 export function builderSpec(options: CageOptions): Readonly<Record<string, unknown>> {
   const spec = {
@@ -39,7 +41,13 @@ export function builderSpec(options: CageOptions): Readonly<Record<string, unkno
       `LADING_PIDS_PER_BUILD=${buildLimits.pids}`,
     ],
     HostConfig: {
-      Privileged: true,
+      CapAdd: ['SYS_ADMIN', 'NET_ADMIN', 'SYSLOG'],
+      // An engine mounts, unshares and writes to /proc/sys.
+      SecurityOpt: ['seccomp=unconfined', 'apparmor=unconfined', 'label=disable'],
+      MaskedPaths: [],
+      ReadonlyPaths: [],
+      // The builder's engine makes device nodes for its containers and gives them the usual few.
+      DeviceCgroupRules: ['c *:* rwm', 'b *:* m'],
       Init: true,
       Memory: defaults.buildMemory,
       MemorySwap: defaults.buildMemory,
