@@ -1,14 +1,12 @@
 import { defaults } from '../core/defaults.ts'
 import { AppError, asAppError } from '../core/errors.ts'
-import { predecessor, releasesToKeep, servingRelease } from '../core/keep.ts'
+import { predecessor, servingRelease } from '../core/keep.ts'
 import { environmentId } from '../core/labels.ts'
-import { parseRunId, type EnvironmentKey, type RunId } from '../core/names.ts'
+import { parseRunId, type AppName, type EnvironmentKey, type RunId } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
 import type { Run, RunIntent } from '../core/run.ts'
 import { isFinal, pastNoReturn, wentLive, type RunState } from '../core/states.ts'
 import { startRelease } from '../run/roll-out.ts'
-import { Sweeper, removeSpace, type Rows } from '../run/sweep.ts'
-import { spaceNetwork } from '../run/spec.ts'
 import { goLive } from './go-live.ts'
 import { Trip } from './journey.ts'
 import type { Pipeline, RunEvent } from './pipeline.ts'
@@ -16,6 +14,7 @@ import { Progress } from './progress.ts'
 import type { Tools } from './tools.ts'
 import { Traffic } from './traffic.ts'
 import { orAborted, Turns } from './turns.ts'
+import { isDestroyed, Upkeep } from './upkeep.ts'
 import { watchWarm } from './warm.ts'
 import { way } from './way.ts'
 
@@ -32,14 +31,14 @@ export class Dispatcher implements Pipeline {
   readonly #progress: Progress
   readonly #turns = new Turns()
   readonly #trips = new Map<RunId, Trip>()
-  readonly #sweeper: Sweeper
+  readonly #upkeep: Upkeep
   readonly #traffic: Traffic
 
   constructor(tools: Tools, signal: AbortSignal) {
     this.#tools = tools
     this.#signal = signal
     this.#progress = new Progress(tools.store, tools.clock)
-    this.#sweeper = new Sweeper(tools, this.#rows())
+    this.#upkeep = new Upkeep(tools, signal)
     this.#traffic = new Traffic(tools)
   }
 
@@ -135,7 +134,7 @@ export class Dispatcher implements Pipeline {
     }
     await this.#landed(trip)
     // What this release replaced may be two back by now: it need not stay warm until our own ten seconds are over.
-    this.#background('sweep', this.#sweeper.sweep(trip.run, this.#signal))
+    this.#background('sweep', this.#upkeep.sweep(trip.run))
     await this.#afterLive(trip)
   }
 
@@ -171,13 +170,13 @@ export class Dispatcher implements Pipeline {
     }
     await this.#finished(trip)
     await this.#traffic.toServing(trip.run, this.#signal)
-    await this.#sweep(trip.run)
+    await this.#upkeep.sweep(trip.run)
   }
 
   async #landed(trip: Trip): Promise<void> {
     const run = await this.#run(trip.run.id)
     trip.say(`-----> v${run.release} is live`)
-    for (const host of this.#tools.hosts(run)) trip.say(`       https://${host}/`)
+    for (const host of this.#tools.hosts(run)) trip.say(`       ${this.#tools.urlOf(host)}/`)
     await this.#progress.flush(run.id)
     trip.isLanding = false
     this.#progress.publish(run.id)
@@ -188,7 +187,7 @@ export class Dispatcher implements Pipeline {
     const run = await this.#run(trip.run.id)
     const release = await this.#releaseOf(run)
     const crash = await watchWarm(release, this.#tools, this.#signal)
-    if (await this.#isDestroyed(run)) return
+    if (await isDestroyed(run, this.#tools)) return
     const runs = await this.#tools.store.listRuns(run, manyRuns)
     const back = predecessor(runs, run)
     const serving = servingRelease(runs)
@@ -198,7 +197,7 @@ export class Dispatcher implements Pipeline {
       await this.#advance(run, 'settled', whySettled(run, crash, serving))
     }
     await this.#finished(trip)
-    await this.#sweep(run)
+    await this.#upkeep.sweep(run)
   }
 
   /** The rows first: then the old release serves, and traffic goes back to its warm processes at once. */
@@ -262,58 +261,28 @@ export class Dispatcher implements Pipeline {
 
   async #reconcile(key: EnvironmentKey): Promise<void> {
     await this.#traffic.toServing(key, this.#signal)
-    this.#background('sweep', this.#sweep(key))
+    this.#background('sweep', this.#upkeep.sweep(key))
   }
 
-  /** What a lost answer leaves behind would stay until the next run: tried again for as long as the lease lasts. */
-  async #sweep(key: EnvironmentKey): Promise<void> {
-    for (;;) {
-      try {
-        return await this.#sweeper.sweep(key, this.#signal)
-      } catch (error) {
-        if (!(error instanceof AppError && error.retryable)) throw error
-        await this.#tools.clock.sleep(1_000, this.#signal)
-      }
-    }
-  }
-
-  #rows(): Rows {
+  /** Resolves when nothing of the app runs or answers; what an engine holds on to a little longer goes in the background. */
+  async #remove(app: AppName, by: string): Promise<void> {
     const { store } = this.#tools
-    return {
-      quiet: signal => this.#tools.quiet(signal),
-      keep: async key =>
-        (await this.#isDestroyed(key)) ? new Set() : releasesToKeep(await store.listRuns(key, manyRuns)),
-      openRuns: async key =>
-        new Set((await store.openRuns()).filter(run => environmentId(run) === environmentId(key)).map(run => run.id)),
-      limit: async (key, number) => {
-        const settings = (await store.findRelease(key, number))?.image.settings ?? defaults.settings
-        return { drainMs: settings.drainSeconds * 1000, stopMs: settings.stopSeconds * 1000 }
-      },
-    }
-  }
-
-  async #isDestroyed(key: EnvironmentKey): Promise<boolean> {
-    const app = await this.#tools.store.findApp(key.app)
-    return !app || app.destroyedAt !== null
-  }
-
-  async #remove(app: EnvironmentKey['app'], by: string): Promise<void> {
-    const { store, edges, repositories } = this.#tools
+    const inUse: EnvironmentKey[] = []
     for (const key of (await store.listEnvironments()).filter(row => row.app === app)) {
       for (const run of (await store.openRuns()).filter(run => environmentId(run) === environmentId(key))) {
         await this.#stop(run, 'cancelled', `${app} was destroyed by ${by}`)
       }
       const endTurn = await this.#turns.take(environmentId(key), this.#signal)
       try {
-        await edges.unroute(key, this.#signal)
-        await this.#sweep(key)
-        await removeSpace(spaceNetwork(key), this.#tools, this.#signal)
+        await this.#traffic.toServing(key, this.#signal)
+        if (!(await this.#upkeep.clear(key))) inUse.push(key)
       } finally {
         endTurn()
       }
     }
-    await repositories.remove(app, this.#signal)
-    await store.removeApp(app)
+    const forgotten = this.#upkeep.forget(app, inUse)
+    if (inUse.length === 0) return forgotten
+    this.#background('destroy', forgotten)
   }
 
   // ——— small things

@@ -2,10 +2,11 @@ import { servingRelease } from '../core/keep.ts'
 import { environmentId } from '../core/labels.ts'
 import type { EnvironmentKey } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
-import { first } from '../core/waiting.ts'
+import { first, persistently } from '../core/waiting.ts'
 import { laneSpec } from '../run/spec.ts'
 import type { Tools } from './tools.ts'
 import { Turns } from './turns.ts'
+import { isDestroyed } from './upkeep.ts'
 
 const manyRuns = 1_000
 
@@ -30,7 +31,7 @@ export class Traffic {
     }
   }
 
-  /** To a release whose processes have proof; an environment without `web` processes has no route. */
+  /** To a release whose processes have proof; an environment without the type `web` has no route. */
   async moveTo(release: Release, signal: AbortSignal): Promise<void> {
     const { edges, hosts, certify } = this.#tools
     const { app, environment, number } = release
@@ -41,17 +42,19 @@ export class Traffic {
 
   /**
    * Traffic follows the rows: to the release that serves, if a process of it answers, or to none. A proven run moves it
-   * itself, or has done so.
+   * itself, or has done so. Edges that are away are asked again until the signal: what comes after relies on it.
    */
   toServing(key: EnvironmentKey, signal: AbortSignal): Promise<void> {
-    return this.exclusively(key, () => this.#toServing(key, signal), signal)
+    const follow = () => this.#toServing(key, signal)
+    const patience = { clock: this.#tools.clock, until: Infinity, signal }
+    return this.exclusively(key, () => persistently(follow, patience), signal)
   }
 
   async #toServing(key: EnvironmentKey, signal: AbortSignal): Promise<void> {
     const { store, edges } = this.#tools
     const runs = await store.listRuns(key, manyRuns)
     if (runs.some(run => run.state === 'proven')) return
-    const serving = servingRelease(runs)
+    const serving = (await isDestroyed(key, this.#tools)) ? null : servingRelease(runs)
     const { routes } = await edges.state(signal)
     const route = routes.find(one => environmentId(one) === environmentId(key))
     if (serving === null && route) return edges.unroute(key, signal)
@@ -62,7 +65,8 @@ export class Traffic {
   }
 
   async #answers(release: Release, signal: AbortSignal): Promise<boolean> {
-    if (!laneSpec(release)) return true
+    // Nothing of it could answer: no such type, or scaled to zero.
+    if ((laneSpec(release)?.processes ?? 0) === 0) return true
     const looking = new AbortController()
     try {
       const views = this.#tools.edges.watch(release, AbortSignal.any([signal, looking.signal]))

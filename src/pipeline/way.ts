@@ -1,6 +1,7 @@
 import type { Release } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
 import type { RunState } from '../core/states.ts'
+import { persistently } from '../core/waiting.ts'
 import { makeRelease } from '../release/make-release.ts'
 import { releasePhase } from '../release/release-phase.ts'
 import { startRelease } from '../run/roll-out.ts'
@@ -60,7 +61,9 @@ async function phase(
 ): Promise<void> {
   journey.say(`-----> Release phase: ${command}`)
   const config = await tools.store.readConfig(release, release.config)
-  await tools.engine.ensureNetwork(...tools.network(release), signal)
+  const until = tools.clock.monotonic() + release.image.settings.bootSeconds * 1000
+  const network = () => tools.engine.ensureNetwork(...tools.network(release), signal)
+  await persistently(network, { clock: tools.clock, until, signal })
   await releasePhase(
     release.run,
     releasePhaseSpec(release, command, config.values),

@@ -4,6 +4,7 @@ import type { CommitId, EnvironmentKey } from '../core/names.ts'
 import type { Image, Release, Verdict } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
 import type { Secret } from '../core/secret.ts'
+import { persistently } from '../core/waiting.ts'
 import type { Engine } from '../docker/engine.ts'
 import type { Store } from '../store/store.ts'
 
@@ -31,7 +32,7 @@ export interface Parts {
 
 /**
  * Appends the release and puts its sealed snapshot into the cluster (law 5, D8), so that a lost database costs history,
- * not apps. Once per run: entered again, the same release comes back.
+ * not apps. Once per run: entered again, the same release comes back. An engine that is away for a moment is asked again.
  */
 export async function makeRelease(run: Run, parts: Parts, tools: ReleaseTools, signal: AbortSignal): Promise<Release> {
   const { app, environment, by } = run
@@ -46,7 +47,10 @@ export async function makeRelease(run: Run, parts: Parts, tools: ReleaseTools, s
   const config = await tools.store.readConfig(release, release.config)
   const { name, text } = snapshot(release, config.values)
   const labels = { ...environmentLabels(release), [label.role]: 'snapshot', [label.release]: String(release.number) }
-  await tools.engine.createConfig(name, labels, tools.seal(text, name), signal)
+  const { clock, engine } = tools
+  const sealed = tools.seal(text, name)
+  const until = clock.monotonic() + release.image.settings.bootSeconds * 1000
+  await persistently(() => engine.createConfig(name, labels, sealed, signal), { clock, until, signal })
   return release
 }
 

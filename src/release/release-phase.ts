@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import type { RunId } from '../core/names.ts'
+import { persistently } from '../core/waiting.ts'
 import type { Engine, OneOffSpec, OneOffView } from '../docker/engine.ts'
 import type { Store } from '../store/store.ts'
 
@@ -16,7 +17,8 @@ interface PhaseTools {
 /**
  * Runs the release phase to its end; resolves when it exits 0. The row "started" is written before the container is
  * made and is the point of no return: found running, it is waited for; found exited, its code counts; found nowhere
- * although the row is there, the run fails and says that the migration's state is unknown. It is never started twice.
+ * although the row is there, the run fails and says that the migration's state is unknown. It is never started twice: its
+ * start is asked for again only while this very control plane lives, by a name that the engine starts once.
  */
 export async function releasePhase(
   run: RunId,
@@ -25,11 +27,14 @@ export async function releasePhase(
   { store, engine, clock }: PhaseTools,
   signal: AbortSignal,
 ): Promise<void> {
-  if (await store.startReleasePhase(run, clock.now())) await engine.startOneOff(spec, signal)
+  const patience = { clock, until: clock.monotonic() + defaults.releasePhaseSeconds * 1000, signal }
+  if (await store.startReleasePhase(run, clock.now())) {
+    await persistently(() => engine.startOneOff(spec, signal), patience)
+  }
   const following = new AbortController()
   const log = followLog(spec.name, say, engine, AbortSignal.any([signal, following.signal]))
   try {
-    const end = await ended(spec.name, { engine, clock }, signal)
+    const end = await ended(spec.name, engine, patience)
     await Promise.race([log, clock.sleep(1_000, signal)])
     assertPassed(end)
   } finally {
@@ -39,12 +44,12 @@ export async function releasePhase(
 
 async function ended(
   name: string,
-  { engine, clock }: Pick<PhaseTools, 'engine' | 'clock'>,
-  signal: AbortSignal,
+  engine: Engine,
+  patience: { readonly clock: Clock; readonly until: number; readonly signal: AbortSignal },
 ): Promise<OneOffView> {
-  const until = clock.monotonic() + defaults.releasePhaseSeconds * 1000
+  const { clock, until, signal } = patience
   for (;;) {
-    const view = await engine.inspectOneOff(name, signal)
+    const view = await persistently(() => engine.inspectOneOff(name, signal), patience)
     if (!view) {
       throw new AppError(
         'release-phase-failed',

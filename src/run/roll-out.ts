@@ -4,8 +4,8 @@ import { AppError } from '../core/errors.ts'
 import { environmentLabels } from '../core/labels.ts'
 import { count, type Release } from '../core/release.ts'
 import type { Secret } from '../core/secret.ts'
-import { withTicks } from '../core/waiting.ts'
-import type { Engine } from '../docker/engine.ts'
+import { isPassing, persistently, withTicks } from '../core/waiting.ts'
+import type { Engine, ServiceSpec } from '../docker/engine.ts'
 import type { Edges, EnvironmentView, LaneSpec, ProcessView } from '../edge/edges.ts'
 import { diagnose } from './diagnose.ts'
 import { laneSpec, serviceSpecs, spaceNetwork } from './spec.ts'
@@ -24,7 +24,8 @@ const laneMarginMs = 20_000
 /**
  * Starts a release's processes beside what runs, and resolves when every one is up: `web` with proof on every edge.
  * Idempotent: entered again after a crash it finds what it made. Rejects `not-healthy`, `no-room` with a sentence and
- * details fit for the pusher; what it started is the sweep's to remove (docs/design/rollout.md).
+ * details fit for the pusher; what it started is the sweep's to remove (docs/design/rollout.md). An engine or a keeper
+ * that is away for a moment is asked again, until the boot time is over.
  */
 export async function startRelease(
   release: Release,
@@ -34,7 +35,9 @@ export async function startRelease(
   signal: AbortSignal,
 ): Promise<void> {
   await prepare(release, say, tools, signal)
-  await Promise.all(serviceSpecs(release, config).map(spec => tools.engine.createService(spec, signal)))
+  const patience = untilBooted(release, tools, signal)
+  const create = (spec: ServiceSpec) => persistently(() => tools.engine.createService(spec, signal), patience)
+  await Promise.all(serviceSpecs(release, config).map(create))
   await allUp(release, say, tools, signal)
 }
 
@@ -46,9 +49,16 @@ async function prepare(
 ): Promise<void> {
   const lane = laneSpec(release)
   await Promise.all([
-    tools.engine.ensureNetwork(spaceNetwork(release), environmentLabels(release), signal),
+    persistently(
+      () => tools.engine.ensureNetwork(spaceNetwork(release), environmentLabels(release), signal),
+      untilBooted(release, tools, signal),
+    ),
     lane ? leaseWhenFree(lane, release, say, tools, signal) : undefined,
   ])
+}
+
+function untilBooted(release: Release, { clock }: RunTools, signal: AbortSignal) {
+  return { clock, until: clock.monotonic() + release.image.settings.bootSeconds * 1000, signal }
 }
 
 /** Deploys in quick succession wait until the oldest release has drained and stopped: that ends, so it is worth the wait. */
@@ -65,9 +75,8 @@ async function leaseWhenFree(
     try {
       return await edges.lease(lane, signal)
     } catch (error) {
-      const worthIt = error instanceof AppError && error.code === 'no-room' && error.retryable
-      if (!worthIt || clock.monotonic() >= until) throw error
-      if (tries === 0) say('       waiting until an older release has drained')
+      if (!isPassing(error) || clock.monotonic() >= until) throw error
+      if (tries === 0 && error.code === 'no-room') say('       waiting until an older release has drained')
       await clock.sleep(tickMs, signal)
     }
   }
@@ -189,7 +198,8 @@ class SwarmsWord {
     const now = this.#tools.clock.monotonic()
     if (now - this.#askedAt < 1_000) return null
     this.#askedAt = now
-    const words = await this.#words(signal)
+    const words = await this.#words(signal).catch(silence)
+    if (words === silent) return null
     const again = words !== null && words === this.#last
     this.#last = words
     return again ? refusalOf(words, this.#release) : null
@@ -205,6 +215,14 @@ class SwarmsWord {
     }
     return null
   }
+}
+
+const silent = Symbol('silent')
+
+/** An engine that cannot be asked just now has refused nothing. */
+function silence(error: unknown): typeof silent {
+  if (!isPassing(error)) throw error
+  return silent
 }
 
 function refusalOf(words: string, release: Release): AppError {

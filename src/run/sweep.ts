@@ -1,14 +1,14 @@
-import { AppError } from '../core/errors.ts'
 import { environmentId, environmentLabels, label } from '../core/labels.ts'
 import type { EnvironmentKey } from '../core/names.ts'
-import { withTicks } from '../core/waiting.ts'
+import { isPassing, withTicks } from '../core/waiting.ts'
 import type { EnvironmentView, ReleaseKey } from '../edge/edges.ts'
 import type { RunTools } from './roll-out.ts'
 
 const tickMs = 250
 const removalPollMs = 250
+const spaceMs = 30_000
 
-/** What the sweep asks the rows; asked after the cluster was listed, so that a release made meanwhile is never taken for an orphan. */
+/** What the sweep asks the rows; `keep` and `openRuns` are asked after the cluster was listed, so that a release made meanwhile is never taken for an orphan. */
 export interface Rows {
   /** Resolves when an earlier control plane can have nothing under way any more: before the first delete (law 11). */
   quiet(signal: AbortSignal): Promise<void>
@@ -34,8 +34,9 @@ export class Sweeper {
 
   /** Resolves when all that had to go is gone; a release that another call retires already is waited for, not retired twice. */
   async sweep(key: EnvironmentKey, signal: AbortSignal): Promise<void> {
-    const found = await releasesInCluster(key, this.#tools, signal)
+    // First of all: a call of an earlier control plane may still make something while it is under way.
     await this.#rows.quiet(signal)
+    const found = await releasesInCluster(key, this.#tools, signal)
     const keep = await this.#rows.keep(key)
     const doomed = [...found].filter(release => !keep.has(release))
     await removeOneOffs(key, this.#rows, this.#tools, signal)
@@ -145,13 +146,19 @@ async function removeOneOffs(
   await Promise.all(ended.map(name => engine.removeOneOff(name, signal)))
 }
 
-/** Removes the space's network when the last endpoint has left it; Swarm lets go of them a moment after the tasks end. */
-export async function removeSpace(network: string, { engine, clock }: RunTools, signal: AbortSignal): Promise<void> {
-  for (let tries = 120; ; tries--) {
+/**
+ * Removes the space's network when the last endpoint has left it; Swarm lets go of them a moment after the tasks end.
+ * False: it was still in use after half a minute. Engine 20.10 may believe so for minutes.
+ */
+export async function removeSpace(network: string, { engine, clock }: RunTools, signal: AbortSignal): Promise<boolean> {
+  const until = clock.monotonic() + spaceMs
+  for (;;) {
     try {
-      return await engine.removeNetwork(network, signal)
+      await engine.removeNetwork(network, signal)
+      return true
     } catch (error) {
-      if (!(error instanceof AppError && error.code === 'conflict') || tries === 0) throw error
+      if (!isPassing(error)) throw error
+      if (clock.monotonic() >= until) return false
       await clock.sleep(removalPollMs, signal)
     }
   }

@@ -1,5 +1,6 @@
 import { parseProcessType, web } from '../../src/core/names.ts'
 import { Secret } from '../../src/core/secret.ts'
+import type { Crash, Fault } from './gate.ts'
 import type { Player } from './player.ts'
 import type { CommitKind } from './world.ts'
 
@@ -101,19 +102,31 @@ export const canonicalHistories: readonly CanonicalHistory[] = [
     },
   },
   { name: 'destroyed while it serves', before: served, act: player => player.destroy(key) },
+  {
+    name: 'destroyed on an engine that holds on to the network',
+    before: served,
+    act: async player => {
+      player.world.networksHeldUntil = player.world.clock.monotonic() + 100_000
+      await player.destroy(key, 60_000)
+    },
+  },
 ]
 
-/** Plays it; with a crash, at that call of the act. Gives back the player, at the end of the act. */
+/** A crash at a call of the act, or a fault of one of its calls to the outside. */
+export type Trouble = Crash | { readonly outside: number; readonly fault: Fault }
+
+/** Plays it to the end of the act; calls are numbered from the start of the act. */
 export async function play(
   player: Player,
   history: CanonicalHistory,
-  crash?: { readonly call: number; readonly when: 'before' | 'after' },
+  trouble?: Trouble,
 ): Promise<{ readonly first: number; readonly last: number }> {
   await player.begin()
   await history.before(player)
   const { gate } = player
   const first = gate.sites.length
-  if (crash) player.killAt({ call: first + crash.call, when: crash.when })
+  if (trouble && 'when' in trouble) player.killAt({ call: first + trouble.call, when: trouble.when })
+  else if (trouble) gate.addFault(gate.outside + trouble.outside, trouble.fault)
   await history.act(player)
   return { first, last: gate.sites.length }
 }

@@ -1,69 +1,100 @@
-import { canonicalHistories, play, type CanonicalHistory } from './canonical.ts'
-import type { Site } from './gate.ts'
+import { canonicalHistories, play, type CanonicalHistory, type Trouble } from './canonical.ts'
+import type { Fault, Site } from './gate.ts'
 import { atRest } from './invariants.ts'
 import { Player } from './player.ts'
+import type { Plant } from './world.ts'
 
 export interface SiteResult {
   readonly history: string
-  /** Number of the call within the act. */
-  readonly call: number
-  readonly when: 'before' | 'after'
-  /** Null: the act came to its end without this call. */
-  readonly site: Site | null
+  /** `before`, `lost`, … */
+  readonly how: string
+  /** The call it happened to. */
+  readonly site: Site
+  /** The act came to its end without this call: other things happened first. */
+  readonly missed: boolean
   readonly problems: readonly string[]
 }
 
-/** How many calls an act makes when nobody dies: its crash sites. */
-export async function countCalls(history: CanonicalHistory): Promise<number> {
-  const player = new Player()
-  const { first, last } = await play(player, history)
-  await player.world.dispose()
-  return last - first
+interface Played {
+  /** The calls of the act. */
+  readonly sites: readonly Site[]
+  readonly problems: readonly string[]
+  /** How each run ended. */
+  readonly ends: string
+  readonly crashed: boolean
 }
 
-/** Dies at one call of the act, once before or after its effect, and looks at the world when it has come to rest. */
-export async function crashAt(
-  history: CanonicalHistory,
-  crash: { readonly call: number; readonly when: 'before' | 'after' },
-): Promise<SiteResult> {
-  const player = new Player()
-  await play(player, history, crash)
+/** Plays a history to the end, and looks at the world when it has come to rest. */
+export async function played(history: CanonicalHistory, plant?: Plant, trouble?: Trouble): Promise<Played> {
+  const player = new Player({ plant })
+  const { gate } = player
+  const { first, last } = await play(player, history, trouble)
   const problems = await atRest(player)
-  const { crashSite } = player
+  const ends = [...player.world.witness.states].map(([run, state]) => `${run} ${state}`).join(', ')
   await player.world.dispose()
-  return { history: history.name, ...crash, site: crashSite, problems }
+  const outside = gate.sites.slice(0, first).findLast(site => site.outside !== null)?.outside ?? -1
+  const sites = gate.sites.slice(first, last).map(site => relative(site, first, outside + 1))
+  return { sites, problems, ends, crashed: player.crashSite !== null }
 }
 
-/** Every call of every act. `share` of `shares`: so that processes can divide the work. */
-export async function* allCrashSites(share = 0, shares = 1): AsyncGenerator<SiteResult> {
+/** Everything that may happen to a call of the control plane. A question has no effect that could arrive late. */
+export function troublesAt(site: Site): readonly (readonly [how: string, Trouble])[] {
+  const crashes = (['before', 'after', 'under way'] as const)
+    .filter(when => when !== 'under way' || changesTheWorld(site))
+    .map(when => [when, { call: site.call, when }] as const)
+  const { outside } = site
+  const faults: readonly Fault[] = outside === null ? [] : ['refused', 'lost', 'late', 'twice']
+  return [...crashes, ...faults.map(fault => [fault, { outside: outside ?? 0, fault }] as const)]
+}
+
+/** Every call of every act, with all that may happen to it. `share` of `shares`: so that processes can divide the work. */
+export async function* allSites(share = 0, shares = 1): AsyncGenerator<SiteResult> {
   let number = 0
   for (const history of canonicalHistories) {
-    const calls = await countCalls(history)
-    for (let call = 0; call < calls; call++) {
-      for (const when of ['before', 'after'] as const) {
-        if (number++ % shares === share) yield await crashAt(history, { call, when })
+    const sound = await played(history)
+    for (const site of sound.sites) {
+      for (const [how, trouble] of troublesAt(site)) {
+        if (number++ % shares !== share) continue
+        const { problems, ends, crashed } = await played(history, undefined, trouble)
+        const changed =
+          mustChangeNothing(site, how) && ends !== sound.ends ? [`runs ended ${ends}, not ${sound.ends}`] : []
+        const missed = 'when' in trouble && !crashed
+        yield { history: history.name, how, site, missed, problems: [...problems, ...changed] }
       }
     }
   }
 }
 
-/** The table stage × site: how many crashes there were. */
+/** A call that is refused once, whose answer is lost, or that is done twice, fails no run; but a build may be refused. */
+function mustChangeNothing(site: Site, how: string): boolean {
+  return ['refused', 'lost', 'twice'].includes(how) && !site.name.startsWith('builder.')
+}
+
+function changesTheWorld({ outside, name }: Site): boolean {
+  return outside !== null && !/\.(?:list|inspect|state)/.test(name)
+}
+
+function relative(site: Site, call: number, outside: number): Site {
+  return { ...site, call: site.call - call, outside: site.outside === null ? null : site.outside - outside }
+}
+
+/** The table stage × site: how many crashes and faults there were. */
 export function tableOfSites(results: readonly SiteResult[]): string {
-  const stages = [...new Set(results.flatMap(({ site }) => (site ? [site.stage] : [])))]
+  const met = results.filter(({ missed }) => !missed).map(({ site }) => site)
+  const stages = [...new Set(met.map(({ stage }) => stage))]
   const rows = new Map<string, Map<string, number>>()
-  for (const { site } of results) {
-    if (!site) continue
-    const row = rows.get(site.name) ?? new Map<string, number>()
-    row.set(site.stage, (row.get(site.stage) ?? 0) + 1)
-    rows.set(site.name, row)
+  for (const { name, stage } of met) {
+    const row = rows.get(name) ?? new Map<string, number>()
+    row.set(stage, (row.get(stage) ?? 0) + 1)
+    rows.set(name, row)
   }
   const width = Math.max(...[...rows.keys()].map(name => name.length))
   const columns = stages.map(stage => Math.max(stage.length, 4))
   const line = (name: string, cells: readonly string[]) =>
-    [name.padEnd(width), ...cells.map((cell, index) => cell.padStart(columns[index] ?? 0))].join('  ')
+    [name.padEnd(width), ...cells.map((cell, index) => cell.padStart(columns[index] ?? 0))].join(' ')
   const body = [...rows].toSorted(([a], [b]) => (a < b ? -1 : 1))
   return [
-    line('crashed at', stages),
+    line('at', stages),
     ...body.map(([name, row]) =>
       line(
         name,

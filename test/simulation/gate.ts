@@ -1,11 +1,17 @@
 import { AppError } from '../../src/core/errors.ts'
 import type { Clock } from '../../src/core/clock.ts'
 
-/** Where an instance dies: at its call number `call` (from 0), before or after the effect. */
+/**
+ * Where an instance dies: at its call number `call` (from 0), before or after the effect; or `under way`, when the call
+ * has left but arrives only when the next instance is at work already.
+ */
 export interface Crash {
   readonly call: number
-  readonly when: 'before' | 'after'
+  readonly when: 'before' | 'after' | 'under way'
 }
+
+/** When a call that was under way arrives: the next instance has the lease, and not yet the right to delete (ms). */
+const underWayMs = 14_000
 
 /** What goes wrong with one call to the outside: refused before, or answer lost after its effect; late; done twice. */
 export type Fault = 'refused' | 'lost' | 'late' | 'twice'
@@ -16,6 +22,8 @@ export interface Site {
   readonly name: string
   /** State of the run that moved last; what the table of crash sites is ordered by. */
   readonly stage: string
+  /** Number among the calls to the outside; null for our own database and clock. */
+  readonly outside: number | null
 }
 
 export interface GateOptions {
@@ -42,9 +50,11 @@ export class Gate {
   /** Where to die. May be set late: the calls of a history's beginning are no crash sites. */
   crash: Crash | null = null
   readonly #options: GateOptions
+  readonly #faults: Map<number, Fault>
 
   constructor(options: GateOptions) {
     this.#options = options
+    this.#faults = new Map(options.faults)
   }
 
   /** The port as the instance sees it. `streams` are the methods that give an async iterable. */
@@ -76,22 +86,32 @@ export class Gate {
     }
   }
 
+  /** One more fault, at a call to the outside that has not been made yet. */
+  addFault(outside: number, fault: Fault): void {
+    this.#faults.set(outside, fault)
+  }
+
   kill(): void {
     this.isDead = true
   }
 
   async #call(name: string, effect: () => unknown, kind: 'outside' | 'own' | 'uncounted'): Promise<unknown> {
     if (this.isDead) return forever()
-    const site = { call: this.sites.length, name, stage: this.#options.stage() }
     if (kind === 'uncounted') return this.#alive(Promise.resolve(effect()))
+    const outside = kind === 'outside' ? this.outside++ : null
+    const site = { call: this.sites.length, name, stage: this.#options.stage(), outside }
     this.sites.push(site)
     const crash = this.crash?.call === site.call ? this.crash.when : null
     if (crash === 'before') return this.#die(site)
-    const fault = kind === 'outside' ? this.#options.faults?.get(this.outside++) : undefined
+    if (crash === 'under way') {
+      void this.#options.clock.sleep(underWayMs).then(effect).catch(nobodyHears)
+      return this.#die(site)
+    }
+    const fault = outside === null ? undefined : this.#faults.get(outside)
     const result = this.#faulty(fault, effect)
     if (crash !== 'after') return this.#alive(result)
     // The effect is the world's, whatever becomes of the one who asked for it.
-    await result.catch(() => undefined)
+    await result.catch(nobodyHears)
     return this.#die(site)
   }
 
@@ -131,6 +151,9 @@ export class Gate {
     return mine
   }
 }
+
+/** A late call may be refused for its term, and the one who asked is dead. */
+function nobodyHears(): void {}
 
 function forever(): Promise<never> {
   return new Promise(() => undefined)

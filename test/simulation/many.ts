@@ -1,14 +1,14 @@
 import { availableParallelism } from 'node:os'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { allCrashSites, type SiteResult } from './crash-sites.ts'
+import { allSites, type SiteResult } from './crash-sites.ts'
 import { randomHistory, type HistoryResult } from './random-history.ts'
 
 type Work = { readonly kind: 'sites' } | { readonly kind: 'random'; readonly seed: number; readonly count: number }
 
 type Share = Work & { readonly share: number; readonly shares: number }
 
-/** Every crash site of every canonical history, divided among the cores. */
-export function runCrashSites(): Promise<readonly SiteResult[]> {
+/** Every call of every canonical history with all that may happen to it, divided among the cores. */
+export function runAllSites(): Promise<readonly SiteResult[]> {
   return divided<SiteResult>({ kind: 'sites' })
 }
 
@@ -31,7 +31,7 @@ async function divided<T>(work: Work): Promise<readonly T[]> {
 }
 
 async function doShare(work: Share): Promise<readonly (SiteResult | HistoryResult)[]> {
-  if (work.kind === 'sites') return Array.fromAsync(allCrashSites(work.share, work.shares))
+  if (work.kind === 'sites') return Array.fromAsync(allSites(work.share, work.shares))
   const broken: HistoryResult[] = []
   for (let seed = work.seed + work.share; seed < work.seed + work.count; seed += work.shares) {
     const result = await randomHistory(seed)

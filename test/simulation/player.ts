@@ -4,7 +4,7 @@ import type { Run, RunIntent } from '../../src/core/run.ts'
 import { isFinal, pastNoReturn, wentLive } from '../../src/core/states.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { Crash, Fault, Site } from './gate.ts'
-import { Instance, World, type CommitKind } from './world.ts'
+import { Instance, World, type CommitKind, type Plant } from './world.ts'
 
 const forever = new AbortController().signal
 const main = parseBranchName('main')
@@ -19,6 +19,13 @@ export interface Client {
   refusal: AppError | null
 }
 
+export interface PlayerOptions {
+  /** By the number of the call to the outside; only the first instance meets them. */
+  readonly faults?: ReadonlyMap<number, Fault>
+  readonly lateMs?: () => number
+  readonly plant?: Plant | undefined
+}
+
 /** Plays one history: people who push and roll back, a machine that is killed and started again. */
 export class Player {
   readonly world = new World()
@@ -26,14 +33,14 @@ export class Player {
   /** Runs as they stood when their control plane died. */
   readonly atCrash: Run[] = []
   crashSite: Site | null = null
-  readonly #faults: ReadonlyMap<number, Fault>
   readonly #lateMs: () => number
+  readonly #plant: Plant | undefined
   #instance: Instance
   #store: Store | null = null
 
-  constructor(faults: ReadonlyMap<number, Fault> = new Map(), lateMs: () => number = () => 3_000) {
-    this.#faults = faults
+  constructor({ faults = new Map(), lateMs = () => 3_000, plant }: PlayerOptions = {}) {
     this.#lateMs = lateMs
+    this.#plant = plant
     this.#instance = this.#newInstance(faults)
   }
 
@@ -91,7 +98,8 @@ export class Player {
     await this.until(() => answered || gate.isDead)
   }
 
-  async destroy(key: EnvironmentKey): Promise<void> {
+  /** Until the control plane says that it is done, or died; that it says neither within `limitMs` is a broken law. */
+  async destroy(key: EnvironmentKey, limitMs = 100_000): Promise<void> {
     await this.until(() => this.#instance.pipeline !== null)
     const { pipeline, gate } = this.#instance
     let done = false
@@ -99,7 +107,9 @@ export class Player {
       () => (done = true),
       (error: unknown) => this.world.log.push(`destroy failed: ${String(error)}`),
     )
-    await this.until(() => done || gate.isDead, 300_000)
+    if (!(await this.world.clock.run(() => done || gate.isDead, limitMs))) {
+      this.world.witness.note(`destroy of ${key.app} hangs`)
+    }
   }
 
   /** Until the row of this client's run says `live` or is final. */
@@ -142,6 +152,7 @@ export class Player {
     return new Instance(this.world, {
       faults,
       lateMs: this.#lateMs,
+      plant: this.#plant,
       onCrash: site => void this.#crashed(site),
     })
   }

@@ -5,7 +5,7 @@ import type { Fault } from './gate.ts'
 import { atRest } from './invariants.ts'
 import { Player, type Client } from './player.ts'
 import { Random } from './random.ts'
-import type { CommitKind } from './world.ts'
+import type { CommitKind, Plant } from './world.ts'
 
 export interface HistoryResult {
   readonly seed: number
@@ -43,10 +43,10 @@ const kinds: readonly (readonly [weight: number, name: string, (random: Random) 
  * Three to five runs in two environments, one crash and five further faults, at moments that the seed gives. Everything
  * that happens follows from the seed and the code.
  */
-export async function randomHistory(seed: number): Promise<HistoryResult> {
+export async function randomHistory(seed: number, plant?: Plant): Promise<HistoryResult> {
   const random = new Random(seed)
   const story: string[] = []
-  const player = new Player(someFaults(random, story), () => random.between(100, 15_000))
+  const player = new Player({ faults: someFaults(random, story), lateMs: () => random.between(100, 15_000), plant })
   const { clock } = player.world
   await player.begin()
   const keys = [await player.createApp('shop'), await player.createApp('blog')]

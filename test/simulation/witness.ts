@@ -1,6 +1,9 @@
+import type { Repositories } from '../../src/commit/repository.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { environmentId, label } from '../../src/core/labels.ts'
-import { assertStep, type RunState } from '../../src/core/states.ts'
+import type { EnvironmentKey } from '../../src/core/names.ts'
+import type { Run } from '../../src/core/run.ts'
+import { assertStep, serves, type RunState } from '../../src/core/states.ts'
 import type { FakeCluster, FakeProcess } from '../../src/docker/fake.ts'
 import type { Edges, Route } from '../../src/edge/edges.ts'
 import type { FakeEdges } from '../../src/edge/fake.ts'
@@ -17,6 +20,14 @@ interface Watched {
   readonly say: (line: string) => void
 }
 
+/** Releases as the rows tell of them, for one environment. */
+interface Ledger {
+  /** By the release's number. */
+  readonly states: Map<number, RunState>
+  /** Those that the law has given free: they may be stopped. */
+  readonly freed: Set<number>
+}
+
 /** Sees every effect on the world, and notes what must never happen, at the moment it happens. */
 export class Witness {
   readonly violations = new Set<string>()
@@ -28,6 +39,9 @@ export class Witness {
   readonly #cluster: FakeCluster
   readonly #edges: FakeEdges
   readonly #routes = new Map<string, Route>()
+  readonly #ledgers = new Map<string, Ledger>()
+  readonly #inFlight = new Set<string>()
+  readonly #stopping = new Set<string>()
   readonly #say: (line: string) => void
 
   constructor({ clock, cluster, edges, say }: Watched) {
@@ -47,8 +61,10 @@ export class Witness {
         const answered = (this.#edges.takers(host) ?? []).length > 0
         await door.route(route, signal)
         const answers = (this.#edges.takers(host) ?? []).length > 0
-        if (answered && !answers)
-          this.#note(`${environmentId(route)}: traffic moved to v${route.release} without proof`)
+        const state = this.#ledger(route).states.get(route.release)
+        if (state === undefined || !mayTakeTraffic.includes(state))
+          this.note(`${environmentId(route)}: traffic moved to v${route.release} while its run was ${state}`)
+        if (answered && !answers) this.note(`${environmentId(route)}: traffic moved to v${route.release} without proof`)
         this.#say(`traffic of ${environmentId(route)} to v${route.release}`)
         this.#moved(route)
       },
@@ -70,30 +86,85 @@ export class Witness {
         this.#say(`run ${row.id} of ${row.app}: ${row.intent.kind}`)
         return row
       },
+      markAppDestroyed: async (app, now) => {
+        await store.markAppDestroyed(app, now)
+        for (const [id, { states }] of this.#ledgers) if (id.startsWith(`${app}/`)) states.clear()
+      },
       advanceRun: async (id, from, to, facts) => {
         const row = await store.advanceRun(id, from, to, facts)
         assertStep(this.states.get(id) ?? 'queued', to)
         this.states.set(id, to)
         this.stage = to
+        if (row.release !== null) this.#rowMoved(row, row.release)
         this.#say(`run ${id}${row.release === null ? '' : ` (v${row.release})`}: ${to}, ${facts.reason}`)
         return row
       },
     }
   }
 
+  /** Git, watched: without force a branch never leaves what it had. */
+  repositories(real: Repositories): Repositories {
+    const moveBranch: Repositories['moveBranch'] = async (app, branch, move, signal) => {
+      const before = await real.branch(app, branch, signal)
+      await real.moveBranch(app, branch, move, signal)
+      if (before === null || move.to === null || (await real.isAncestor(app, before, move.to, signal))) return
+      this.note(`${branch} of ${app} lost ${before.slice(0, 7)} without force`)
+    }
+    return new Proxy(real, {
+      get: (target, name) => (name === 'moveBranch' ? moveBranch : bound(Reflect.get(target, name), target)),
+    })
+  }
+
+  note(what: string): void {
+    this.violations.add(what)
+  }
+
   #moved(route: Route): void {
     const before = this.#routes.get(environmentId(route))
     this.#routes.set(environmentId(route), route)
     if (before === undefined || before.release === route.release) return
+    const id = `${environmentId(before)}/${before.release}`
+    this.#inFlight.add(id)
     this.#edges.setInFlight(before, 1)
-    void this.#clock.sleep(requestMs).then(() => this.#edges.setInFlight(before, 0))
+    void this.#clock.sleep(requestMs).then(() => {
+      this.#inFlight.delete(id)
+      this.#edges.setInFlight(before, 0)
+    })
+  }
+
+  #ledger(key: EnvironmentKey): Ledger {
+    const ledger = this.#ledgers.get(environmentId(key)) ?? { states: new Map(), freed: new Set() }
+    this.#ledgers.set(environmentId(key), ledger)
+    return ledger
+  }
+
+  /** A run's row has moved: what it says of releases. */
+  #rowMoved(run: Run, release: number): void {
+    const { states, freed } = this.#ledger(run)
+    states.set(release, run.state)
+    const route = this.#routes.get(environmentId(run))
+    if (run.state === 'live' && route && route.release !== release)
+      this.note(`${environmentId(run)}: v${release} was called live while v${route.release} had the traffic`)
+    if (run.state === 'failed-after-live') freed.add(release)
+    // Live: the one before stays warm, those before it need not. Settled: none before it need.
+    const older = [...states].filter(([number, state]) => number < release && serves(state)).map(([number]) => number)
+    const warm = Math.max(...older)
+    for (const number of older)
+      if (run.state === 'settled' || (run.state === 'live' && number !== warm)) freed.add(number)
   }
 
   #observeProcesses(): void {
     for (const process of this.#cluster.processes.all()) {
-      if (process.stopping && process.state === 'running' && this.#serves(process)) {
-        this.#note(`${process.name} was told to stop while its release serves`)
-      }
+      if (!process.stopping || this.#stopping.has(process.container)) continue
+      this.#stopping.add(process.container)
+      const environment = `${process.labels[label.app]}/${process.labels[label.environment]}`
+      const release = Number(process.labels[label.release])
+      if (this.#serves(process)) this.note(`${process.name} was told to stop while its release serves`)
+      if (this.#inFlight.has(`${environment}/${release}`))
+        this.note(`${process.name} was told to stop with a request in flight`)
+      const ledger = this.#ledgers.get(environment)
+      if (ledger && isWarm(ledger, release))
+        this.note(`${process.name} was told to stop before the release after it had settled`)
     }
   }
 
@@ -102,8 +173,18 @@ export class Witness {
     const route = this.#routes.get(`${labels[label.app]}/${labels[label.environment]}`)
     return route !== undefined && String(route.release) === labels[label.release]
   }
+}
 
-  #note(what: string): void {
-    this.violations.add(what)
-  }
+const mayTakeTraffic: readonly RunState[] = ['proven', 'live', 'settled']
+
+/** The one that traffic would go back to: it served before the release that serves now, which is not settled yet. */
+function isWarm({ states, freed }: Ledger, release: number): boolean {
+  if (freed.has(release)) return false
+  const served = [...states].filter(([, state]) => serves(state)).toSorted(([a], [b]) => b - a)
+  const [newest, before] = served
+  return newest?.[1] === 'live' && before?.[0] === release
+}
+
+function bound(value: unknown, target: object): unknown {
+  return typeof value === 'function' ? (value as (...values: unknown[]) => unknown).bind(target) : value
 }

@@ -11,6 +11,7 @@ import { parseHostName, type AppName, type CommitId, type EnvironmentKey } from 
 import type { Process, Settings } from '../../src/core/release.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { FakeCluster, type Behaviour } from '../../src/docker/fake.ts'
+import type { Engine } from '../../src/docker/engine.ts'
 import { FakeEdges } from '../../src/edge/fake.ts'
 import { Dispatcher } from '../../src/pipeline/dispatcher.ts'
 import type { Tools } from '../../src/pipeline/tools.ts'
@@ -55,6 +56,8 @@ export class World {
   /** Events of the instances, for the report of a failing history. */
   readonly log: string[] = []
   readonly path: string
+  /** Until then no network can be removed (ms, monotonic). */
+  networksHeldUntil = 0
   readonly #kinds = new Map<string, CommitKind>()
   readonly #open: Store[] = []
   #commits = 0
@@ -99,6 +102,19 @@ export class World {
     return commit
   }
 
+  /** The engine, which may believe for long that a network is in use, as 20.10 does. */
+  holding(engine: Engine): Engine {
+    return {
+      ...engine,
+      removeNetwork: async (name, signal) => {
+        if (this.clock.monotonic() < this.networksHeldUntil) {
+          throw new AppError('conflict', `network ${name} has active endpoints`, { retryable: true })
+        }
+        await engine.removeNetwork(name, signal)
+      },
+    }
+  }
+
   async dispose(): Promise<void> {
     for (const store of this.#open) await store.close()
     for (const ending of ['', '-wal', '-shm']) rmSync(this.path + ending, { force: true })
@@ -114,15 +130,26 @@ export class World {
   }
 }
 
+/** A bug, put into a control plane by what it reaches the world through; whatever it does goes through the gate too. */
+export type Plant = (tools: Tools) => Tools
+
+const sound: Plant = tools => tools
+
+interface InstanceOptions extends Omit<GateOptions, 'clock' | 'stage'> {
+  readonly plant?: Plant | undefined
+}
+
 /** One instance of the control plane: the real pipeline and lease on the real store, behind its gate. */
 export class Instance {
   readonly gate: Gate
   /** Null until it has recovered and would open its doors. */
   pipeline: Dispatcher | null = null
   readonly #world: World
+  readonly #plant: Plant
 
-  constructor(world: World, options: Omit<GateOptions, 'clock' | 'stage'> = {}) {
+  constructor(world: World, { plant = sound, ...options }: InstanceOptions = {}) {
     this.#world = world
+    this.#plant = plant
     this.gate = new Gate({ ...options, clock: world.clock, stage: () => world.witness.stage })
   }
 
@@ -146,19 +173,20 @@ export class Instance {
     const tools: Tools = {
       store: gate.port('store', world.witness.store(await world.openStore()), 'own'),
       clock,
-      engine: gate.port('engine', engine, 'outside', ['logs']),
+      engine: gate.port('engine', world.holding(engine), 'outside', ['logs']),
       edges: gate.port('edges', world.witness.edges(world.edges.edges(term)), 'outside', ['watch', 'routerLog']),
-      repositories: gate.port('repositories', world.repositories, 'own', ['archive']),
+      repositories: gate.port('repositories', world.witness.repositories(world.repositories), 'own', ['archive']),
       builder: gate.port('builder', world.builder, 'outside'),
       ids: world.ids,
       seal: text => new TextEncoder().encode(text),
+      urlOf: host => `https://${host}`,
       hosts: ({ app }: EnvironmentKey) => [parseHostName(`${app}.example.com`)],
       certify: async () => undefined,
       quiet: signal => lease.quiet(signal),
       log: (event, facts) => world.log.push(`${Math.round(world.clock.monotonic())} ${event} ${JSON.stringify(facts)}`),
       network: key => [spaceNetwork(key), environmentLabels(key)],
     }
-    const pipeline = new Dispatcher(tools, lease.signal)
+    const pipeline = new Dispatcher(this.#plant(tools), lease.signal)
     await pipeline.recover()
     this.pipeline = pipeline
   }

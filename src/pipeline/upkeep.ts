@@ -1,0 +1,78 @@
+import { defaults } from '../core/defaults.ts'
+import { releasesToKeep } from '../core/keep.ts'
+import { environmentId } from '../core/labels.ts'
+import type { AppName, EnvironmentKey } from '../core/names.ts'
+import { isPassing } from '../core/waiting.ts'
+import { spaceNetwork } from '../run/spec.ts'
+import { removeSpace, Sweeper, type Rows } from '../run/sweep.ts'
+import type { Tools } from './tools.ts'
+
+const manyRuns = 1_000
+const sweepAgainMs = 1_000
+const spaceAgainMs = 30_000
+
+/** Removes from the cluster what the rows do not want there any more; all of it ends with `signal`, the lease. */
+export class Upkeep {
+  readonly #tools: Tools
+  readonly #signal: AbortSignal
+  readonly #sweeper: Sweeper
+
+  constructor(tools: Tools, signal: AbortSignal) {
+    this.#tools = tools
+    this.#signal = signal
+    this.#sweeper = new Sweeper(tools, this.#rows())
+  }
+
+  /** What a lost answer leaves behind would stay until the next run: tried again for as long as the lease lasts. */
+  async sweep(key: EnvironmentKey): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#sweeper.sweep(key, this.#signal)
+      } catch (error) {
+        if (!isPassing(error)) throw error
+        await this.#tools.clock.sleep(sweepAgainMs, this.#signal)
+      }
+    }
+  }
+
+  /** All that ran of an environment whose app is destroyed and that has no traffic any more. False: its network is still in use, and is all that is left. */
+  async clear(key: EnvironmentKey): Promise<boolean> {
+    await this.sweep(key)
+    return removeSpace(spaceNetwork(key), this.#tools, this.#signal)
+  }
+
+  /**
+   * The last of a destroyed app. Its row goes at the very end: until then the name is taken, so that nobody moves into
+   * a network that is about to go, and the next control plane finds what is left to do.
+   */
+  async forget(app: AppName, inUse: readonly EnvironmentKey[]): Promise<void> {
+    const { store, repositories, clock, log } = this.#tools
+    await repositories.remove(app, this.#signal)
+    for (const key of inUse) {
+      log('network left for later', { network: spaceNetwork(key), reason: 'the engine says that it is still in use' })
+      do await clock.sleep(spaceAgainMs, this.#signal)
+      while (!(await removeSpace(spaceNetwork(key), this.#tools, this.#signal)))
+    }
+    await store.removeApp(app)
+  }
+
+  #rows(): Rows {
+    const { store } = this.#tools
+    return {
+      quiet: signal => this.#tools.quiet(signal),
+      keep: async key =>
+        (await isDestroyed(key, this.#tools)) ? new Set() : releasesToKeep(await store.listRuns(key, manyRuns)),
+      openRuns: async key =>
+        new Set((await store.openRuns()).filter(run => environmentId(run) === environmentId(key)).map(run => run.id)),
+      limit: async (key, number) => {
+        const settings = (await store.findRelease(key, number))?.image.settings ?? defaults.settings
+        return { drainMs: settings.drainSeconds * 1000, stopMs: settings.stopSeconds * 1000 }
+      },
+    }
+  }
+}
+
+export async function isDestroyed(key: EnvironmentKey, { store }: Pick<Tools, 'store'>): Promise<boolean> {
+  const app = await store.findApp(key.app)
+  return !app || app.destroyedAt !== null
+}
