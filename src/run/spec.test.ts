@@ -76,8 +76,11 @@ test('what the platform sets wins over config, and config keeps its type', () =>
   assert.equal(String(spec?.env['A']), '[secret]')
 })
 
-test('a release without web processes has no lane', () => {
-  assert.equal(laneSpec(release({ web: 0, worker: 1 })), null)
+test('a release without the type web has no lane; scaled to zero it keeps one, so that the edge can say so', () => {
+  const worker = release({ worker: 1 })
+  const processes = worker.image.processes.filter(({ type }) => type !== 'web')
+  assert.equal(laneSpec({ ...worker, image: { ...worker.image, processes } }), null)
+  assert.equal(laneSpec(release({ web: 0, worker: 1 }))?.processes, 0)
   assert.equal(laneSpec(release({ web: 2 }))?.processes, 2)
 })
 

@@ -35,9 +35,9 @@ function serviceSpec(release: Release, process: Process, config: Env): ServiceSp
   }
 }
 
-/** The lane of the release's `web` processes; null when it has none. */
+/** The lane of the release's `web` processes; null when it has no such type. Scaled to zero, the edge answers by name. */
 export function laneSpec(release: Release): LaneSpec | null {
-  if (!release.image.processes.some(process => process.type === 'web') || count(release, 'web') === 0) return null
+  if (!release.image.processes.some(process => process.type === 'web')) return null
   const { app, environment, number } = release
   const { protocol, healthPath, firstByteSeconds, idleSeconds } = release.image.settings
   return {

@@ -43,6 +43,8 @@ export class Witness {
   readonly #inFlight = new Set<string>()
   readonly #stopping = new Set<string>()
   readonly #say: (line: string) => void
+  /** Web processes of each lane: traffic that was scaled to zero goes nowhere on purpose. */
+  readonly #sizes = new Map<string, number>()
 
   constructor({ clock, cluster, edges, say }: Watched) {
     this.#say = line => say(`${Math.round(clock.monotonic())} ${line}`)
@@ -56,6 +58,10 @@ export class Witness {
   edges(door: Edges): Edges {
     return {
       ...door,
+      lease: async (lane, signal) => {
+        await door.lease(lane, signal)
+        this.#sizes.set(`${environmentId(lane)} v${lane.release}`, lane.processes)
+      },
       route: async (route, signal) => {
         const host = route.hosts[0] ?? ''
         const answered = (this.#edges.takers(host) ?? []).length > 0
@@ -64,7 +70,9 @@ export class Witness {
         const state = this.#ledger(route).states.get(route.release)
         if (state === undefined || !mayTakeTraffic.includes(state))
           this.note(`${environmentId(route)}: traffic moved to v${route.release} while its run was ${state}`)
-        if (answered && !answers) this.note(`${environmentId(route)}: traffic moved to v${route.release} without proof`)
+        const isEmpty = this.#sizes.get(`${environmentId(route)} v${route.release}`) === 0
+        if (answered && !answers && !isEmpty)
+          this.note(`${environmentId(route)}: traffic moved to v${route.release} without proof`)
         this.#say(`traffic of ${environmentId(route)} to v${route.release}`)
         this.#moved(route)
       },

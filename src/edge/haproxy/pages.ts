@@ -14,7 +14,7 @@ export const pages = {
   unknown: {
     file: 'unknown.txt',
     code: 'H404',
-    text: 'No app answers at this host name: no app has it, or its app has no web process: no release yet, or scaled to zero.\n',
+    text: 'No app answers at this host name: no app has it, or its app has no release yet, or no web process.\n',
   },
   badGateway: {
     file: 'bad-gateway.txt',

@@ -231,10 +231,12 @@ export function edgeFeatures(platform: () => Platform): void {
     await eventually('Swarm started it again', async () => (await visitor.ask(host('mirror'))).status === 200)
   })
 
-  test('an app without a web process is 404, which says that this may be', async () => {
+  test('an app scaled to zero is answered for too, and comes back', async () => {
     await apps.get('mirror')!.lading(['scale', 'web=0'])
-    const answer = await visitor.ask(host('mirror'))
-    assert.equal(answer.status, 404)
-    assert.match(String(answer.body), /scaled to zero/)
+    const gone = await visitor.ask(host('mirror'))
+    assert.equal(gone.status, 503)
+    assert.match(String(gone.body), /^No process of mirror\/production answers: .*scaled to zero \(H10\)/)
+    await apps.get('mirror')!.lading(['scale', 'web=1'])
+    assert.equal((await visitor.ask(host('mirror'))).status, 200)
   })
 }
