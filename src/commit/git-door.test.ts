@@ -34,7 +34,7 @@ test('a failed run is answered with its reason and details, and the branch stays
   const { code, stderr } = await push.end
   assert.equal(code, 1)
   assert.match(stderr, /! \[remote rejected\] main -> main \(build failed: npm ci exited 1\)/)
-  assert.match(stderr, /remote: {8}npm error code E404/)
+  assert.match(stderr, /remote: {2}! {5}build failed: npm ci exited 1\nremote: {8}npm error code E404/)
   assert.deepEqual(await rig.refs(), [])
 })
 
