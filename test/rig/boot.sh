@@ -52,6 +52,6 @@ pivot_root . .machine
 umount -l /.machine
 rmdir /.machine
 [ ! -x /etc/rc.local ] || setsid /etc/rc.local >/var/log/rc.local.log 2>&1 </dev/null &
-touch /run/rig-booted
-# It must reap: a killed containerd that stays a zombie keeps dockerd from ever starting again.
-exec perl -e 'while (1) { wait() == -1 and select(undef, undef, undef, 0.5) }'
+# It must reap: a killed containerd that stays a zombie keeps dockerd from ever starting again. It says that it has
+# booted after exec, during which its environment, by which it is known, cannot be read.
+exec perl -e 'open(my $booted, ">", "/run/rig-booted"); close($booted); while (1) { wait() == -1 and select(undef, undef, undef, 0.5) }'
