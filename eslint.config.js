@@ -16,10 +16,16 @@ export default tseslint.config(
       '@typescript-eslint/only-throw-error': 'off',
       '@typescript-eslint/prefer-promise-reject-errors': 'off',
       '@typescript-eslint/require-await': 'off',
-      'no-restricted-imports': ['error', { patterns: [{ group: ['child_process'], message: 'Use node:child_process spawn with an argument array.' }] }],
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['child_process'], message: 'Use node:child_process spawn with an argument array.' }] },
+      ],
       'no-restricted-syntax': [
         'error',
-        { selector: "CallExpression[callee.name=/^(exec|execSync)$/]", message: 'No shell text (law 6): spawn with an argument array.' },
+        {
+          selector: 'CallExpression[callee.name=/^(exec|execSync)$/]',
+          message: 'No shell text (law 6): spawn with an argument array.',
+        },
         { selector: "Property[key.name='shell']", message: 'No shell text (law 6).' },
       ],
     },
@@ -29,7 +35,10 @@ export default tseslint.config(
     files: ['src/{core,commit,build,verify,release,run,pipeline,store,api,access,observe,cluster}/**/*.ts'],
     ignores: ['**/*.test.ts'],
     rules: {
-      'no-restricted-globals': ['error', ...['setTimeout', 'setInterval', 'performance'].map(name => ({ name, message: clockMessage }))],
+      'no-restricted-globals': [
+        'error',
+        ...['setTimeout', 'setInterval', 'performance'].map(name => ({ name, message: clockMessage })),
+      ],
       'no-restricted-properties': [
         'error',
         { object: 'Date', property: 'now', message: clockMessage },
@@ -40,6 +49,15 @@ export default tseslint.config(
   },
   {
     files: ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts'],
-    rules: { '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', name: ['test', 'it', 'describe', 'suite'], package: 'node:test' }] }] },
+    rules: {
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        {
+          allowForKnownSafeCalls: [
+            { from: 'package', name: ['test', 'it', 'describe', 'suite'], package: 'node:test' },
+          ],
+        },
+      ],
+    },
   },
 )
