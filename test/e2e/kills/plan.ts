@@ -15,14 +15,14 @@ export type Stage = (typeof stages)[number]
 
 export type Target = 'control plane' | 'keeper' | 'HAProxy' | 'engine'
 
-/** A control plane that is killed is what the two oracles are about: it is half of all kills. */
+/**
+ * A control plane that is killed is what the two oracles are about: it is half of all kills. An engine takes everything
+ * on its node along, and a minute.
+ */
 const deck: readonly Target[] = [
   ...Array.from({ length: 6 }, (): Target => 'control plane'),
-  'keeper',
-  'keeper',
-  'HAProxy',
-  'HAProxy',
-  'engine',
+  ...Array.from({ length: 3 }, (): Target => 'keeper'),
+  ...Array.from({ length: 2 }, (): Target => 'HAProxy'),
   'engine',
 ]
 

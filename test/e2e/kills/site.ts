@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Run } from '../../../src/core/run.ts'
 import { eventually } from '../../rig/eventually.ts'
 import type { Outcome } from '../../rig/program.ts'
@@ -136,12 +137,26 @@ export class Site {
           '/run/lading/control.sock',
           'http://lading/v1/healthz',
         ])
-        const control = await this.platform.get(`lading.${this.platform.domain}`, '/v1/healthz')
-        const app = await this.app.get()
+        const control = await soon(this.platform.get(`lading.${this.platform.domain}`, '/v1/healthz'))
+        const app = await soon(this.app.get())
         if (control.status !== 200 || app.status !== 200) throw new Error(`edge: ${control.status}, ${app.status}`)
         return true
       },
       { withinMs: 180_000, everyMs: 200 },
     )
   }
+}
+
+/** A process that is stopped takes connections and never answers. */
+async function soon<T>(answer: Promise<T>): Promise<T> {
+  const late = new AbortController()
+  try {
+    return await Promise.race([answer, pause(3_000, undefined, { signal: late.signal }).then(tooLate)])
+  } finally {
+    late.abort()
+  }
+}
+
+function tooLate(): never {
+  throw new Error('no answer within 3 s')
 }
