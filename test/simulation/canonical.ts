@@ -60,12 +60,36 @@ export const canonicalHistories: readonly CanonicalHistory[] = [
     act: async player => player.settled(await player.push(key, { web: { exit: { afterMs: 4_000, code: 1 } } })),
   },
   {
+    name: 'push that crashes in its warm time again and again',
+    before: served,
+    act: async player => player.settled(await player.push(key, { web: { exit: { afterMs: 800, code: 1 } } })),
+  },
+  {
     name: 'second push supersedes the first, third one comes within the warm time',
     before: served,
     act: async player => {
       await player.push(key, { buildMs: 5_000 })
       await player.landed(await player.push(key, {}))
       await player.settled(await player.push(key, {}))
+    },
+  },
+  {
+    name: 'push superseded while it starts',
+    before: served,
+    act: async player => {
+      await player.push(key, { web: { listenMs: 4_000 } })
+      await player.world.clock.pass(2_500)
+      await player.settled(await player.push(key, {}))
+    },
+  },
+  {
+    name: 'two pushes of the same parent, the first with a release phase',
+    before: served,
+    act: async player => {
+      const first = await player.push(key, withReleasePhase)
+      await player.world.clock.pass(1_500)
+      await player.push(key, {})
+      await player.settled(first)
     },
   },
   {

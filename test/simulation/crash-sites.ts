@@ -78,6 +78,10 @@ function relative(site: Site, call: number, outside: number): Site {
   return { ...site, call: site.call - call, outside: site.outside === null ? null : site.outside - outside }
 }
 
+function short(stage: string): string {
+  return stage === 'failed-after-live' ? 'failed-a-l' : stage
+}
+
 /** The table stage × site: how many crashes and faults there were. */
 export function tableOfSites(results: readonly SiteResult[]): string {
   const met = results.filter(({ missed }) => !missed).map(({ site }) => site)
@@ -89,12 +93,12 @@ export function tableOfSites(results: readonly SiteResult[]): string {
     rows.set(name, row)
   }
   const width = Math.max(...[...rows.keys()].map(name => name.length))
-  const columns = stages.map(stage => Math.max(stage.length, 4))
+  const columns = stages.map(stage => Math.max(short(stage).length, 4))
   const line = (name: string, cells: readonly string[]) =>
     [name.padEnd(width), ...cells.map((cell, index) => cell.padStart(columns[index] ?? 0))].join(' ')
   const body = [...rows].toSorted(([a], [b]) => (a < b ? -1 : 1))
   return [
-    line('at', stages),
+    line('at', stages.map(short)),
     ...body.map(([name, row]) =>
       line(
         name,

@@ -3,14 +3,14 @@ import type { Clock } from '../../src/core/clock.ts'
 
 /**
  * Where an instance dies: at its call number `call` (from 0), before or after the effect; or `under way`, when the call
- * has left but arrives only when the next instance is at work already.
+ * has left but takes effect only when the next instance is at work already.
  */
 export interface Crash {
   readonly call: number
   readonly when: 'before' | 'after' | 'under way'
 }
 
-/** When a call that was under way arrives: the next instance has the lease, and not yet the right to delete (ms). */
+/** When a call that was under way takes effect: the next instance has the lease, and not yet the right to delete (ms). */
 const underWayMs = 14_000
 
 /** What goes wrong with one call to the outside: refused before, or answer lost after its effect; late; done twice. */
@@ -57,21 +57,31 @@ export class Gate {
     this.#faults = new Map(options.faults)
   }
 
-  /** The port as the instance sees it. `streams` are the methods that give an async iterable. */
+  /**
+   * The port as the instance sees it. `streams` are the methods that give an async iterable; `letThrough` is the same
+   * port behind the keepers, who ask for the term only when a call comes to them: an engine may be slow afterwards.
+   */
   port<T extends object>(
     name: string,
     real: T,
     kind: 'outside' | 'own' | 'uncounted',
-    streams: readonly string[] = [],
+    { streams = [], letThrough = real }: { readonly streams?: readonly string[]; readonly letThrough?: T } = {},
   ): T {
     return new Proxy(real, {
       get: (target, key) => {
         const method: unknown = Reflect.get(target, key)
         if (typeof method !== 'function' || typeof key !== 'string') return method
         const call: Call = (...values) => (method as Call).apply(target, values)
+        const late: Call = (...values) => (Reflect.get(letThrough, key) as Call).apply(letThrough, values)
         if (streams.includes(key))
           return (...values: unknown[]) => this.#stream(call(...values) as AsyncIterable<unknown>)
-        return (...values: unknown[]) => this.#call(`${name}.${key}`, () => call(...values), kind)
+        return (...values: unknown[]) =>
+          this.#call(
+            `${name}.${key}`,
+            kind,
+            () => call(...values),
+            () => late(...values),
+          )
       },
     })
   }
@@ -95,7 +105,12 @@ export class Gate {
     this.isDead = true
   }
 
-  async #call(name: string, effect: () => unknown, kind: 'outside' | 'own' | 'uncounted'): Promise<unknown> {
+  async #call(
+    name: string,
+    kind: 'outside' | 'own' | 'uncounted',
+    effect: () => unknown,
+    lateEffect: () => unknown,
+  ): Promise<unknown> {
     if (this.isDead) return forever()
     if (kind === 'uncounted') return this.#alive(Promise.resolve(effect()))
     const outside = kind === 'outside' ? this.outside++ : null
@@ -104,7 +119,7 @@ export class Gate {
     const crash = this.crash?.call === site.call ? this.crash.when : null
     if (crash === 'before') return this.#die(site)
     if (crash === 'under way') {
-      void this.#options.clock.sleep(underWayMs).then(effect).catch(nobodyHears)
+      void this.#options.clock.sleep(underWayMs).then(lateEffect).catch(nobodyHears)
       return this.#die(site)
     }
     const fault = outside === null ? undefined : this.#faults.get(outside)

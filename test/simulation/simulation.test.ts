@@ -26,8 +26,9 @@ test('one seed is one history', async () => {
   assert.deepEqual(second, first)
 })
 
-test(`of ${count} random histories with a crash and five faults each, none breaks a law`, async () => {
-  const broken = await runRandomHistories(seed, count)
+test(`of ${count} random histories with a crash and five faults each, none breaks a law`, async context => {
+  const { broken, perCpuSecond } = await runRandomHistories(seed, count)
+  context.diagnostic(`${perCpuSecond.toFixed(0)} histories per CPU second, seeds ${seed} to ${seed + count - 1}`)
   const lines = broken.map(one => `seed ${one.seed}: ${one.problems.join('; ')}`)
   assert.deepEqual(lines, [], `replay: npm run node -- test/simulation/main.ts --seed ${broken[0]?.seed ?? ''}`)
 })

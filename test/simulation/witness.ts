@@ -3,14 +3,14 @@ import type { Clock } from '../../src/core/clock.ts'
 import { environmentId, label } from '../../src/core/labels.ts'
 import type { EnvironmentKey } from '../../src/core/names.ts'
 import type { Run } from '../../src/core/run.ts'
-import { assertStep, serves, type RunState } from '../../src/core/states.ts'
+import { assertStep, isFinal, serves, wentLive, type RunState } from '../../src/core/states.ts'
 import type { FakeCluster, FakeProcess } from '../../src/docker/fake.ts'
 import type { Edges, Route } from '../../src/edge/edges.ts'
 import type { FakeEdges } from '../../src/edge/fake.ts'
 import type { Store } from '../../src/store/store.ts'
 
-/** Requests of the release before run on for so long after a switch (ms). */
-const requestMs = 900
+/** Requests of the release before run on for so long after a switch (ms): short ones, or an upload longer than the warm time. */
+const requestMs = (release: number) => (release % 2 === 0 ? 900 : 11_000)
 
 interface Watched {
   readonly clock: Clock
@@ -40,6 +40,8 @@ export class Witness {
   readonly #edges: FakeEdges
   readonly #routes = new Map<string, Route>()
   readonly #ledgers = new Map<string, Ledger>()
+  /** The newest automatic rollback of each environment. */
+  readonly #rollbacks = new Map<string, string>()
   readonly #inFlight = new Set<string>()
   readonly #stopping = new Set<string>()
   readonly #say: (line: string) => void
@@ -92,6 +94,7 @@ export class Witness {
         this.states.set(row.id, row.state)
         this.stage = row.state
         this.#say(`run ${row.id} of ${row.app}: ${row.intent.kind}`)
+        if (row.intent.kind === 'rollback' && row.intent.automatic) this.#rollingBack(row)
         return row
       },
       markAppDestroyed: async (app, now) => {
@@ -134,10 +137,17 @@ export class Witness {
     const id = `${environmentId(before)}/${before.release}`
     this.#inFlight.add(id)
     this.#edges.setInFlight(before, 1)
-    void this.#clock.sleep(requestMs).then(() => {
+    void this.#clock.sleep(requestMs(before.release)).then(() => {
       this.#inFlight.delete(id)
       this.#edges.setInFlight(before, 0)
     })
+  }
+
+  #rollingBack(run: Run): void {
+    const before = this.#rollbacks.get(environmentId(run))
+    if (before !== undefined && !isOver(this.states.get(before)))
+      this.note(`${environmentId(run)}: an automatic rollback was made twice`)
+    this.#rollbacks.set(environmentId(run), run.id)
   }
 
   #ledger(key: EnvironmentKey): Ledger {
@@ -191,6 +201,10 @@ function isWarm({ states, freed }: Ledger, release: number): boolean {
   const served = [...states].filter(([, state]) => serves(state)).toSorted(([a], [b]) => b - a)
   const [newest, before] = served
   return newest?.[1] === 'live' && before?.[0] === release
+}
+
+function isOver(state: RunState | undefined): boolean {
+  return state !== undefined && (isFinal(state) || wentLive(state))
 }
 
 function bound(value: unknown, target: object): unknown {

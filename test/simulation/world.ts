@@ -173,9 +173,16 @@ export class Instance {
     const tools: Tools = {
       store: gate.port('store', world.witness.store(await world.openStore()), 'own'),
       clock,
-      engine: gate.port('engine', world.holding(engine), 'outside', ['logs']),
-      edges: gate.port('edges', world.witness.edges(world.edges.edges(term)), 'outside', ['watch', 'routerLog']),
-      repositories: gate.port('repositories', world.witness.repositories(world.repositories), 'own', ['archive']),
+      engine: gate.port('engine', world.holding(engine), 'outside', {
+        streams: ['logs'],
+        letThrough: world.holding(world.cluster.engine()),
+      }),
+      edges: gate.port('edges', world.witness.edges(world.edges.edges(term)), 'outside', {
+        streams: ['watch', 'routerLog'],
+      }),
+      repositories: gate.port('repositories', world.witness.repositories(world.repositories), 'own', {
+        streams: ['archive'],
+      }),
       builder: gate.port('builder', world.builder, 'outside'),
       ids: world.ids,
       seal: text => new TextEncoder().encode(text),

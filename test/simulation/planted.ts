@@ -1,0 +1,260 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { AppError } from '../../src/core/errors.ts'
+import { label, type Labels } from '../../src/core/labels.ts'
+import { parseAppName, parseEnvironmentName, parseRunId, type EnvironmentKey } from '../../src/core/names.ts'
+import type { Run } from '../../src/core/run.ts'
+import type { Tools } from '../../src/pipeline/tools.ts'
+import type { Plant } from './world.ts'
+
+/**
+ * Bugs that a tired person might write, each put into the control plane by what it reaches the world through, so that
+ * the code in production carries no switch. The simulation must find every one (planted.test.ts).
+ */
+export interface PlantedBug {
+  readonly name: string
+  readonly plant: Plant
+  /** The canonical history that should show it. */
+  readonly history: string
+  /** Calls at which a crash or a fault shows it; none: it shows by itself. */
+  readonly at: readonly string[]
+  /** What the broken law's report says. */
+  readonly law: RegExp
+}
+
+const forever = new AbortController().signal
+
+export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: 'the branch moves before the row that says so',
+    history: 'push over a serving release',
+    at: ['store.advanceRun'],
+    law: /branch are/,
+    plant: tools => ({
+      ...tools,
+      store: changed(tools.store, {
+        advanceRun: async (id, from, to, facts) => {
+          const run = await tools.store.findRun(id)
+          if (to === 'proven' && run?.intent.kind === 'commit' && run.intent.move) {
+            const { branch, from } = run.intent.move
+            await tools.repositories.moveBranch(run.app, branch, { from, to: run.intent.commit }, forever)
+          }
+          return tools.store.advanceRun(id, from, to, facts)
+        },
+      }),
+    }),
+  },
+  {
+    name: 'traffic moves before the row "proven"',
+    history: 'push over a serving release',
+    at: [],
+    law: /traffic moved to v2 while its run was starting/,
+    plant: tools => ({
+      ...tools,
+      store: changed(tools.store, {
+        advanceRun: async (id, from, to, facts) => {
+          const run = await tools.store.findRun(id)
+          if (to === 'proven' && run?.release) {
+            const { app, environment, release } = run
+            await tools.edges.route({ app, environment, release, hosts: tools.hosts(run) }, forever)
+          }
+          return tools.store.advanceRun(id, from, to, facts)
+        },
+      }),
+    }),
+  },
+  {
+    name: 'a process that Swarm calls running is taken for proven',
+    history: 'push that never listens',
+    at: [],
+    law: /without proof/,
+    plant: tools => ({
+      ...tools,
+      edges: changed(tools.edges, {
+        watch: (key, signal) =>
+          mapped(tools.edges.watch(key, signal), view => ({
+            ...view,
+            processes: view.processes.map(one =>
+              one.state === 'running' && one.type === 'web' ? { ...one, proof: 'proven' as const } : one,
+            ),
+          })),
+      }),
+    }),
+  },
+  {
+    name: 'a new control plane deletes at once, without waiting for calls of the one before',
+    history: 'push over a serving release',
+    at: ['edges.lease', 'engine.createService'],
+    law: /lanes are|services are/,
+    plant: tools => ({ ...tools, quiet: async () => undefined }),
+  },
+  {
+    name: 'the release phase is started again after a crash',
+    history: 'first push, with a release phase',
+    at: ['engine.inspectOneOff'],
+    law: /was started 2 times/,
+    plant: tools => ({
+      ...tools,
+      store: changed(tools.store, {
+        startReleasePhase: async (run, now) => (await tools.store.startReleasePhase(run, now), true),
+      }),
+      engine: changed(tools.engine, {
+        startOneOff: async (spec, signal) => {
+          await tools.engine.removeOneOff(spec.name, signal)
+          await tools.engine.startOneOff(spec, signal)
+        },
+      }),
+    }),
+  },
+  {
+    name: 'the old release is freed at "live", not at "settled"',
+    history: 'rollback',
+    at: [],
+    law: /before the release after it had settled/,
+    plant: tools => ({
+      ...tools,
+      store: changed(tools.store, {
+        listRuns: async (key, limit) =>
+          (await tools.store.listRuns(key, limit)).map(run =>
+            run.state === 'live' ? { ...run, state: 'settled' } : run,
+          ),
+      }),
+    }),
+  },
+  {
+    name: 'processes are stopped without a drain',
+    history: 'push over a serving release',
+    at: [],
+    law: /with a request in flight/,
+    plant: tools => ({
+      ...tools,
+      edges: changed(tools.edges, {
+        watch: (key, signal) => mapped(tools.edges.watch(key, signal), view => ({ ...view, inFlight: {} })),
+      }),
+    }),
+  },
+  {
+    name: 'a superseded run goes on',
+    history: 'push superseded while it starts',
+    at: [],
+    law: /while its run was superseded/,
+    plant: goesOn,
+  },
+  {
+    name: 'any commit is taken for a fast-forward',
+    history: 'two pushes of the same parent, the first with a release phase',
+    at: [],
+    law: /without force/,
+    plant: tools => ({
+      ...tools,
+      repositories: changed(tools.repositories, { isAncestor: async () => true }),
+    }),
+  },
+  {
+    name: 'an edge that did not take the switch is believed to have',
+    history: 'push over a serving release',
+    at: ['edges.route'],
+    law: /was called live while v1 had the traffic/,
+    plant: tools => ({
+      ...tools,
+      edges: changed(tools.edges, {
+        route: (route, signal) =>
+          tools.edges.route(route, signal).catch((error: unknown) => {
+            if (!(error instanceof AppError)) throw error
+          }),
+      }),
+    }),
+  },
+  {
+    name: 'a swarm service is named by chance',
+    history: 'push over a serving release',
+    at: ['store.advanceRun'],
+    law: /services are/,
+    plant: tools => ({
+      ...tools,
+      engine: changed(tools.engine, {
+        createService: (spec, signal) =>
+          tools.engine.createService({ ...spec, name: `${spec.name}-${tools.ids.hex(2)}` }, signal),
+      }),
+    }),
+  },
+  {
+    name: 'the row says "live" before the edges have switched',
+    history: 'push over a serving release',
+    at: [],
+    law: /was called live while v1 had the traffic/,
+    plant: tools => ({
+      ...tools,
+      edges: changed(tools.edges, {
+        route: async (route, signal) => {
+          void tools.clock.sleep(50, signal).then(() => tools.edges.route(route, signal))
+        },
+      }),
+    }),
+  },
+  {
+    name: 'an automatic rollback has an id by chance, not by the run that failed',
+    history: 'push that crashes in its warm time again and again',
+    at: ['store.insertRun'],
+    law: /automatic rollback was made twice/,
+    plant: tools => ({
+      ...tools,
+      store: changed(tools.store, {
+        insertRun: run => tools.store.insertRun({ ...run, id: parseRunId(tools.ids.runId()) }),
+      }),
+    }),
+  },
+  {
+    name: 'the sweep goes by rows read before the cluster was listed',
+    history: 'second push supersedes the first, third one',
+    at: ['engine.listServices', 'engine.listConfigs'],
+    law: /stop while its release serves|services are|snapshots are/,
+    plant: rowsBeforeListing,
+  },
+]
+
+/** The port with some methods replaced; the others are its own. */
+function changed<T extends object>(port: T, methods: Partial<T>): T {
+  return new Proxy(port, {
+    get: (target, key) =>
+      (Object.hasOwn(methods, key) ? Reflect.get(methods, key) : Reflect.get(target, key)) as unknown,
+  })
+}
+
+async function* mapped<T>(source: AsyncIterable<T>, change: (value: T) => T): AsyncGenerator<T, void, undefined> {
+  for await (const value of source) yield change(value)
+}
+
+/** The row is written, but the run is not told, and no row it meets stops it. */
+function goesOn(tools: Tools): Tools {
+  const advanceRun: Tools['store']['advanceRun'] = async (id, from, to, facts) => {
+    try {
+      const row = await tools.store.advanceRun(id, from, to, facts)
+      if (to === 'superseded') throw new AppError('conflict', 'it has moved')
+      return row
+    } catch (error) {
+      const row = await tools.store.findRun(id)
+      if (to === 'superseded' || row?.state !== 'superseded') throw error
+      return { ...row, state: to }
+    }
+  }
+  return { ...tools, store: changed(tools.store, { advanceRun }) }
+}
+
+/** Each sweep keeps what it read when it began to list the cluster. */
+function rowsBeforeListing(tools: Tools): Tools {
+  const ofThisSweep = new AsyncLocalStorage<Promise<readonly Run[]>>()
+  const listServices: Tools['engine']['listServices'] = (labels, signal) => {
+    if (labels[label.release] === undefined) ofThisSweep.enterWith(tools.store.listRuns(keyOf(labels), 1_000))
+    return tools.engine.listServices(labels, signal)
+  }
+  const listRuns: Tools['store']['listRuns'] = (key, limit) =>
+    ofThisSweep.getStore() ?? tools.store.listRuns(key, limit)
+  return { ...tools, engine: changed(tools.engine, { listServices }), store: changed(tools.store, { listRuns }) }
+}
+
+function keyOf(labels: Labels): EnvironmentKey {
+  return {
+    app: parseAppName(labels[label.app] ?? ''),
+    environment: parseEnvironmentName(labels[label.environment] ?? ''),
+  }
+}
