@@ -73,7 +73,7 @@ export class Witness {
         if (state === undefined || !mayTakeTraffic.includes(state))
           this.note(`${environmentId(route)}: traffic moved to v${route.release} while its run was ${state}`)
         const isEmpty = this.#sizes.get(`${environmentId(route)} v${route.release}`) === 0
-        if (answered && !answers && !isEmpty)
+        if (answered && !answers && !isEmpty && !this.#hasCrashed(route))
           this.note(`${environmentId(route)}: traffic moved to v${route.release} without proof`)
         this.#say(`traffic of ${environmentId(route)} to v${route.release}`)
         this.#moved(route)
@@ -184,6 +184,13 @@ export class Witness {
       if (ledger && isWarm(ledger, release))
         this.note(`${process.name} was told to stop before the release after it had settled`)
     }
+  }
+
+  /** It may have had proof when the switch was sent. */
+  #hasCrashed(route: Route): boolean {
+    const isOurs = ({ labels }: FakeProcess) =>
+      labels[label.app] === route.app && labels[label.release] === String(route.release)
+    return this.#cluster.processes.all().some(one => isOurs(one) && one.state === 'exited' && !one.stopping)
   }
 
   #serves({ labels, hostPort }: FakeProcess): boolean {
