@@ -138,7 +138,7 @@ class HeldLease implements Lease {
     if (this.#acquired.releasedCleanly) return
     const { clock, leaseMs, longestCallMs = leaseMs } = this.#options
     const until = this.#acquired.since + leaseMs + longestCallMs
-    await clock.sleep(until - clock.monotonic(), AbortSignal.any([signal, this.signal]))
+    await clock.sleep(Math.max(0, until - clock.monotonic()), AbortSignal.any([signal, this.signal]))
   }
 
   async release(): Promise<void> {
