@@ -164,6 +164,8 @@ export class Witness {
     if (run.state === 'live' && route && route.release !== release)
       this.note(`${environmentId(run)}: v${release} was called live while v${route.release} had the traffic`)
     if (run.state === 'failed-after-live') freed.add(release)
+    // What went live may fail by itself, and have a rollback of its own.
+    if (run.state === 'live') this.#rollbacks.delete(environmentId(run))
     // Live: the one before stays warm, those before it need not. Settled: none before it need.
     const older = [...states].filter(([number, state]) => number < release && serves(state)).map(([number]) => number)
     const warm = Math.max(...older)
