@@ -65,11 +65,13 @@ function fakeGround(): Ground {
 async function realGround(path: string, address: string): Promise<Ground> {
   const node = parseNodeName(process.env['LADING_CONTRACT_NODE'] ?? 'node')
   const sockets = [{ node, path }]
-  const http = new DockerHttp({ socketPath: path, prefix: '/engine', headers: () => ({ 'lading-term': '7' }) })
+  // Higher than any that the keeper has seen.
+  const term = Number(process.env['LADING_CONTRACT_TERM'] ?? 7)
+  const http = new DockerHttp({ socketPath: path, prefix: '/engine', headers: () => ({ 'lading-term': String(term) }) })
   return {
     ...onEngine(new SwarmEngine(http)),
-    edges: keeperEdges({ sockets, term: () => 7 }),
-    late: keeperEdges({ sockets, term: () => 6 }),
+    edges: keeperEdges({ sockets, term: () => term }),
+    late: keeperEdges({ sockets, term: () => term - 1 }),
     prefix,
     pem: await selfSigned('contract'),
     kill: async container => {
