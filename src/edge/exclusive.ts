@@ -4,7 +4,10 @@ export class Exclusive {
   #closed: Error | null = null
 
   run<T>(work: () => Promise<T>): Promise<T> {
-    const guarded = () => (this.#closed ? Promise.reject(this.#closed) : work())
+    const guarded = async () => {
+      if (this.#closed) throw this.#closed
+      return work()
+    }
     const mine = this.#last.then(guarded, guarded)
     // The next one waits for the end, not for the outcome: that is the caller's.
     this.#last = mine.catch(() => undefined)

@@ -44,13 +44,14 @@ export function keeperApi(options: ApiOptions): (request: IncomingMessage, respo
   const { edge, engineWatch, views } = options
 
   const handlers: Readonly<Record<string, Handler>> = {
-    'PUT lanes': async ({ request }) => edge.lease(parseLane(await readJson(request))),
-    'DELETE lanes': async ({ parts: [, , app, environment, release] }) =>
-      edge.giveBack(parseRelease(app, environment, release)),
-    'PUT routes': async ({ request }) => edge.route(parseRoute(await readJson(request))),
-    'DELETE routes': async ({ parts: [, , app, environment] }) => edge.unroute(parseEnvironment(app, environment)),
+    'PUT lanes': async ({ request }) => edge.lease(parseLane(await readJson(request)), termOf(request)),
+    'DELETE lanes': async ({ request, parts: [, , app, environment, release] }) =>
+      edge.giveBack(parseRelease(app, environment, release), termOf(request)),
+    'PUT routes': async ({ request }) => edge.route(parseRoute(await readJson(request)), termOf(request)),
+    'DELETE routes': async ({ request, parts: [, , app, environment] }) =>
+      edge.unroute(parseEnvironment(app, environment), termOf(request)),
     'PUT certificates': async ({ request, parts }) =>
-      edge.certify(parseHostName(parts[2] ?? ''), new Secret(await readText(request))),
+      edge.certify(parseHostName(parts[2] ?? ''), new Secret(await readText(request)), termOf(request)),
     'GET state': async () => edge.state(),
     'GET health': async () => options.health(),
     'POST hand-over': async ({ request }) => options.handOver(Number((await readJson(request)).generation)),

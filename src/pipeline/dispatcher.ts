@@ -159,9 +159,9 @@ export class Dispatcher implements Pipeline {
     if (this.#signal.aborted) return
     const run = await this.#run(trip.run.id)
     if (!isFinal(run.state)) {
-      const { message, hint, details } = asAppError(error)
-      if (asAppError(error).code === 'internal') this.#tools.log('run failed', { run: run.id, error })
-      await this.#tools.store.advanceRun(run.id, run.state, 'failed', {
+      const { code, message, hint, details } = asAppError(error)
+      if (code === 'internal') this.#tools.log('run failed', { run: run.id, error })
+      await this.#tools.store.advanceRun(run.id, run.state, code === 'superseded' ? 'superseded' : 'failed', {
         reason: message,
         // What to do comes before the evidence, which may be long.
         details: hint ? [hint, ...details] : details,

@@ -1,3 +1,4 @@
+import { AppError } from '../core/errors.ts'
 import type { Release } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
 import type { RunState } from '../core/states.ts'
@@ -44,12 +45,21 @@ async function find(journey: Journey, tools: Tools, signal: AbortSignal): Promis
 async function release_(journey: Journey, found: Found | null, tools: Tools, signal: AbortSignal): Promise<Release> {
   const { run } = journey
   if (found) await judge(run, tools, signal)
+  await assertStillWanted(run, tools)
   await throughTo(journey, 'releasing', 'making the release')
   const parts = await journey.step('parts', () => fromOldParts(run, found, tools))
   const release = await makeRelease(run, parts, tools, signal)
   const command = release.image.releaseCommand
   if (command !== null && runsReleasePhase(run)) await phase(journey, release, command, tools, signal)
   return release
+}
+
+/** An automatic rollback that has waited for its turn must not take the place of something newer that holds. */
+async function assertStillWanted({ intent, ...key }: Run, { store }: Tools): Promise<void> {
+  if (intent.kind !== 'rollback' || !intent.automatic) return
+  const serving = await store.servingRelease(key)
+  if (serving === null || serving.number === intent.to) return
+  throw new AppError('superseded', `v${serving.number} serves by now`)
 }
 
 async function phase(

@@ -99,9 +99,9 @@ export class HaproxyEdge {
     }
   }
 
-  async lease(spec: LaneSpec): Promise<void> {
+  async lease(spec: LaneSpec, term: number): Promise<void> {
     poolFor(spec)
-    await this.#exclusive.run(async () => {
+    await this.#change(term, async () => {
       if (models.freeBackends(this.#model, poolFor(spec).name).length === 0) await this.#refill()
       await this.#commit(models.withLane(this.#model, spec, free => this.admission.choose(free)))
       await this.admission.converge()
@@ -110,8 +110,8 @@ export class HaproxyEdge {
     if (models.refilled(this.#model) !== this.#model) void this.#refillLater()
   }
 
-  async giveBack(release: ReleaseKey): Promise<void> {
-    await this.#exclusive.run(async () => {
+  async giveBack(release: ReleaseKey, term: number): Promise<void> {
+    await this.#change(term, async () => {
       const lane = models.laneOf(this.#model, release)
       if (!lane) return
       const after = models.withoutLane(this.#model, release)
@@ -121,17 +121,17 @@ export class HaproxyEdge {
     })
   }
 
-  async route(route: Route): Promise<void> {
-    await this.#exclusive.run(() => this.#commit(models.withRoute(this.#model, route)))
+  async route(route: Route, term: number): Promise<void> {
+    await this.#change(term, () => this.#commit(models.withRoute(this.#model, route)))
   }
 
-  async unroute(key: EnvironmentKey): Promise<void> {
-    await this.#exclusive.run(() => this.#commit(models.withoutRoute(this.#model, key)))
+  async unroute(key: EnvironmentKey, term: number): Promise<void> {
+    await this.#change(term, () => this.#commit(models.withoutRoute(this.#model, key)))
   }
 
-  async certify(host: HostName, secret: Secret): Promise<void> {
+  async certify(host: HostName, secret: Secret, term: number): Promise<void> {
     const pem = pemBlocks(secret)
-    await this.#exclusive.run(async () => {
+    await this.#change(term, async () => {
       const { paths } = this.#options
       const isNew = !this.#model.certificates.includes(host)
       await loadCertificate({ runtime: this.supervisor.runtime, paths, host, pem, isNew })
@@ -146,11 +146,22 @@ export class HaproxyEdge {
 
   /** Rejects `lease-lost` when a higher term has been seen; remembers a higher one first (law 11). */
   async assertTerm(term: number): Promise<void> {
-    if (term < this.#model.term) {
-      throw new AppError('lease-lost', `term ${term} is over: term ${this.#model.term} has been seen`)
-    }
+    this.#assertNotOver(term)
     if (term === this.#model.term) return
     await this.#exclusive.run(() => this.#commit({ ...this.#model, term: Math.max(term, this.#model.term) }))
+  }
+
+  /** Looked at when the change's turn has come: an old holder's call may have waited behind the first of a new one. */
+  #change<T>(term: number, work: () => Promise<T>): Promise<T> {
+    return this.#exclusive.run(() => {
+      this.#assertNotOver(term)
+      return work()
+    })
+  }
+
+  #assertNotOver(term: number): void {
+    if (term >= this.#model.term) return
+    throw new AppError('lease-lost', `term ${term} is over: term ${this.#model.term} has been seen`)
   }
 
   /** Requests in flight per release of one environment. */
