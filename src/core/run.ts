@@ -1,4 +1,4 @@
-import type { BranchName, CommitId, EnvironmentKey, RunId } from './names.ts'
+import { parseRunId, type BranchName, type CommitId, type EnvironmentKey, type RunId } from './names.ts'
 import type { RunState } from './states.ts'
 
 /** Why a run exists. All kinds travel the same way; they differ in the noun they enter with. */
@@ -35,4 +35,9 @@ export interface Run extends EnvironmentKey {
   readonly release: number | null
   /** Lines that explain a failure: the last log lines, the sockets listened on. */
   readonly details: readonly string[]
+}
+
+/** The run that goes back from a release that failed after going live: named by its run, so that it is made once. */
+export function automaticRollbackOf(run: RunId): RunId {
+  return parseRunId(`${run}r`)
 }

@@ -4,7 +4,7 @@ import { predecessor, servingRelease } from '../core/keep.ts'
 import { environmentId } from '../core/labels.ts'
 import { parseRunId, type AppName, type EnvironmentKey, type RunId } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
-import type { Run, RunIntent } from '../core/run.ts'
+import { automaticRollbackOf, type Run, type RunIntent } from '../core/run.ts'
 import { isFinal, pastNoReturn, wentLive, type RunState } from '../core/states.ts'
 import { startRelease } from '../run/roll-out.ts'
 import { goLive } from './go-live.ts'
@@ -120,10 +120,10 @@ export class Dispatcher implements Pipeline {
         const release = await this.#throughTheWay(trip, signal)
         await this.#goLive(trip, release)
       } else {
-        // Carried on after a crash. A newer release may serve by now: then traffic and branch are not this run's any more.
+        // Carried on after a crash. If a newer one went live, whatever came of it, traffic and branch are not this run's any more.
         await trip.turn()
         const runs = await this.#tools.store.listRuns(trip.run, manyRuns)
-        if (servingRelease(runs) === trip.run.release) {
+        if (!runs.some(run => wentLive(run.state) && (run.release ?? 0) > (trip.run.release ?? 0))) {
           await this.#goLive(trip, await this.#releaseOf(trip.run))
         }
       }
@@ -203,7 +203,7 @@ export class Dispatcher implements Pipeline {
   /** The rows first: then the old release serves, and traffic goes back to its warm processes at once. */
   async #rollBack(run: Run, back: number, crash: string): Promise<void> {
     const { store, clock } = this.#tools
-    const id = parseRunId(`${run.id}r`)
+    const id = automaticRollbackOf(run.id)
     const intent: RunIntent = { kind: 'rollback', to: back, releasePhase: false, automatic: true }
     const { app, environment } = run
     const already = await store.findRun(id)

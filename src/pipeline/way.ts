@@ -1,6 +1,6 @@
 import { AppError } from '../core/errors.ts'
 import type { Release } from '../core/release.ts'
-import type { Run } from '../core/run.ts'
+import { automaticRollbackOf, type Run } from '../core/run.ts'
 import type { RunState } from '../core/states.ts'
 import { persistently } from '../core/waiting.ts'
 import { makeRelease } from '../release/make-release.ts'
@@ -55,10 +55,12 @@ async function release_(journey: Journey, found: Found | null, tools: Tools, sig
 }
 
 /** An automatic rollback that has waited for its turn must not take the place of something newer that holds. */
-async function assertStillWanted({ intent, ...key }: Run, { store }: Tools): Promise<void> {
+async function assertStillWanted(run: Run, { store }: Tools): Promise<void> {
+  const { intent } = run
   if (intent.kind !== 'rollback' || !intent.automatic) return
-  const serving = await store.servingRelease(key)
-  if (serving === null || serving.number === intent.to) return
+  const serving = await store.servingRelease(run)
+  // After a crash the run that failed may still stand as live: it is the one to go back from.
+  if (serving === null || serving.number === intent.to || automaticRollbackOf(serving.run) === run.id) return
   throw new AppError('superseded', `v${serving.number} serves by now`)
 }
 

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { AppError } from '../../src/core/errors.ts'
 import { label, type Labels } from '../../src/core/labels.ts'
-import { parseAppName, parseEnvironmentName, parseRunId, type EnvironmentKey } from '../../src/core/names.ts'
+import { parseAppName, parseEnvironmentName, type EnvironmentKey } from '../../src/core/names.ts'
 import type { Run } from '../../src/core/run.ts'
 import type { Tools } from '../../src/pipeline/tools.ts'
 import type { Plant } from './world.ts'
@@ -188,18 +188,6 @@ export const plantedBugs: readonly PlantedBug[] = [
         route: async (route, signal) => {
           void tools.clock.sleep(50, signal).then(() => tools.edges.route(route, signal))
         },
-      }),
-    }),
-  },
-  {
-    name: 'an automatic rollback has an id by chance, not by the run that failed',
-    history: 'push that crashes in its warm time again and again',
-    at: ['store.insertRun'],
-    law: /automatic rollback was made twice/,
-    plant: tools => ({
-      ...tools,
-      store: changed(tools.store, {
-        insertRun: run => tools.store.insertRun({ ...run, id: parseRunId(tools.ids.runId()) }),
       }),
     }),
   },
