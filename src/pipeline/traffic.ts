@@ -1,4 +1,4 @@
-import { servingRelease } from '../core/keep.ts'
+import { releasesToKeep, servingRelease } from '../core/keep.ts'
 import { environmentId } from '../core/labels.ts'
 import type { EnvironmentKey } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
@@ -60,8 +60,9 @@ export class Traffic {
     if (serving === null && route) return edges.unroute(key, signal)
     if (serving === null || route?.release === serving) return
     const release = await store.findRelease(key, serving)
-    // What answers now must not lose its traffic to something that does not.
-    if (release && (await this.#answers(release, signal))) await this.moveTo(release, signal)
+    // What answers now must not lose its traffic to something that does not, unless it is to be swept.
+    const mayStay = route !== undefined && releasesToKeep(runs).has(route.release)
+    if (release && (!mayStay || (await this.#answers(release, signal)))) await this.moveTo(release, signal)
   }
 
   async #answers(release: Release, signal: AbortSignal): Promise<boolean> {

@@ -103,6 +103,12 @@ async function cmdline(pid: number): Promise<string> {
   return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
 }
 
+/** nsenter stops with the program it started and passes SIGCONT on; left stopped, it would never reap it. */
+async function goOn(pid: number): Promise<void> {
+  const parent = /^PPid:\t(\d+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]
+  for (const one of [Number(parent), pid]) process.kill(one, 'SIGCONT')
+}
+
 async function stopPlatform(): Promise<void> {
   for (const pid of await keeperPids()) process.kill(pid, 'SIGKILL')
   for (const pid of await host.processes('haproxy')) process.kill(pid, 'SIGKILL')
@@ -229,7 +235,7 @@ async function keeperIsStopped(): Promise<void> {
   try {
     await engineDies()
   } finally {
-    process.kill(pid, 'SIGCONT')
+    await goOn(pid)
   }
 }
 
