@@ -88,10 +88,28 @@ test('a swap whose answer is lost neither loses the lease nor gives it to two', 
   assert.equal(held.length, 1)
 })
 
+test('keepers that remember a term above every version, as after a new swarm, do not lock the next holder out', async () => {
+  const { clock, candidate, cluster } = scene()
+  const remembered = 90_000_000_000
+  await cluster.engine({ current: remembered }).ensureNetwork('n', {}, never)
+  const first = candidate('a', remembered)
+  await clock.pass(1_000)
+  assert.ok(first.lease && first.lease.term > remembered)
+  await first.engine.ensureNetwork('m', {}, never)
+  await clock.pass(3 * leaseMs)
+  assert.ok(!first.lease.signal.aborted, 'renewed')
+  await first.lease.release()
+  // The base lies in the lease itself: a keeper that has forgotten does not bring a lower term back.
+  const second = candidate('b')
+  await clock.pass(leaseMs)
+  assert.ok(second.lease && second.lease.term > first.lease.term)
+})
+
 function scene() {
   const clock = new VirtualClock()
   const cluster = new FakeCluster({ clock })
-  return { clock, candidate: (name: string) => new Candidate(name, clock, cluster) }
+  const candidate = (name: string, floor = 0) => new Candidate(name, clock, cluster, floor)
+  return { clock, cluster, candidate }
 }
 
 class Candidate {
@@ -101,7 +119,7 @@ class Candidate {
   readonly clock: StoppableClock
   readonly engine: Engine
 
-  constructor(holder: string, clock: VirtualClock, cluster: FakeCluster) {
+  constructor(holder: string, clock: VirtualClock, cluster: FakeCluster, floor: number) {
     const term = { current: 0 }
     this.clock = new StoppableClock(clock)
     this.engine = cluster.engine(term)
@@ -117,7 +135,8 @@ class Candidate {
         if (this.loseAnswers-- > 0) throw new AppError('unavailable', 'lost', { retryable: true })
       },
     }
-    void acquireLease({ engine, clock: this.clock, term, holder, leaseMs }, never).then(lease => (this.lease = lease))
+    const options = { engine, clock: this.clock, term, holder, leaseMs, floor: async () => floor }
+    void acquireLease(options, never).then(lease => (this.lease = lease))
   }
 
   get hasLease(): boolean {

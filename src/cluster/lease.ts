@@ -16,6 +16,11 @@ export interface LeaseOptions {
   readonly holder: string
   /** Milliseconds without a renewal after which another may take it. */
   readonly leaseMs: number
+  /**
+   * The highest term that the keepers remember; absent: 0. It is above all versions of the config when the swarm was made
+   * anew, or when somebody has called a keeper with a term out of thin air.
+   */
+  readonly floor?: (signal: AbortSignal) => Promise<number>
   /** The longest that one call of the holder before may still be under way after its lease (ms). */
   readonly longestCallMs?: number
   /** Told when the lease is acquired, lost or a renewal fails. */
@@ -40,6 +45,8 @@ export interface Lease {
 
 const configName = 'lading-lease'
 const holderLabel = 'lading.lease.holder'
+/** What is added to the config's version to give the term; absent: nothing. It never falls. */
+const baseLabel = 'lading.lease.base'
 const labels: Labels = { [label.role]: 'platform' }
 
 /**
@@ -49,6 +56,8 @@ const labels: Labels = { [label.role]: 'platform' }
  */
 export async function acquireLease(options: LeaseOptions, signal: AbortSignal): Promise<Lease> {
   for (;;) {
+    // For the config itself, which is made where the swarm is new.
+    options.term.current = await floorOf(options, signal)
     const free = await waitUntilFree(options, signal)
     const acquired = await take(free, options, signal)
     if (acquired === null) continue
@@ -88,11 +97,13 @@ async function waitUntilFree(options: LeaseOptions, signal: AbortSignal): Promis
 /** Null when another was faster. */
 async function take(free: Free, options: LeaseOptions, signal: AbortSignal): Promise<Acquired | null> {
   const { clock, term, engine, holder } = options
+  const { id, version } = free.config
+  const base = Math.max(baseOf(free.config), (await floorOf(options, signal)) - version)
   const since = clock.monotonic()
-  // Any term is a version of this config, so its present version is not lower than any.
-  term.current = free.config.version
+  // Any term is such a sum of this config or its floor, so that this one is not lower than any.
+  term.current = base + version
   try {
-    await engine.swapConfigLabels(free.config.id, free.config.version, { ...labels, [holderLabel]: holder }, signal)
+    await engine.swapConfigLabels(id, version, labelsOf(holder, base), signal)
   } catch (error) {
     // The answer may be lost though the swap was done: the holder in the labels tells.
     if (!(error instanceof AppError)) throw error
@@ -100,8 +111,20 @@ async function take(free: Free, options: LeaseOptions, signal: AbortSignal): Pro
   }
   const config = await retrying(() => readLease(options, signal), options, signal)
   if (config.labels[holderLabel] !== holder) return null
-  term.current = config.version
-  return { ...free, config, term: config.version, since }
+  term.current = baseOf(config) + config.version
+  return { ...free, config, term: term.current, since }
+}
+
+function floorOf(options: LeaseOptions, signal: AbortSignal): Promise<number> {
+  return retrying(async () => (await options.floor?.(signal)) ?? 0, options, signal)
+}
+
+function baseOf({ labels: now }: ConfigView): number {
+  return Number(now[baseLabel] ?? 0)
+}
+
+function labelsOf(holder: string, base: number): Labels {
+  return { ...labels, [holderLabel]: holder, ...(base > 0 && { [baseLabel]: String(base) }) }
 }
 
 async function readLease({ engine }: LeaseOptions, signal: AbortSignal): Promise<ConfigView> {
@@ -188,11 +211,10 @@ class HeldLease implements Lease {
 
   /** Reads first: an earlier swap whose answer was lost may have moved the version, and the lease still be ours. */
   async #swap(next: string, signal: AbortSignal): Promise<void> {
-    const { id, version, labels: now } = await readLease(this.#options, signal)
-    if (now[holderLabel] !== this.#options.holder) {
-      throw new AppError('conflict', `it is held by ${now[holderLabel] || 'nobody'}`)
-    }
-    await this.#options.engine.swapConfigLabels(id, version, { ...labels, [holderLabel]: next }, signal)
+    const config = await readLease(this.#options, signal)
+    const holder = config.labels[holderLabel]
+    if (holder !== this.#options.holder) throw new AppError('conflict', `it is held by ${holder || 'nobody'}`)
+    await this.#options.engine.swapConfigLabels(config.id, config.version, labelsOf(next, baseOf(config)), signal)
   }
 
   /** Ends the lease when three quarters of it are over without a renewal: before any other clock can call it over. */

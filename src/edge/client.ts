@@ -74,6 +74,15 @@ export function keeperEdges(options: KeeperEdgesOptions): Edges {
   }
 }
 
+/** The highest term that any of these keepers has seen and will go on asking for. Rejects `unavailable` when one is away. */
+export async function highestTerm(sockets: readonly KeeperSocket[], signal: AbortSignal): Promise<number> {
+  const ask = async ({ path: socketPath }: KeeperSocket) => {
+    const response = await callKeeper({ socketPath, method: 'GET', path: '/health', term: 0 }, signal)
+    return (JSON.parse(await readText(response, signal)) as { readonly term: number }).term
+  }
+  return Math.max(0, ...(await Promise.all(sockets.map(ask))))
+}
+
 /** Again while the keeper is away, for a few seconds; any other error, and an abort, at once. */
 async function patiently<T>(clock: Clock, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
   const deadline = clock.monotonic() + patienceMs

@@ -55,14 +55,19 @@ export class Traffic {
     const runs = await store.listRuns(key, manyRuns)
     if (runs.some(run => run.state === 'proven')) return
     const serving = (await isDestroyed(key, this.#tools)) ? null : servingRelease(runs)
-    const { routes } = await edges.state(signal)
+    const { routes, lanes } = await edges.state(signal)
     const route = routes.find(one => environmentId(one) === environmentId(key))
     if (serving === null && route) return edges.unroute(key, signal)
     if (serving === null || route?.release === serving) return
     const release = await store.findRelease(key, serving)
     // What answers now must not lose its traffic to something that does not, unless it is to be swept.
     const mayStay = route !== undefined && releasesToKeep(runs).has(route.release)
-    if (release && (!mayStay || (await this.#answers(release, signal)))) await this.moveTo(release, signal)
+    if (!release || (mayStay && !(await this.#answers(release, signal)))) return
+    const lane = laneSpec(release)
+    const isLeased = lanes.some(one => environmentId(one) === environmentId(key) && one.release === serving)
+    // An edge that has lost its state.
+    if (lane && !isLeased) await edges.lease(lane, signal)
+    await this.moveTo(release, signal)
   }
 
   async #answers(release: Release, signal: AbortSignal): Promise<boolean> {

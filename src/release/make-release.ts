@@ -1,14 +1,14 @@
 import type { Clock } from '../core/clock.ts'
 import { environmentLabels, label } from '../core/labels.ts'
-import type { CommitId, EnvironmentKey } from '../core/names.ts'
+import type { CommitId } from '../core/names.ts'
 import type { Image, Release, Verdict } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
-import type { Secret } from '../core/secret.ts'
 import { persistently } from '../core/waiting.ts'
 import type { Engine } from '../docker/engine.ts'
 import type { Store } from '../store/store.ts'
+import { documentName, writeDocument } from './document.ts'
 
-/** Encrypts a text with the data key; `context` is authenticated, so that a snapshot cannot stand in for another. */
+/** Encrypts a text with the data key; `context` is authenticated, so that a document cannot stand in for another. */
 export type Seal = (text: string, context: string) => Uint8Array
 
 export interface ReleaseTools {
@@ -31,7 +31,7 @@ export interface Parts {
 }
 
 /**
- * Appends the release and puts its sealed snapshot into the cluster (law 5, D8), so that a lost database costs history,
+ * Appends the release and puts its sealed document into the cluster (law 5, D8), so that a lost database costs history,
  * not apps. Once per run: entered again, the same release comes back. An engine that is away for a moment is asked again.
  */
 export async function makeRelease(run: Run, parts: Parts, tools: ReleaseTools, signal: AbortSignal): Promise<Release> {
@@ -45,21 +45,13 @@ export async function makeRelease(run: Run, parts: Parts, tools: ReleaseTools, s
     run: run.id,
   })
   const config = await tools.store.readConfig(release, release.config)
-  const { name, text } = snapshot(release, config.values)
+  const home = await tools.store.findEnvironment(release)
+  const name = documentName(release, release.number)
+  const text = writeDocument({ release, config, intent: run.intent, branch: home?.branch ?? null })
   const labels = { ...environmentLabels(release), [label.role]: 'snapshot', [label.release]: String(release.number) }
   const { clock, engine } = tools
   const sealed = tools.seal(text, name)
   const until = clock.monotonic() + release.image.settings.bootSeconds * 1000
   await persistently(() => engine.createConfig(name, labels, sealed, signal), { clock, until, signal })
   return release
-}
-
-function snapshot(release: Release, values: Readonly<Record<string, Secret>>): { name: string; text: string } {
-  const revealed = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, value.reveal()]))
-  return { name: snapshotName(release, release.number), text: JSON.stringify({ release, config: revealed }) }
-}
-
-/** 64 characters are Swarm's limit for a config; app and environment names are bounded to 50. */
-function snapshotName({ app, environment }: EnvironmentKey, number: number): string {
-  return `l-${app}-${environment}-v${number}`
 }

@@ -20,8 +20,9 @@ import { systemClock, systemIds } from '../core/system.ts'
 import { DockerHttp } from '../docker/http.ts'
 import { SwarmEngine } from '../docker/swarm-engine.ts'
 import { Authority } from '../edge/authority.ts'
-import { keeperEdges } from '../edge/client.ts'
+import { highestTerm, keeperEdges } from '../edge/client.ts'
 import { Dispatcher } from '../pipeline/dispatcher.ts'
+import { recoverFromCluster } from '../pipeline/recover-from-cluster.ts'
 import type { Tools } from '../pipeline/tools.ts'
 import { spaceNetwork } from '../run/spec.ts'
 import { createSealer } from '../store/seal.ts'
@@ -49,6 +50,7 @@ async function main(stopping: AbortSignal): Promise<void> {
       term,
       holder: `${config.hostName}/${systemIds.hex(4)}`,
       leaseMs: defaults.leaseMs,
+      floor: signal => highestTerm([{ node: config.node, path: keeperSocket }], signal),
       say: line => log(line, {}),
     },
     stopping,
@@ -110,6 +112,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     quiet: until => lease.quiet(until),
     log,
   }
+  await recoverFromCluster({ ...tools, open: openWith(config.dataKey) }, signal)
   const pipeline = new Dispatcher(tools, signal)
   await pipeline.recover()
   const platform = {
@@ -173,6 +176,11 @@ function hostsOf({ app, environment }: EnvironmentKey, baseDomain: HostName): Ho
 function sealWith(dataKey: Secret): Tools['seal'] {
   const sealer = createSealer(dataKey, 'snapshot')
   return (text, context) => Buffer.from(sealer.seal(context, new Secret(text)))
+}
+
+function openWith(dataKey: Secret): (sealed: Uint8Array, context: string) => string {
+  const sealer = createSealer(dataKey, 'snapshot')
+  return (sealed, context) => sealer.open(context, Buffer.from(sealed).toString()).reveal()
 }
 
 function logError(error: unknown): void {

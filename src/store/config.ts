@@ -30,7 +30,7 @@ export function configStore({ db, batch }: Connection, sealer: Sealer): ConfigSt
 
     async writeConfig(key, expected, values, by, now) {
       const next = expected + 1
-      const sealed = Object.entries(values).map(([name, value]) => [name, sealer.seal(context(key, next, name), value)])
+      const sealed = sealConfig(sealer, key, { version: next, values })
       const [written, newest] = await batch(
         db
           .insertInto('config_versions')
@@ -45,7 +45,7 @@ export function configStore({ db, batch }: Connection, sealer: Sealer): ConfigSt
                 'app',
                 'environment',
                 integer(next).as('version'),
-                text(JSON.stringify(Object.fromEntries(sealed))).as('sealed'),
+                text(sealed).as('sealed'),
                 text(by).as('created_by'),
                 integer(now).as('created_at'),
               ]),
@@ -62,6 +62,16 @@ export function configStore({ db, batch }: Connection, sealer: Sealer): ConfigSt
       })
     },
   }
+}
+
+/** The column `sealed`. */
+export function sealConfig(
+  sealer: Sealer,
+  key: EnvironmentKey,
+  { version, values }: Pick<ConfigVersion, 'version' | 'values'>,
+): string {
+  const sealed = Object.entries(values).map(([name, value]) => [name, sealer.seal(context(key, version, name), value)])
+  return JSON.stringify(Object.fromEntries(sealed))
 }
 
 function openConfig(sealer: Sealer, row: ConfigColumns): ConfigVersion {

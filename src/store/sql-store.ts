@@ -3,6 +3,7 @@ import { appStore } from './apps.ts'
 import { assertDataKey, configStore } from './config.ts'
 import type { Connection } from './connection.ts'
 import { releaseStore } from './releases.ts'
+import { restoringStore } from './restore.ts'
 import { runStore } from './runs.ts'
 import type { Sealer } from './seal.ts'
 import type { Store } from './store.ts'
@@ -29,6 +30,7 @@ export async function openSqlStore({ db, sealer, batch, close }: SqlDatabase): P
     ...runStore(connection),
     ...releaseStore(connection),
     ...configStore(connection, sealer),
+    ...restoringStore(connection, sealer),
     close,
   }
 }

@@ -83,6 +83,12 @@ export interface Store {
   findImage(app: AppName, buildKey: string): Promise<Image | null>
   saveImage(app: AppName, image: Image, now: number): Promise<void>
 
+  /**
+   * Rows read back from the cluster into an empty database (law 5): all of them in one batch, or none, so that whoever is
+   * killed in it starts from the beginning. The only writer of a run that does not begin as `queued`. What is there stays.
+   */
+  restore(apps: readonly RestoredApp[]): Promise<void>
+
   close(): Promise<void>
 }
 
@@ -95,6 +101,24 @@ export interface AppRow {
 
 export interface EnvironmentRow extends EnvironmentKey {
   readonly branch: BranchName
+}
+
+export interface RestoredApp {
+  readonly app: AppRow
+  readonly environments: readonly RestoredEnvironment[]
+}
+
+export interface RestoredEnvironment extends EnvironmentRow {
+  readonly config: readonly ConfigVersion[]
+  /** Oldest first, each with the release that it made. */
+  readonly runs: readonly RestoredRun[]
+}
+
+export interface RestoredRun {
+  readonly run: Run
+  readonly release: Release
+  /** Results of its steps, as `saveStep` keeps them. */
+  readonly steps: Readonly<Record<string, unknown>>
 }
 
 export interface NewRun extends EnvironmentKey {
