@@ -1,5 +1,12 @@
-import { parseBranchName, production, type BranchName, type EnvironmentKey, type RunId } from '../core/names.ts'
-import { automaticRollbackOf, type RunIntent } from '../core/run.ts'
+import {
+  parseBranchName,
+  production,
+  type BranchName,
+  type CommitId,
+  type EnvironmentKey,
+  type RunId,
+} from '../core/names.ts'
+import { automaticRollbackOf, type RefMove, type RunIntent } from '../core/run.ts'
 import type { RunState } from '../core/states.ts'
 import type { Parts } from '../release/make-release.ts'
 import type { ReleaseDocument } from '../release/document.ts'
@@ -20,6 +27,8 @@ export interface Traces extends EnvironmentKey {
   readonly services: ReadonlyMap<string, { readonly isSteady: boolean }>
   /** Runs whose release phase has a container, running or exited. */
   readonly phases: ReadonlySet<RunId>
+  /** Where git has the branches that these runs were to move; null: not there. */
+  readonly heads: ReadonlyMap<BranchName, CommitId | null>
 }
 
 /**
@@ -28,7 +37,7 @@ export interface Traces extends EnvironmentKey {
  * their processes, the newest whose processes run and have never ended, else the oldest, which has been good the longest.
  * A release that waits for proof in its lane has not served; nor has one whose processes were not all made yet.
  */
-export function whichServed({ documents, route, lanes, services }: Traces): number | null {
+function whichServed({ documents, route, lanes, services }: Traces): number | null {
   if (route !== null) return route
   const names = (one: ReleaseDocument) => serviceSpecs(one.release, {}).map(spec => spec.name)
   const whole = documents
@@ -42,14 +51,14 @@ export function whichServed({ documents, route, lanes, services }: Traces): numb
  * Why an environment cannot be told in rows, null when it can. Without its rows nothing sweeps it: what is there goes on
  * as it is.
  */
-export function whyLeftAlone({ documents, releases }: Traces): string | null {
+export function whyLeftAlone({ documents, releases }: Pick<Traces, 'documents' | 'releases'>): string | null {
   const unknown = [...releases].filter(number => !documents.some(one => one.release.number === number))
   if (unknown.length === 0) return null
   return `${unknown.map(number => `v${number}`).join(', ')}: no document that can be read`
 }
 
-/** The rows of one environment. `isLanded`: whether the branch is where the release that served has put it. */
-export function readBack(traces: Traces, isLanded: boolean, now: number): RestoredEnvironment {
+/** The rows of one environment. */
+export function readBack(traces: Traces, now: number): RestoredEnvironment {
   const { app, environment, documents } = traces
   const config = new Map<number, ConfigVersion>(documents.map(one => [one.config.version, one.config]))
   const serving = whichServed(traces)
@@ -58,8 +67,13 @@ export function readBack(traces: Traces, isLanded: boolean, now: number): Restor
     environment,
     branch: branchOf(traces),
     config: [...config.values()],
-    runs: documents.map(one => runOf(one, fateOf(one, { ...traces, serving, isLanded }), now)),
+    runs: documents.map(one => runOf(one, fateOf(one, serving, traces), now)),
   }
+}
+
+/** The move of a push; null for every other run. */
+export function moveOf({ intent }: ReleaseDocument): (RefMove & { readonly to: CommitId }) | null {
+  return intent?.kind === 'commit' && intent.move ? { ...intent.move, to: intent.commit } : null
 }
 
 function branchOf({ documents, environment }: Traces): BranchName {
@@ -74,20 +88,38 @@ interface Fate {
 
 const source = 'read back from the cluster, for the database was lost'
 
-function fateOf(
-  { release }: ReleaseDocument,
-  { serving, isLanded, documents, phases }: Traces & { readonly serving: number | null; readonly isLanded: boolean },
-): Fate {
-  const name = `v${release.number}`
-  // Live and not landed: the pipeline moves the branch, as after any crash between the two.
-  if (release.number === serving) return { state: isLanded ? 'settled' : 'live', reason: `${name} serves: ${source}` }
-  if (documents.some(one => one.release.run === automaticRollbackOf(release.run))) {
-    return { state: 'failed-after-live', reason: `${name} failed after going live: ${source}` }
+/** As the law of runs would have it after a crash at this point (docs/design/run-states.md), from what can be seen. */
+function fateOf(document: ReleaseDocument, serving: number | null, traces: Traces): Fate {
+  const { number, run } = document.release
+  if (number === serving) {
+    const state = isSettled(document, traces) ? 'settled' : 'live'
+    return { state, reason: `v${number} serves: ${source}` }
   }
-  if (release.number < (serving ?? 0)) return { state: 'settled', reason: `served before v${serving}: ${source}` }
-  // Past the point of no return: a migration under way is carried to its own end, never started twice.
-  if (phases.has(release.run)) return { state: 'releasing', reason: `its release phase was started: ${source}` }
-  return { state: 'cancelled', reason: `${name} was not live yet: ${source}` }
+  const wasRolledBack = traces.documents.some(one => one.release.run === automaticRollbackOf(run))
+  // The branch follows a release only once it is live.
+  if (wasRolledBack || (number > (serving ?? 0) && moveOf(document) && headFor(document, traces) === 'landed')) {
+    return { state: 'failed-after-live', reason: `v${number} failed after going live: ${source}` }
+  }
+  if (number < (serving ?? 0)) return { state: 'settled', reason: `served before v${serving}: ${source}` }
+  // A migration under way is carried to its own end, never started twice.
+  if (traces.phases.has(run)) return { state: 'releasing', reason: `its release phase was started: ${source}` }
+  return { state: 'cancelled', reason: `v${number} was not live yet: ${source}` }
+}
+
+/** Not while the release before is there, which stays warm until then, nor before the branch has followed. */
+function isSettled(document: ReleaseDocument, traces: Traces): boolean {
+  const head = headFor(document, traces)
+  if (head === 'elsewhere') return true
+  return head === 'landed' && traces.documents[0] === document
+}
+
+/** Where the run's branch is: `landed` also for a run that moves none. */
+function headFor(document: ReleaseDocument, { heads }: Traces): 'landed' | 'before' | 'elsewhere' {
+  const move = moveOf(document)
+  if (move === null) return 'landed'
+  const head = heads.get(move.branch) ?? null
+  if (head === move.to) return 'landed'
+  return head === move.from ? 'before' : 'elsewhere'
 }
 
 function runOf({ release, intent }: ReleaseDocument, { state, reason }: Fate, now: number): RestoredRun {

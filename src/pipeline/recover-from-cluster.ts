@@ -1,13 +1,19 @@
 import { AppError, asAppError } from '../core/errors.ts'
 import { environmentId, label, type Labels } from '../core/labels.ts'
-import { parseAppName, parseEnvironmentName, parseRunId, type EnvironmentKey, type RunId } from '../core/names.ts'
+import {
+  parseAppName,
+  parseEnvironmentName,
+  type BranchName,
+  type CommitId,
+  type EnvironmentKey,
+} from '../core/names.ts'
 import { persistently } from '../core/waiting.ts'
 import type { ConfigView, ServiceView } from '../docker/engine.ts'
 import type { EdgeState } from '../edge/edges.ts'
 import { readDocument, type ReleaseDocument } from '../release/document.ts'
 import { releasePhaseName } from '../run/spec.ts'
 import type { RestoredApp, RestoredEnvironment } from '../store/store.ts'
-import { readBack, whichServed, whyLeftAlone, type Traces } from './read-back.ts'
+import { moveOf, readBack, whyLeftAlone, type Traces } from './read-back.ts'
 import type { Tools } from './tools.ts'
 
 type RecoveryTools = Pick<Tools, 'store' | 'engine' | 'edges' | 'repositories' | 'clock' | 'quiet' | 'log'> & {
@@ -41,19 +47,15 @@ export async function recoverFromCluster(tools: RecoveryTools, signal: AbortSign
   log('lost with the database: earlier releases and their runs, apps without a release, config not released yet', {})
 }
 
-async function rowsOf(traces: Traces, tools: RecoveryTools, signal: AbortSignal): Promise<RestoredEnvironment> {
+async function rowsOf(traces: Found, tools: RecoveryTools, signal: AbortSignal): Promise<RestoredEnvironment> {
+  const { repositories, clock } = tools
   // One that was lost too takes pushes again; one that is there is left as it is.
-  await tools.repositories.create(traces.app, signal)
-  return readBack(traces, await isLanded(traces, tools, signal), tools.clock.now())
-}
-
-/** Not, when the push went live and its branch still is where its client saw it. */
-async function isLanded(traces: Traces, { repositories }: RecoveryTools, signal: AbortSignal): Promise<boolean> {
-  const serving = whichServed(traces)
-  const intent = traces.documents.find(one => one.release.number === serving)?.intent
-  if (intent?.kind !== 'commit' || !intent.move?.from) return true
-  const { branch, from } = intent.move
-  return (await repositories.branch(traces.app, branch, signal)) !== from
+  await repositories.create(traces.app, signal)
+  const heads = new Map<BranchName, CommitId | null>()
+  for (const move of traces.documents.map(moveOf)) {
+    if (move) heads.set(move.branch, await repositories.branch(traces.app, move.branch, signal))
+  }
+  return readBack({ ...traces, heads }, clock.now())
 }
 
 function byApp(environments: readonly RestoredEnvironment[]): readonly RestoredApp[] {
@@ -70,7 +72,9 @@ function byApp(environments: readonly RestoredEnvironment[]): readonly RestoredA
 
 // ——— what is there
 
-async function findTraces(tools: RecoveryTools, signal: AbortSignal): Promise<readonly Traces[]> {
+type Found = Omit<Traces, 'heads'>
+
+async function findTraces(tools: RecoveryTools, signal: AbortSignal): Promise<readonly Found[]> {
   const { engine, edges } = tools
   const [configs, services, state, phases] = await Promise.all([
     documentsIn(tools, signal),
@@ -95,7 +99,7 @@ interface Finds {
   readonly documents: readonly ReleaseDocument[]
 }
 
-function tracesOf(key: EnvironmentKey, finds: Finds): Traces {
+function tracesOf(key: EnvironmentKey, finds: Finds): Found {
   const isOwn = (one: EnvironmentKey) => environmentId(one) === environmentId(key)
   const isLabelled = (one: { readonly labels: Labels }) => isOwn(homeOf(one.labels))
   const documents = finds.documents
@@ -113,7 +117,7 @@ function tracesOf(key: EnvironmentKey, finds: Finds): Traces {
     lanes,
     route,
     services: new Map(services.map(({ name }) => [name, { isSteady: finds.steady.get(name) ?? false }])),
-    phases: new Set<RunId>(phases.map(parseRunId)),
+    phases: new Set(phases),
   }
 }
 

@@ -24,6 +24,10 @@ export interface PlayerOptions {
   readonly faults?: ReadonlyMap<number, Fault>
   readonly lateMs?: () => number
   readonly plant?: Plant | undefined
+  /** The first crash takes the database along. */
+  readonly losesDatabase?: boolean
+  /** Where the second instance dies; calls are numbered from its start. */
+  readonly nextCrash?: Crash
 }
 
 /** Plays one history: people who push and roll back, a machine that is killed and started again. */
@@ -33,12 +37,23 @@ export class Player {
   /** Runs as they stood when their control plane died. */
   readonly atCrash: Run[] = []
   crashSite: Site | null = null
+  crashes = 0
   readonly #lateMs: () => number
   readonly #plant: Plant | undefined
+  readonly #nextCrash: Crash | undefined
+  readonly #losesDatabase: boolean
   #instance: Instance
   #store: Store | null = null
 
-  constructor({ faults = new Map(), lateMs = () => 3_000, plant }: PlayerOptions = {}) {
+  constructor({
+    faults = new Map(),
+    lateMs = () => 3_000,
+    plant,
+    losesDatabase = false,
+    nextCrash,
+  }: PlayerOptions = {}) {
+    this.#nextCrash = nextCrash
+    this.#losesDatabase = losesDatabase
     this.#lateMs = lateMs
     this.#plant = plant
     this.#instance = this.#newInstance(faults)
@@ -161,9 +176,16 @@ export class Player {
   async #crashed(site: Site): Promise<void> {
     this.crashSite = site
     this.world.log.push(`${Math.round(this.world.clock.monotonic())} killed at ${site.name}, call ${site.call}`)
-    this.atCrash.push(...(await this.store.openRuns()))
+    const isFirst = this.crashes++ === 0
+    if (isFirst && this.#losesDatabase) {
+      this.world.loseDatabase()
+      this.#store = await this.world.openStore()
+    } else {
+      this.atCrash.push(...(await this.store.openRuns()))
+    }
     await this.world.clock.sleep(rebootMs)
     this.#instance = this.#newInstance(new Map())
+    if (isFirst) this.gate.crash = this.#nextCrash ?? null
     await this.#boot()
   }
 

@@ -7,7 +7,7 @@ import { assertStep, isFinal, serves, wentLive, type RunState } from '../../src/
 import type { FakeCluster, FakeProcess } from '../../src/docker/fake.ts'
 import type { Edges, Route } from '../../src/edge/edges.ts'
 import type { FakeEdges } from '../../src/edge/fake.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { RestoredApp, Store } from '../../src/store/store.ts'
 
 /** Requests of the release before run on for so long after a switch (ms): short ones, or an upload longer than the warm time. */
 const requestMs = (release: number) => (release % 2 === 0 ? 900 : 11_000)
@@ -101,6 +101,10 @@ export class Witness {
         await store.markAppDestroyed(app, now)
         for (const [id, { states }] of this.#ledgers) if (id.startsWith(`${app}/`)) states.clear()
       },
+      restore: async apps => {
+        await store.restore(apps)
+        this.#restored(apps)
+      },
       advanceRun: async (id, from, to, facts) => {
         const row = await store.advanceRun(id, from, to, facts)
         assertStep(this.states.get(id) ?? 'queued', to)
@@ -110,6 +114,18 @@ export class Witness {
         this.#say(`run ${id}${row.release === null ? '' : ` (v${row.release})`}: ${to}, ${facts.reason}`)
         return row
       },
+    }
+  }
+
+  /** All that was known is forgotten; what the rows say now is where states go on from. */
+  #restored(apps: readonly RestoredApp[]): void {
+    this.states.clear()
+    this.#ledgers.clear()
+    this.#rollbacks.clear()
+    for (const { run, release } of apps.flatMap(app => app.environments.flatMap(one => one.runs))) {
+      this.states.set(run.id, run.state)
+      this.#say(`run ${run.id} (v${release.number}) read back: ${run.state}, ${run.reason}`)
+      this.#rowMoved(run, release.number)
     }
   }
 

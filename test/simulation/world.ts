@@ -14,6 +14,7 @@ import { FakeCluster, type Behaviour } from '../../src/docker/fake.ts'
 import type { Engine } from '../../src/docker/engine.ts'
 import { FakeEdges } from '../../src/edge/fake.ts'
 import { Dispatcher } from '../../src/pipeline/dispatcher.ts'
+import { recoverFromCluster } from '../../src/pipeline/recover-from-cluster.ts'
 import type { Tools } from '../../src/pipeline/tools.ts'
 import { spaceNetwork } from '../../src/run/spec.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
@@ -85,6 +86,11 @@ export class World {
     return store
   }
 
+  /** The files of the database are gone; the next store finds none. */
+  loseDatabase(): void {
+    for (const ending of ['', '-wal', '-shm']) rmSync(this.path + ending, { force: true })
+  }
+
   /** A commit in the app's repository, as a push leaves it there before any ref moves. */
   commit(app: AppName, kind: CommitKind, parents: readonly CommitId[] = []): CommitId {
     const commit = this.repositories.addCommit(app, { files: { number: String(++this.#commits) }, parents })
@@ -117,7 +123,7 @@ export class World {
 
   async dispose(): Promise<void> {
     for (const store of this.#open) await store.close()
-    for (const ending of ['', '-wal', '-shm']) rmSync(this.path + ending, { force: true })
+    this.loseDatabase()
   }
 
   #behaviour(image: string, command: readonly string[] | null): Behaviour {
@@ -193,6 +199,7 @@ export class Instance {
       log: (event, facts) => world.log.push(`${Math.round(world.clock.monotonic())} ${event} ${JSON.stringify(facts)}`),
       network: key => [spaceNetwork(key), environmentLabels(key)],
     }
+    await recoverFromCluster({ ...tools, open: sealed => new TextDecoder().decode(sealed) }, lease.signal)
     const pipeline = new Dispatcher(this.#plant(tools), lease.signal)
     await pipeline.recover()
     this.pipeline = pipeline
