@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AppError } from '../core/errors.ts'
-import { parseImageReference } from '../core/names.ts'
+import { parseAppName, parseImageReference } from '../core/names.ts'
 import { chooseBases, ownMirrors } from './bases.ts'
 
 const base = parseImageReference(`127.0.0.1:5443/lading/base@sha256:${'a'.repeat(64)}`)
 const node = parseImageReference(`127.0.0.1:5443/lading/node@sha256:${'b'.repeat(64)}`)
 const alone = { mirrors: ownMirrors(base, node), outside: false }
-const choose = (name: string, policy = alone) => chooseBases([{ name, line: 3 }], policy)[0]
+const choose = (name: string, policy = alone) => chooseBases([{ name, line: 3 }], policy, parseAppName('blog'))[0]
 
 const refused = (name: string, message: RegExp, policy = alone) =>
   assert.throws(
@@ -34,13 +34,15 @@ test('with other registries at hand everything else stays as it is named', () =>
   assert.equal(choose('node:24', open)?.instead, node)
 })
 
-test("the platform's images may be named themselves, an app's may not", () => {
-  assert.deepEqual(choose(node), { name: node, instead: null })
+test("images of the platform and of the app itself may be named, another app's may not", () => {
+  for (const name of [node, '127.0.0.1:5443/blog@sha256:c']) assert.deepEqual(choose(name), { name, instead: null })
   for (const name of [
     '127.0.0.1:5443/shop:1',
     'localhost:5443/shop@sha256:c',
     '127.0.0.2:5443/shop',
     '[::1]:5443/shop',
+    '127.0.0.1:5443/blog/shop:1',
+    '127.0.0.1:5443/blogs',
   ])
-    refused(name, /is the image of an app/, { ...alone, outside: true })
+    refused(name, /is the image of another app/, { ...alone, outside: true })
 })

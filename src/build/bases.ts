@@ -1,6 +1,7 @@
 import { AppError } from '../core/errors.ts'
-import type { ImageReference } from '../core/names.ts'
+import type { AppName, ImageReference } from '../core/names.ts'
 import type { DockerfileImage } from './dockerfile.ts'
+import { mayRead, registryName } from './registry-rights.ts'
 
 export interface BasePolicy {
   /** A name, or a beginning of names with `*` at its end, to the platform's image that stands for it. */
@@ -32,15 +33,16 @@ export function ownMirrors(base: ImageReference, node: ImageReference): BasePoli
  * Which image stands for each one that a Dockerfile names. Rejects `build-failed` at once, before anything is built,
  * when one is not to be had, and when one is another app's: an app's image belongs to that app (D6).
  */
-export function chooseBases(images: readonly DockerfileImage[], policy: BasePolicy): readonly Base[] {
+export function chooseBases(images: readonly DockerfileImage[], policy: BasePolicy, app: AppName): readonly Base[] {
   return images.map(image => {
     const name = familiar(image.name)
     const instead = mirrorOf(name, policy.mirrors)
     if (instead) return { name: image.name, instead }
-    const own = /^(?:localhost|127\.[0-9.]+|\[::1\])(?::\d+)?\/(.*)$/.exec(name)
-    if (own) {
-      if (own[1]!.startsWith('lading/')) return { name: image.name, instead: null }
-      throw refusal(image, 'is the image of an app', 'Use an image of the platform (lading/…) or of a public registry.')
+    const [, host, repository] = /^((?:localhost|127\.[0-9.]+|\[::1\])(?::\d+)?)\/([^@:]*)/.exec(name) ?? []
+    if (host !== undefined && repository !== undefined) {
+      if (host === registryName && mayRead(app, repository)) return { name: image.name, instead: null }
+      const hint = `An app builds on images of the platform (${registryName}/lading/…), its own (${registryName}/${app}@…) and public ones.`
+      throw refusal(image, 'is the image of another app', hint)
     }
     if (policy.outside) return { name: image.name, instead: null }
     throw refusal(

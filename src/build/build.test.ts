@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Clock } from '../core/clock.ts'
 import { parseAppName, parseCommitId, parseImageReference, type CommitId } from '../core/names.ts'
@@ -74,6 +77,7 @@ async function succeed(registry: Registry, { command, stdin, write, end }: Scrip
 }
 
 async function platform(onExec?: (exec: ScriptedExec) => void, clock: Clock = systemClock) {
+  const folder = await mkdtemp(join(tmpdir(), 'lading-builder-'))
   const server = await memoryRegistry()
   const registry = new Registry(server.address)
   const config: ImageConfig = {
@@ -99,7 +103,7 @@ async function platform(onExec?: (exec: ScriptedExec) => void, clock: Clock = sy
     },
     engine,
     registry: server.address,
-    registrySocket: '/run/lading/registry.sock',
+    gate: { socketPath: join(folder, 'registry.sock'), onNode: '/run/lading/builder/registry.sock' },
     images: { node, builder: 'sha256:b' },
     nodeVersion: '24.21.0',
     bases: { mirrors: ownMirrors(node, node), outside: false },
@@ -121,6 +125,7 @@ async function platform(onExec?: (exec: ScriptedExec) => void, clock: Clock = sy
       await builder.stop(never)
       registry.close()
       await server[Symbol.asyncDispose]()
+      await rm(folder, { recursive: true })
     },
   }
 }

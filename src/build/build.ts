@@ -15,6 +15,8 @@ import type { EngineHttp } from './engine-http.ts'
 import { FairQueue } from './fair-queue.ts'
 import type { ImageConfig, Manifest } from './image-document.ts'
 import { chooseRecipe, type Assembled, type ByDockerfile, type Recipe } from './recipe.ts'
+import { RegistryGate } from './registry-gate.ts'
+import { registryName } from './registry-rights.ts'
 import { Registry, type RegistryAddress } from './registry.ts'
 import { runBuild, type BuildJob } from './run-build.ts'
 import { processesOf, readSource, type Repository, type Source } from './source.ts'
@@ -24,8 +26,8 @@ export interface BuilderOptions {
   readonly store: Pick<Store, 'findImage' | 'saveImage'>
   readonly engine: EngineHttp
   readonly registry: RegistryAddress
-  /** The registry's socket on the node, which the builder gets. */
-  readonly registrySocket: string
+  /** The builder's door to the registry: where this process makes its socket, and where the node's engine sees it. */
+  readonly gate: { readonly socketPath: string; readonly onNode: string }
   readonly images: { readonly node: ImageReference; readonly builder: string }
   /** Version of Node in `images.node`. */
   readonly nodeVersion: string
@@ -41,9 +43,6 @@ export interface BuilderOptions {
   /** Told of what failed in the background. */
   readonly warn: (sentence: string, error: unknown) => void
 }
-
-/** How engines name the registry, on every node (D6). */
-const registryName = '127.0.0.1:5443'
 
 export interface StoppableBuilder extends Builder {
   /** Ends the builder's container and the registry's connections, at the end of the process. */
@@ -78,18 +77,20 @@ interface Dependencies {
 class ImageBuilder implements StoppableBuilder {
   readonly #options: BuilderOptions
   readonly #registry: Registry
+  readonly #gate: RegistryGate
   readonly #container: BuilderContainer
   readonly #queue = new FairQueue(defaults.buildsAtOnce)
 
   constructor(options: BuilderOptions) {
-    const { engine, clock, warn, images, registrySocket, dns } = options
+    const { engine, clock, warn, images, gate, dns, ids } = options
     this.#options = options
     this.#registry = new Registry(options.registry)
+    this.#gate = new RegistryGate({ registry: options.registry, socketPath: gate.socketPath, ids, warn })
     this.#container = new BuilderContainer({
       engine,
       clock,
       warn,
-      cage: { image: images.builder, registrySocket, ...(dns ? { dns } : {}) },
+      cage: { image: images.builder, gateSocket: gate.onNode, ...(dns ? { dns } : {}) },
       idleMs: defaults.builderIdleSeconds * 1000,
     })
   }
@@ -113,6 +114,7 @@ class ImageBuilder implements StoppableBuilder {
 
   async stop(signal: AbortSignal): Promise<void> {
     await this.#container.stop(signal)
+    await this.#gate.close()
     this.#registry.close()
   }
 
@@ -233,7 +235,11 @@ class ImageBuilder implements StoppableBuilder {
 
   async #inBuilder<T>(work: Work, build: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const onWait = () => work.say('       Waiting for a place: other builds are running')
-    return this.#queue.run(work.source.app, () => this.#container.use(build, signal), onWait, signal)
+    const withDoor = async () => {
+      await this.#gate.open()
+      return this.#container.use(build, signal)
+    }
+    return this.#queue.run(work.source.app, withDoor, onWait, signal)
   }
 
   async #run(
@@ -246,7 +252,8 @@ class ImageBuilder implements StoppableBuilder {
     const { app } = work.source
     const secrets: BuildJob['secrets'] = npmrc && job.how !== 'dockerfile' ? { npmrc } : {}
     const tools = { container: this.#container, clock, timeLimit: defaults.buildSeconds * 1000 }
-    const whole = { ...job, id: ids.hex(8), app, secrets, tag: `${registryName}/${app}:${tag}`, say: work.say }
+    using pass = this.#gate.admit(app)
+    const whole = { ...job, id: ids.hex(8), app, pass, secrets, tag: `${registryName}/${app}:${tag}`, say: work.say }
     const digest = await runBuild(whole, tools, signal)
     const image = await this.#stored(app, digest, signal)
     if (image) return image

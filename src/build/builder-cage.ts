@@ -6,8 +6,8 @@ import { label } from '../core/labels.ts'
 export interface CageOptions {
   /** The builder's image, by id. */
   readonly image: string
-  /** Path of the registry's socket on the node. */
-  readonly registrySocket: string
+  /** Path of the gate's socket on the node. The builder gets the folder it lies in, and no other socket of the platform. */
+  readonly gateSocket: string
   /** Name servers of builds; without them the engine's own choice. */
   readonly dns?: readonly string[]
 }
@@ -57,7 +57,7 @@ export function builderSpec(options: CageOptions): Readonly<Record<string, unkno
       Tmpfs: { '/run': 'rw,nosuid,nodev,mode=755,size=64m' },
       Mounts: [
         { Type: 'volume', Source: builderName, Target: '/var/lib/docker' },
-        { Type: 'bind', Source: dirname(options.registrySocket), Target: '/run/lading' },
+        { Type: 'bind', Source: dirname(options.gateSocket), Target: '/run/lading' },
       ],
       LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '1' } },
       ...(options.dns ? { Dns: options.dns } : {}),

@@ -46,16 +46,16 @@ export async function chooseRecipe(
   paths: () => Promise<ReadonlySet<string>>,
   options: RecipeOptions,
 ): Promise<Recipe> {
-  if (source.dockerfile && source.yaml.stack !== 'node') return byDockerfile(source.dockerfile, options.policy)
+  if (source.dockerfile && source.yaml.stack !== 'node') return byDockerfile(source, source.dockerfile, options.policy)
   if (source.packageJson !== null) return byNode(source, source.packageJson, await paths(), options)
   throw new AppError('build-failed', 'there is neither a Dockerfile nor a package.json in the repository', {
     hint: 'Add a Dockerfile, or a package.json for a Node app, to its root.',
   })
 }
 
-function byDockerfile(file: NonNullable<Source['dockerfile']>, policy: BasePolicy): ByDockerfile {
+function byDockerfile({ app }: Source, file: NonNullable<Source['dockerfile']>, policy: BasePolicy): ByDockerfile {
   const { images, text } = readDockerfile(file.text)
-  const bases = chooseBases(images, policy)
+  const bases = chooseBases(images, policy, app)
   return {
     how: 'dockerfile',
     title: `Building with ${file.path}`,

@@ -9,6 +9,8 @@ import type { BuilderContainer } from './builder-container.ts'
 import { writeTar } from './code-tar.ts'
 import { explain, type BuildFacts } from './failure.ts'
 import { Progress } from './progress.ts'
+import type { Pass } from './registry-gate.ts'
+import { clientConfig, sourcePolicy } from './registry-rights.ts'
 
 export interface BuildJob {
   /** Names the build inside the builder; hexadecimal. */
@@ -23,6 +25,8 @@ export interface BuildJob {
   /** Image names in the Dockerfile that stand for others. */
   readonly instead: Readonly<Record<string, ImageReference>>
   readonly secrets: Readonly<Record<string, Secret>>
+  /** Opens the registry to this build. */
+  readonly pass: Pick<Pass, 'user' | 'password'>
   /** `127.0.0.1:5443/shop:<tag>` */
   readonly tag: string
   readonly say: (line: string) => void
@@ -118,7 +122,11 @@ async function untilEnd(job: BuildJob, tools: BuildTools, progress: Progress, si
 }
 
 function contentOf(job: BuildJob) {
-  const files = new Map<string, Uint8Array>([['build/Dockerfile', Buffer.from(job.dockerfile)]])
+  const files = new Map<string, Uint8Array>([
+    ['build/Dockerfile', Buffer.from(job.dockerfile)],
+    ['access/config.json', Buffer.from(clientConfig(job.pass.user, job.pass.password.reveal()))],
+    ['access/policy.json', Buffer.from(sourcePolicy(job.app))],
+  ])
   if (job.dockerignore !== null) files.set('build/Dockerfile.dockerignore', Buffer.from(job.dockerignore))
   for (const [name, secret] of Object.entries(job.secrets)) files.set(`secrets/${name}`, Buffer.from(secret.reveal()))
   if ('archive' in job.context) {

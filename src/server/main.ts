@@ -80,12 +80,14 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   })
   const repositories = new GitRepositories(gitProgram({ root: join(config.stateDir, 'git'), hooks: config.hooks }))
   const authority = new Authority(join(config.stateDir, 'ca'), systemClock)
+  // A folder of its own: the builder sees neither the keeper's socket nor the registry's.
+  const builderDoor = join(config.runDir, 'builder', 'registry.sock')
   const builder = createBuilder({
     repositories,
     store,
     engine: http,
     registry: { socketPath: join(config.runDir, 'registry.sock') },
-    registrySocket: join(config.runDir, 'registry.sock'),
+    gate: { socketPath: builderDoor, onNode: builderDoor },
     images: config.images,
     nodeVersion: process.versions.node,
     bases: { mirrors: ownMirrors(config.images.base, config.images.node), outside: await publicRegistryAnswers() },

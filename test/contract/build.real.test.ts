@@ -6,6 +6,9 @@ import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { ownMirrors } from '../../src/build/bases.ts'
 import { createBuilder } from '../../src/build/build.ts'
+import { BuilderContainer } from '../../src/build/builder-container.ts'
+import { RegistryGate } from '../../src/build/registry-gate.ts'
+import { runBuild } from '../../src/build/run-build.ts'
 import { Registry } from '../../src/build/registry.ts'
 import { parseAppName, parseCommitId, parseImageReference, type CommitId } from '../../src/core/names.ts'
 import type { Image } from '../../src/core/release.ts'
@@ -14,12 +17,13 @@ import { DockerHttp } from '../../src/docker/http.ts'
 
 /**
  * The real builder on a real engine. LADING_BUILD_TEST is JSON: { engine, registry } sockets as this process sees them,
- * registrySocket as the engine's host does, images { base, node } by digest and builder by id, and dns if needed.
+ * gate { socketPath, onNode } the builder's door as this process and as the engine's host sees it, images { base, node }
+ * by digest and builder by id, and dns if needed.
  */
 interface Where {
   readonly engine: string
   readonly registry: string
-  readonly registrySocket: string
+  readonly gate: { readonly socketPath: string; readonly onNode: string }
   readonly images: { readonly base: string; readonly node: string; readonly builder: string }
   readonly dns?: readonly string[]
 }
@@ -27,6 +31,8 @@ const where = process.env['LADING_BUILD_TEST'] ? (JSON.parse(process.env['LADING
 const options = { skip: where === null ? 'LADING_BUILD_TEST names no engine' : false }
 const never = new AbortController().signal
 const folders: string[] = []
+const stops: (() => Promise<void>)[] = []
+after(() => Promise.all(stops.map(stop => stop())))
 after(() => folders.forEach(folder => rmSync(folder, { recursive: true })))
 
 function run(folder: string, ...command: string[]): Buffer {
@@ -73,14 +79,14 @@ function repository() {
 }
 
 function builderOf({ port }: ReturnType<typeof repository>) {
-  const { engine, registry, registrySocket, images, dns } = where!
+  const { engine, registry, gate, images, dns } = where!
   const [base, node] = [images.base, images.node].map(parseImageReference)
-  return createBuilder({
+  const builder = createBuilder({
     repositories: port,
     store: { findImage: async () => null, saveImage: async () => undefined },
     engine: new DockerHttp({ socketPath: engine }),
     registry: { socketPath: registry },
-    registrySocket,
+    gate,
     images: { node: node!, builder: images.builder },
     nodeVersion: process.versions.node,
     bases: { mirrors: ownMirrors(base!, node!), outside: false },
@@ -90,6 +96,9 @@ function builderOf({ port }: ReturnType<typeof repository>) {
     ids: systemIds,
     warn: sentence => assert.fail(sentence),
   })
+  // Also after a failure: its door would hold this process.
+  stops.push(() => builder.stop(never))
+  return builder
 }
 
 /** Owner, mode, size, time and name of everything below /app, layer upon layer. */
@@ -167,3 +176,98 @@ test(
     await builder.stop(never)
   },
 )
+
+test("a build reads its own app's images and no other app's, whichever way it asks", options, async () => {
+  const source = repository()
+  const builder = builderOf(source)
+  const said: string[] = []
+  const build = (app: string, ...lines: string[]) => {
+    const commit = source.commit({ Dockerfile: `${lines.join('\n')}\n`, 'secret.txt': 'of the owner' })
+    said.length = 0
+    return builder.build({ app: parseAppName(app), commit, say: line => said.push(line) }, never)
+  }
+  const { reference } = await build('owner', 'FROM node:24', 'COPY secret.txt /secret.txt')
+  const again = await build('owner', 'FROM node:24', `COPY --from=${reference} /secret.txt /again.txt`)
+  assert.match(again.reference, /^127\.0\.0\.1:5443\/owner@sha256:/)
+  // Named in the Dockerfile: refused before anything runs.
+  for (const step of [
+    `COPY --from=${reference} /secret.txt /`,
+    `RUN --mount=from=${reference},target=/o cp /o/secret.txt /`,
+  ])
+    await assert.rejects(build('thief', 'FROM node:24', step), {
+      code: 'build-failed',
+      message: /owner@sha256:[0-9a-f]+ is the image of another app \(Dockerfile line 2\)$/,
+    })
+  // The builder's own client fetches ADD, so it reaches the registry's door; it has no token to show.
+  const [, repositoryOfOwner = '', digest = ''] = /5443\/(.*)@(.*)$/.exec(reference) ?? []
+  for (const path of ['_catalog', `${repositoryOfOwner}/tags/list`, `${repositoryOfOwner}/manifests/${digest}`])
+    await assert.rejects(build('thief', 'FROM node:24', `ADD http://127.0.0.1:5443/v2/${path} /`), { message: /401/ })
+  // A step runs in a network of its own, where nobody listens.
+  const ask =
+    "fetch('http://HOST:5443/v2/_catalog').then(a=>console.log('answered',a.status),e=>console.log(e.cause.code))"
+  for (const host of ['127.0.0.1', '172.17.0.1']) {
+    await build('thief', 'FROM node:24', `RUN node -e "${ask.replace('HOST', host)}"`)
+    assert.match(said.join('\n'), /ECONNREFUSED/)
+  }
+  await builder.stop(never)
+})
+
+test('the builder and the door refuse, each by itself, what no Dockerfile of an app can name', options, async () => {
+  const { engine, registry, gate, images, dns } = where!
+  const source = repository()
+  const commit = source.commit({ Dockerfile: 'FROM node:24\nCOPY secret.txt /secret.txt\n', 'secret.txt': 'x' })
+  const { reference } = await builderOf(source).build(
+    { app: parseAppName('owner'), commit, say: () => undefined },
+    never,
+  )
+  await stops.pop()!()
+  const warn = (sentence: string) => assert.fail(sentence)
+  const cage = { image: images.builder, gateSocket: gate.onNode, ...(dns ? { dns } : {}) }
+  const container = new BuilderContainer({
+    engine: new DockerHttp({ socketPath: engine }),
+    clock: systemClock,
+    cage,
+    idleMs: 300_000,
+    warn,
+  })
+  const door = new RegistryGate({
+    registry: { socketPath: registry },
+    socketPath: gate.socketPath,
+    ids: systemIds,
+    warn,
+  })
+  stops.push(async () => {
+    await container.stop(never)
+    await door.close()
+  })
+  await door.open()
+  using pass = door.admit(parseAppName('thief'))
+  /** What the policy allows is the app's; what the door allows is the pass's. */
+  const steal = (app: string, from: string, tag = 'thief') =>
+    container.use(
+      () =>
+        runBuild(
+          {
+            id: systemIds.hex(8),
+            app: parseAppName(app),
+            how: 'dockerfile',
+            dockerfile: `FROM ${from}\nLABEL a=b\n`,
+            dockerignore: null,
+            context: { files: new Map() },
+            instead: {},
+            secrets: {},
+            pass,
+            tag: `127.0.0.1:5443/${tag}:1`,
+            say: () => undefined,
+          },
+          { container, clock: systemClock, timeLimit: 120_000 },
+          never,
+        ),
+      never,
+    )
+  const theOwners = { code: 'build-failed', message: /owner@sha256:[0-9a-f]+ is the image of another app/ }
+  await assert.rejects(steal('thief', reference), theOwners)
+  await assert.rejects(steal('owner', reference), theOwners)
+  await assert.rejects(steal('thief', images.node, 'owner'), /denied|another app|403/)
+  await steal('thief', images.node)
+})

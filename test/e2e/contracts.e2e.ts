@@ -56,11 +56,14 @@ test('keeper and edge keep the contract of their port', async () => {
   })
 })
 
-test('the builder keeps its promises: same files both ways, memory, processes, abort', async () => {
+test('the builder keeps its promises: same files both ways, limits, abort, no image of another app', async () => {
   const where = {
     engine: await host.path('/run/docker.sock'),
     registry: await host.path('/run/lading/registry.sock'),
-    registrySocket: '/run/lading/registry.sock',
+    gate: {
+      socketPath: await host.path('/run/lading/builder/registry.sock'),
+      onNode: '/run/lading/builder/registry.sock',
+    },
     images: { base: inRegistry('base'), node: inRegistry('node'), builder: images['builder']?.id },
   }
   await keeps('build.real.test.ts', { LADING_BUILD_TEST: JSON.stringify(where) })
