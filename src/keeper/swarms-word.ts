@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { label } from '../core/labels.ts'
 import { parseAppName, parseEnvironmentName } from '../core/names.ts'
 import type { DockerHttp } from '../docker/http.ts'
-import type { Running } from '../edge/admission.ts'
+import type { Running } from '../edge/held-slots.ts'
 
 interface Task {
   readonly ID: string
