@@ -6,6 +6,7 @@ import { asAppError, AppError } from '../core/errors.ts'
 import { web } from '../core/names.ts'
 import { DockerHttp } from '../docker/http.ts'
 import { HaproxyEdge } from '../edge/haproxy/edge.ts'
+import { DrainDoor, EarlierDrains } from '../edge/haproxy/drains.ts'
 import { edgePaths } from '../edge/haproxy/files.ts'
 import { keeperApi, termOf } from './api.ts'
 import type { KeeperConfig } from './config.ts'
@@ -41,6 +42,7 @@ export class Keeper {
   readonly #server: Server
   readonly #done = Promise.withResolvers<void>()
   #work = new AbortController()
+  #drainDoor: DrainDoor | null = null
 
   constructor(options: KeeperOptions) {
     this.#options = options
@@ -56,8 +58,10 @@ export class Keeper {
       switches: config.switches,
       changed: () => this.#views.changed(),
       started: async (process, pid) => {
+        const { generation } = config
         const runtimeSocket = this.#paths.runtimeSocket(process)
-        await writeOwner(this.#paths.owner, { generation: config.generation, process, pid, runtimeSocket })
+        const doors = new Set([...this.#edge.earlierDoors, this.#paths.drainDoor(generation)])
+        await writeOwner(this.#paths.owner, { generation, process, pid, runtimeSocket, drainDoors: [...doors] })
       },
     })
     this.#engineWatch = new EngineWatch({
@@ -86,9 +90,12 @@ export class Keeper {
     // Read only now: until the hand-over, another keeper may have written it.
     await this.#edge.load()
     const before = await findPredecessor(this.#paths.owner)
+    const door = this.#paths.drainDoor(config.generation)
+    const doors = ((await readOwner(this.#paths.owner))?.drainDoors ?? []).filter(one => one !== door)
+    this.#drainDoor = await DrainDoor.open(door, () => this.#edge.supervisor.draining())
     // A HAProxy that serves goes on until the engine has said who runs; without one, closed slots are better than none.
     while (!(await this.#listed()) && before) await clock.sleep(500)
-    await this.#edge.start(before)
+    await this.#edge.start(before, new EarlierDrains(doors))
     await this.#serve()
     this.#run()
     log(`keeper: generation ${config.generation} serves ${this.#socketPath}`)
@@ -229,7 +236,10 @@ export class Keeper {
     const streams = new Promise(resolve => this.#server.close(resolve))
     this.#server.closeIdleConnections()
     this.#options.log('keeper: handed over; draining')
-    void Promise.all([streams, this.#edge.supervisor.running?.exited]).then(() => this.#done.resolve())
+    const { resolve, reject } = this.#done
+    void Promise.all([streams, this.#edge.supervisor.drained()])
+      .then(() => this.#drainDoor?.close())
+      .then(resolve, reject)
   }
 
   #health() {

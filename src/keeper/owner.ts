@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import { readOrNull, writeDurably } from '../edge/haproxy/disk.ts'
-import { isRunning, type Predecessor } from '../edge/haproxy/process.ts'
+import { isRunning } from '../edge/haproxy/process.ts'
 
 /**
  * Who owns this node's events, admission and HAProxy: one keeper at a time. The lock is an abstract Unix socket of the
@@ -44,11 +44,15 @@ export interface OwnerRecord {
   readonly process: number
   readonly pid: number
   readonly runtimeSocket: string
+  /** Of this keeper and those before it: what their old HAProxies still have in flight. */
+  readonly drainDoors: readonly string[]
 }
 
 export async function readOwner(path: string): Promise<OwnerRecord | null> {
   const text = await readOrNull(path)
-  return text === null ? null : (JSON.parse(text) as OwnerRecord)
+  if (text === null) return null
+  // A keeper from before there were such doors wrote none.
+  return { drainDoors: [], ...(JSON.parse(text) as Omit<OwnerRecord, 'drainDoors'> & Partial<OwnerRecord>) }
 }
 
 export async function writeOwner(path: string, record: OwnerRecord): Promise<void> {
@@ -56,7 +60,7 @@ export async function writeOwner(path: string, record: OwnerRecord): Promise<voi
 }
 
 /** The HAProxy that runs already, left by a keeper that handed over or that died alone. */
-export async function findPredecessor(path: string): Promise<(Predecessor & { readonly process: number }) | null> {
+export async function findPredecessor(path: string): Promise<OwnerRecord | null> {
   const owner = await readOwner(path)
   return owner && (await isRunning(owner)) ? owner : null
 }

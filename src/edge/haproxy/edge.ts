@@ -9,6 +9,7 @@ import * as models from '../model.ts'
 import { ensureDefaultCertificate, loadCertificate, pemBlocks } from './certificates.ts'
 import { haproxyConfig, type EdgeSettings } from './config.ts'
 import { prepareFolders, readModel, writeDerived, writeDurably, writeModel } from './disk.ts'
+import { EarlierDrains, sumOf } from './drains.ts'
 import type { EdgePaths } from './files.ts'
 import { mapChanges, mapsOf, type MapName } from './maps.ts'
 import type { Predecessor } from './process.ts'
@@ -39,6 +40,7 @@ export class HaproxyEdge {
   #model = models.emptyModel
   #process = 0
   #mapsInDoubt = false
+  #earlier = new EarlierDrains([])
   #deaths = 0
 
   constructor(options: EdgeOptions) {
@@ -76,10 +78,16 @@ export class HaproxyEdge {
     this.#model = await readModel(this.#options.paths)
   }
 
+  /** Doors of earlier keepers whose HAProxies may still drain. */
+  get earlierDoors(): readonly string[] {
+    return this.#earlier.doors
+  }
+
   /** Starts HAProxy, taking the listeners of `before`. Processes that run should have been put before. */
-  async start(before: (Predecessor & { readonly process: number }) | null): Promise<void> {
+  async start(before: (Predecessor & { readonly process: number }) | null, earlier: EarlierDrains): Promise<void> {
     await this.#exclusive.run(async () => {
       this.#process = before?.process ?? 0
+      this.#earlier = earlier
       const held = before
         ? await new Runtime(before.runtimeSocket).slots(this.#model.lanes.map(lane => lane.backend))
         : []
@@ -167,7 +175,8 @@ export class HaproxyEdge {
   /** Requests in flight per release of one environment. */
   async inFlight(key: EnvironmentKey): Promise<Readonly<Record<number, number>>> {
     const lanes = this.#model.lanes.filter(lane => models.sameEnvironment(lane.spec, key))
-    const counts = await this.supervisor.inFlight(lanes.map(lane => lane.backend))
+    const own = this.supervisor.inFlight(lanes.map(lane => lane.backend))
+    const counts = sumOf([await own, ...(await this.#earlier.counts())])
     return Object.fromEntries(lanes.map(lane => [lane.spec.release, counts.get(lane.backend) ?? 0]))
   }
 

@@ -17,6 +17,8 @@ export interface EdgePaths {
   /** A link to the relay socket of the newest process. */
   readonly nextSocket: string
   readonly registrySocket: string
+  /** Where a keeper tells what its old HAProxies still have in flight. */
+  drainDoor(generation: number): string
   /** Who owns events and admission: generation, process id, the HAProxy that runs. */
   readonly owner: string
 }
@@ -36,6 +38,7 @@ export function edgePaths(stateDir: string, runDir: string): EdgePaths {
     relaySocket: process => join(run, `relay-${process}.sock`),
     nextSocket: join(run, 'next.sock'),
     registrySocket: join(runDir, 'registry.sock'),
+    drainDoor: generation => join(run, `drains-${generation}.sock`),
     owner: join(run, 'owner.json'),
   }
 }

@@ -196,6 +196,7 @@ export class KeptRuntime {
   readonly #socket: Socket
   #buffer = ''
   #waiting: { resolve: (text: string) => void; reject: (error: Error) => void } | null = null
+  #last: Promise<unknown> = Promise.resolve()
   #closed: Error | null = null
 
   private constructor(socket: Socket) {
@@ -217,8 +218,14 @@ export class KeptRuntime {
     return kept
   }
 
-  /** One question at a time. Rejects when the process has ended. */
-  async ask(command: string): Promise<string> {
+  /** Answers have no names: a question waits until the one before it is answered. Rejects when the process has ended. */
+  ask(command: string): Promise<string> {
+    const answer = this.#last.then(() => this.#askNow(command))
+    this.#last = answer.catch(() => undefined)
+    return answer
+  }
+
+  async #askNow(command: string): Promise<string> {
     if (this.#closed) throw this.#closed
     const answer = new Promise<string>((resolve, reject) => (this.#waiting = { resolve, reject }))
     this.#socket.write(`${command}\n`)

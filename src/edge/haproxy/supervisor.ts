@@ -2,6 +2,7 @@ import { AppError } from '../../core/errors.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { EdgePaths } from './files.ts'
 import { pointTo } from './disk.ts'
+import { sumOf, type Counts } from './drains.ts'
 import { Draining, Haproxy, isRunning, type Predecessor } from './process.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -20,6 +21,8 @@ export class Supervisor {
   #current: Haproxy | null = null
   #draining: Draining[] = []
   #stopped = false
+  /** HAProxies that this keeper started and that have not ended. */
+  readonly #children = new Set<Haproxy>()
   #replaced = new AbortController()
 
   constructor(options: SupervisorOptions) {
@@ -64,21 +67,29 @@ export class Supervisor {
     )
     await pointTo(paths.nextSocket, paths.relaySocket(process))
     this.#become(next)
+    this.#children.add(next)
     void next.exited.then(how => this.#ended(next, how))
     if (before) await this.#retire(before)
   }
 
-  /** Requests and open connections in these backends, on the newest HAProxy and all that drain. */
-  async inFlight(backends: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  /** Requests and open connections in these backends, on the newest HAProxy and all that this keeper sent off. */
+  async inFlight(backends: readonly string[]): Promise<Counts> {
+    return sumOf(await Promise.all([this.runtime.inFlight(backends), this.draining()]))
+  }
+
+  /** What the HAProxies that this keeper sent off still have, by backend. */
+  async draining(): Promise<Counts> {
     this.#draining = this.#draining.filter(one => !one.done)
-    const [newest, ...older] = await Promise.all([
-      this.runtime.inFlight(backends),
-      ...this.#draining.map(one => one.inFlight()),
-    ])
-    const sum = new Map(newest)
-    for (const counts of older)
-      for (const backend of backends) sum.set(backend, (sum.get(backend) ?? 0) + (counts.get(backend) ?? 0))
-    return sum
+    return sumOf(await Promise.all(this.#draining.map(one => one.inFlight())))
+  }
+
+  /**
+   * Resolves when every HAProxy that this keeper started has ended, and every one that it sent off is empty: its container
+   * can go without cutting anybody off.
+   */
+  async drained(): Promise<void> {
+    await Promise.all([...this.#children].map(one => one.exited))
+    while (this.drainingPids.length > 0) await this.#options.clock.sleep(500)
   }
 
   /** Hands the running HAProxy over to another keeper: from now on its end is not our business. */
@@ -86,12 +97,11 @@ export class Supervisor {
     this.#stopped = true
   }
 
-  /** Soft stop: requests in flight end, nothing new is taken. Resolves when HAProxy has ended. */
+  /** Soft stop: requests in flight end, nothing new is taken. Resolves when all of this keeper's HAProxies have ended. */
   async stop(): Promise<void> {
     this.#stopped = true
-    if (!this.#current) return
-    process.kill(this.#current.pid, 'SIGUSR1')
-    await this.#current.exited
+    if (this.#current) process.kill(this.#current.pid, 'SIGUSR1')
+    await Promise.all([...this.#children].map(one => one.exited))
   }
 
   #become(next: Haproxy | null): void {
@@ -115,6 +125,7 @@ export class Supervisor {
   }
 
   #ended(one: Haproxy, how: string): void {
+    this.#children.delete(one)
     if (this.#current !== one) return
     this.#become(null)
     if (!this.#stopped) this.#options.onDeath(how)
