@@ -18,6 +18,7 @@ import {
 import type { Release } from '../core/release.ts'
 import { Secret } from '../core/secret.ts'
 import { FakeCluster } from '../docker/fake.ts'
+import type { Edges } from '../edge/edges.ts'
 import { FakeEdges } from '../edge/fake.ts'
 import { documentName, writeDocument, type ReleaseDocument } from '../release/document.ts'
 import { laneSpec, serviceSpecs, spaceNetwork } from '../run/spec.ts'
@@ -25,6 +26,7 @@ import { createSealer } from '../store/seal.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { VirtualClock } from '../../test/simulation/virtual-clock.ts'
 import { recoverFromCluster } from './recover-from-cluster.ts'
+import { Traffic } from './traffic.ts'
 
 const signal = new AbortController().signal
 const dataKey = new Secret('5a'.repeat(32))
@@ -116,6 +118,18 @@ test('of workers in their second release, which have ended and begun again, the 
   )
 })
 
+test('edges that have lost their state too get a lane and the route of what runs', async () => {
+  const { store, recover, runs, cluster, clock } = await scene()
+  await runs(release(shop, 3))
+  await clock.run(() => cluster.processes.all().some(process => process.state === 'running'), 60_000)
+  const edges = new FakeEdges({ clock, processes: cluster.processes }).edges()
+  await recover(dataKey, edges)
+  const hosts = () => [parseHostName('shop.example.com')]
+  await new Traffic({ store, edges, clock, hosts, certify: async () => undefined }).toServing(shop, signal)
+  const { lanes, routes } = await edges.state(signal)
+  assert.deepEqual([lanes.map(lane => lane.release), routes.map(route => route.release)], [[3], [3]])
+})
+
 function release(key: EnvironmentKey, number: number): Release {
   return {
     ...key,
@@ -173,12 +187,12 @@ async function scene() {
     }
   }
 
-  const recover = (key = dataKey): Promise<void> => {
+  const recover = (key = dataKey, seen: Edges = edges.edges()): Promise<void> => {
     const sealer = createSealer(key, 'snapshot')
     const tools = {
       store,
       engine,
-      edges: edges.edges(),
+      edges: seen,
       repositories,
       clock,
       quiet: async () => undefined,

@@ -8,6 +8,8 @@ import type { Tools } from './tools.ts'
 import { Turns } from './turns.ts'
 import { isDestroyed } from './upkeep.ts'
 
+type TrafficTools = Pick<Tools, 'store' | 'edges' | 'clock' | 'hosts' | 'certify'>
+
 const manyRuns = 1_000
 
 /**
@@ -15,10 +17,10 @@ const manyRuns = 1_000
  * section per environment, so that nobody routes by rows that another has just changed.
  */
 export class Traffic {
-  readonly #tools: Tools
+  readonly #tools: TrafficTools
   readonly #turns = new Turns()
 
-  constructor(tools: Tools) {
+  constructor(tools: TrafficTools) {
     this.#tools = tools
   }
 
