@@ -70,9 +70,9 @@ export interface EnvironmentView {
   readonly inFlight: Readonly<Record<number, number>>
 }
 
-export interface ProcessView {
+/** A process as its own engine tells it. */
+export interface ProcessFacts {
   readonly container: string
-  readonly node: NodeName
   readonly release: number
   readonly type: string
   /** `web.1` */
@@ -84,6 +84,10 @@ export interface ProcessView {
   readonly startedAt: number
   /** `clusterAddress:port`; null for types without a port. */
   readonly address: string | null
+}
+
+export interface ProcessView extends ProcessFacts {
+  readonly node: NodeName
   /**
    * `none`: no port, or no lane. `checking`: in a slot, no check has passed yet. `proven`: on every edge a full check
    * passed since this very container was put there, and it is admitted. `down`: was proven, fails now.

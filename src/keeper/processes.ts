@@ -1,20 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { label } from '../core/labels.ts'
 import { parseAppName, parseEnvironmentName, type EnvironmentKey } from '../core/names.ts'
-import type { ReleaseKey } from '../edge/edges.ts'
+import type { ProcessFacts, ReleaseKey } from '../edge/edges.ts'
 import { sameEnvironment } from '../edge/model.ts'
 
-/** A process as its own engine tells it. */
-export interface Process extends ReleaseKey {
-  readonly container: string
-  readonly type: string
-  /** `web.1` */
-  readonly name: string
-  readonly state: 'running' | 'exited'
-  readonly exitCode: number | null
-  readonly outOfMemory: boolean
-  readonly startedAt: number
-  readonly address: string | null
+/** What a view shows of a process, and what only its keeper needs. */
+export interface Process extends ReleaseKey, ProcessFacts {
   readonly stopping: boolean
   /** The container's first process on the host, and its start time, so that its end shows without the engine. */
   readonly pid: number
