@@ -68,7 +68,8 @@ function defaults({ paths }: ConfigInput): string {
   return lines(
     'defaults',
     '  mode http',
-    '  timeout connect 1s',
+    // Longer than two lost SYNs (1 s + 2 s): a busy host must not look like a dead one, for the first failure closes the slot.
+    '  timeout connect 4s',
     '  timeout client 60s',
     '  timeout server 30s',
     '  timeout http-request 30s',
