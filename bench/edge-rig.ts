@@ -37,7 +37,7 @@ frontend f
 `
 
 export async function startBackend(host: Host): Promise<Running> {
-  const answer = `  bind 127.0.0.1:${BACKEND_PORT}\n  http-request return status 200 content-type text/plain string "hello"\n`
+  const answer = `  bind :${BACKEND_PORT}\n  http-request return status 200 content-type text/plain string "hello"\n`
   return startHaproxy(host, 'backend', plain.replace('global\n', 'global\n  nbthread 1\n') + answer, BACKEND_PORT)
 }
 
@@ -66,6 +66,9 @@ http {
   await host.run(['nginx', '-c', `${folder}/nginx.conf`])
   return { port, pid: await host.run(['cat', `${folder}/pid`]) }
 }
+
+/** Each app has an address of its own, as on a real edge: one for all would run out of ports. */
+const addressOf = (n: number): string => `127.1.${Math.floor(n / 200)}.${(n % 200) + 1}:${BACKEND_PORT}`
 
 export const hostOf = (n: number): string => `h${n}.bench.localhost`
 
@@ -96,7 +99,7 @@ async function writeEdge(host: Host, name: string, { environments, port }: { env
   const folder = `/root/bench/edge/${name}`
   const paths = edgePaths(folder, `${folder}/run`)
   const model = modelOf(environments)
-  const admitted = new Map(model.lanes.map(lane => [lane.backend, new Map([[1, `127.0.0.1:${BACKEND_PORT}`]])]))
+  const admitted = new Map(model.lanes.map(({ backend }, n) => [backend, new Map([[1, addressOf(n)]])]))
   const edge = { httpPort: port, httpsPort: 0, registryPort: null, ipv6: false, user: null }
   const settings = { ...edge, maxConnections: 4000, hardStopSeconds: 10 }
   const text = haproxyConfig({ paths, process: 1, pools: model.pools, admitted, edge: settings })
