@@ -24,7 +24,7 @@ export class Floor implements AsyncDisposable {
     const { host } = site
     await host.run(['mkdir', '-p', '/root/bench'])
     await host.run(['cp', '-rT', '/opt/lading/bench/apps/hello', folder])
-    await host.run([`${scripts}/prepare.sh`, folder, await site.nodeImage()])
+    await host.run([`${scripts}/prepare.sh`, folder, (await site.nodeImage()).replace(':5443/', ':5000/')])
     const door = await host.spawn(['node', `${scripts}/door.mjs`])
     await once(door.stdout!, 'data')
     const exited = once(door, 'exit')

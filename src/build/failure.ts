@@ -1,5 +1,6 @@
 import { AppError } from '../core/errors.ts'
 import { withoutOptions, type FailedStep } from './progress.ts'
+import { registryName } from './registry-rights.ts'
 
 /** What is known when a build did not succeed. */
 export interface BuildFacts {
@@ -58,6 +59,10 @@ function missingImage({ name, error }: FailedStep): AppError | null {
     /load metadata for (\S+)/.exec(name) ?? /(\S+): failed to resolve source metadata/.exec(error) ?? []
   if (!wanted) return null
   const image = wanted.replace(/^docker\.io\/(?:library\/)?/, '')
+  // What chooseBases could not read, as in an image's ONBUILD: refused by BuildKit's policy, or by the registry's door.
+  if (image.startsWith(`${registryName}/`) && /denied by policy|403 Forbidden/.test(error)) {
+    return new AppError('build-failed', `base image ${image} is the image of another app`)
+  }
   return new AppError('build-failed', `base image ${image} is not to be had: ${lastWords(error)}`)
 }
 

@@ -1,9 +1,17 @@
 import { AppError } from '../core/errors.ts'
 import type { Labels } from '../core/labels.ts'
+import type { Secret } from '../core/secret.ts'
 import type { Call } from './http.ts'
 
 export function get(path: string, query: NonNullable<Call['query']> = {}): Call {
   return { method: 'GET', path, query }
+}
+
+/** The header with which the engine pulls from our registry; none without a token. */
+export function registryAuth(token: Secret | null): Readonly<Record<string, string>> {
+  if (token === null) return {}
+  const auth = { username: 'engine', password: token.reveal(), serveraddress: '127.0.0.1:5443' }
+  return { 'x-registry-auth': Buffer.from(JSON.stringify(auth)).toString('base64url') }
 }
 
 export function assertOurs(what: string, labels: Labels | undefined): void {

@@ -17,6 +17,7 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   /** Sent as JSON. */
   readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** The newest API whose documentation we have read. An engine that is newer is spoken to in this one. */
@@ -45,7 +46,7 @@ export class DockerHttp {
   /** The answer's body as it comes. The caller reads it to the end or destroys it; an abort ends it too. */
   async stream(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
     const path = `/v${await this.#negotiated(signal)}${call.path}${queryText(call.query)}`
-    return this.#answer(this.#open(call.method, path, call.body, signal), signal)
+    return this.#answer(this.#open(call.method, path, call.body, signal, call.headers), signal)
   }
 
   /**

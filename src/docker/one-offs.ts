@@ -25,9 +25,12 @@ interface ContainerJson {
  */
 export class OneOffs {
   readonly #http: DockerHttp
+  /** Headers of a pull. */
+  readonly #pulls: Readonly<Record<string, string>>
 
-  constructor(http: DockerHttp) {
+  constructor(http: DockerHttp, pulls: Readonly<Record<string, string>> = {}) {
     this.#http = http
+    this.#pulls = pulls
   }
 
   async start(spec: OneOffSpec, signal: AbortSignal): Promise<void> {
@@ -110,7 +113,7 @@ export class OneOffs {
 
   /** The engine answers 200 at once and tells of a failure in the stream. */
   async #pull(image: string, signal: AbortSignal): Promise<void> {
-    const call = { method: 'POST', path: '/images/create', query: { fromImage: image } } as const
+    const call = { method: 'POST', path: '/images/create', query: { fromImage: image }, headers: this.#pulls } as const
     const stream = await this.#http.stream(call, signal)
     const text = (await stream.setEncoding('utf8').toArray({ signal })).join('')
     const failure = text.split('\n').find(line => line.includes('"errorDetail"'))

@@ -1,5 +1,6 @@
 import { AppError } from '../core/errors.ts'
 import type { Labels } from '../core/labels.ts'
+import type { Secret } from '../core/secret.ts'
 import type {
   ConfigView,
   Engine,
@@ -10,7 +11,7 @@ import type {
   ServiceSpec,
   TaskView,
 } from './engine.ts'
-import { assertOurs, get, unlessExists, unlessGone } from './calls.ts'
+import { assertOurs, get, registryAuth, unlessExists, unlessGone } from './calls.ts'
 import type { Call, DockerHttp } from './http.ts'
 import { logLines } from './log-frames.ts'
 import { OneOffs } from './one-offs.ts'
@@ -19,18 +20,22 @@ import { assertServiceKept, serviceJson } from './spec-json.ts'
 /** Docker Swarm through the API of one manager's engine. */
 export class SwarmEngine implements Engine {
   readonly #http: DockerHttp
+  readonly #pulls: Readonly<Record<string, string>>
   readonly #oneOffs: OneOffs
   /** Node id → host name, filled as tasks name new nodes; a node's id never changes its name while it is a member. */
   readonly #nodes = new Map<string, string>()
 
-  constructor(http: DockerHttp) {
+  /** With a token, the engine shows it to our registry; a swarm service carries it for all its later pulls. */
+  constructor(http: DockerHttp, registryToken: Secret | null = null) {
     this.#http = http
-    this.#oneOffs = new OneOffs(http)
+    this.#pulls = registryAuth(registryToken)
+    this.#oneOffs = new OneOffs(http, this.#pulls)
   }
 
   async createService(spec: ServiceSpec, signal: AbortSignal): Promise<void> {
     const body = serviceJson(spec)
-    await unlessExists(this.#http.json({ method: 'POST', path: '/services/create', body }, signal))
+    const call: Call = { method: 'POST', path: '/services/create', body, headers: this.#pulls }
+    await unlessExists(this.#http.json(call, signal))
     const kept = (await this.#http.json(get(`/services/${spec.name}`), signal)) as { Spec: unknown }
     assertServiceKept(body, kept.Spec)
   }

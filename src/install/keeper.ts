@@ -56,6 +56,7 @@ export function keeperJson(decisions: Decisions) {
       `LADING_STATE_DIR=${paths.keeper}`,
       `LADING_RUN_DIR=${paths.run}`,
       `LADING_ENGINE_SOCKET=${paths.engineSocket}`,
+      `LADING_REGISTRY_TOKEN_FILE=${paths.registryToken}`,
     ],
     HostConfig: {
       NetworkMode: 'host',

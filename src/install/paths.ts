@@ -12,6 +12,8 @@ export const paths = {
   packages: '/etc/lading/packages',
   firewall: '/etc/lading/firewall.nft',
   token: '/etc/lading/token',
+  /** With it engines read images from the registry; it never changes, for swarm services carry it. */
+  registryToken: '/etc/lading/registry-token',
   caCertificate: '/etc/lading/ca.pem',
   /** Until the recovery code was shown once. */
   unshownCode: '/etc/lading/recovery-code',

@@ -62,13 +62,14 @@ export function controlService({ decisions, nodeId, networkId, dataKeyId, versio
       LADING_RUN_DIR: paths.run,
       LADING_DATA_KEY_FILE: `/run/secrets/${dataKeyName}`,
       LADING_TOKEN_FILE: paths.token,
+      LADING_REGISTRY_TOKEN_FILE: paths.registryToken,
       LADING_IMAGE_BASE: `127.0.0.1:5443/lading/base@${digestOf(decisions, 'base')}`,
       LADING_IMAGE_NODE: `127.0.0.1:5443/lading/node@${digestOf(decisions, 'node')}`,
       LADING_IMAGE_BUILDER: imageOf(decisions, 'builder'),
       LADING_VERSION: version,
       PORT: '8080',
     },
-    mounts: [bind(paths.run), bind(paths.control), { source: paths.token, target: paths.token, readOnly: true }],
+    mounts: [bind(paths.run), bind(paths.control), readOnly(paths.token), readOnly(paths.registryToken)],
     networks: [networkId],
     port: 8080,
     secrets: [{ id: dataKeyId, name: dataKeyName }],
@@ -132,6 +133,10 @@ export function serviceJson(service: PlatformService, release: number) {
       Ports: service.port === null ? [] : [{ Protocol: 'tcp', TargetPort: service.port, PublishMode: 'host' }],
     },
   }
+}
+
+function readOnly(path: string) {
+  return { source: path, target: path, readOnly: true }
 }
 
 function bind(path: string) {

@@ -13,7 +13,13 @@ export const dataKeyName = 'lading-data-key'
 
 /** What everybody trusts and is trusted by: folders, data key, first token, certificate authority. */
 export function trustSteps(): Step[] {
-  return [folders(), dataKey(), token(), authority()]
+  return [
+    folders(),
+    dataKey(),
+    token('first token', paths.token),
+    token('token of engines', paths.registryToken),
+    authority(),
+  ]
 }
 
 /** They hold keys, sources and everybody's traffic. */
@@ -78,11 +84,11 @@ function dataKey(): Step {
   }
 }
 
-function token(): Step {
+function token(title: string, path: string): Step {
   return {
-    title: 'first token',
-    check: async () => ((await readIfThere(paths.token)) === null ? null : paths.token),
-    act: () => writeWhole(paths.token, randomBytes(32).toString('base64url') + '\n', 0o600),
+    title,
+    check: async () => ((await readIfThere(path)) === null ? null : path),
+    act: () => writeWhole(path, randomBytes(32).toString('base64url') + '\n', 0o600),
   }
 }
 

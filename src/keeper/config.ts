@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { AppError } from '../core/errors.ts'
 import { parseNodeName, type NodeName } from '../core/names.ts'
+import { Secret } from '../core/secret.ts'
 import type { EdgeSettings } from '../edge/haproxy/config.ts'
 import type { TestSwitches } from '../edge/admission.ts'
 
@@ -37,6 +39,7 @@ export function readConfig(env: Environment = process.env): KeeperConfig {
       httpPort: whole(env, 'LADING_HTTP_PORT', 80),
       httpsPort: whole(env, 'LADING_HTTPS_PORT', 443),
       registryPort: env.LADING_REGISTRY_PORT === 'none' ? null : whole(env, 'LADING_REGISTRY_PORT', 5443),
+      registryToken: token(env.LADING_REGISTRY_TOKEN_FILE),
       ipv6: env.LADING_IPV6 === '1',
       user: env.LADING_EDGE_USER === 'none' ? null : (env.LADING_EDGE_USER ?? 'haproxy'),
       maxConnections: whole(env, 'LADING_MAX_CONNECTIONS', 20_000),
@@ -61,4 +64,12 @@ function address(env: Environment, name: string): string {
   const text = env[name] ?? ''
   if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) return text
   throw new AppError('invalid-input', `${name} must be this node's cluster address, such as 10.77.0.1`)
+}
+
+/** Base64url, as `lading up` makes it: it is written into HAProxy's configuration. Null when no file is named. */
+function token(path: string | undefined): Secret | null {
+  if (path === undefined) return null
+  const text = readFileSync(path, 'utf8').trim()
+  if (/^[A-Za-z0-9_-]{20,100}$/.test(text)) return new Secret(text)
+  throw new AppError('invalid-input', `${path} holds no token`, { hint: 'Remove it, and run "lading up" again.' })
 }

@@ -12,6 +12,7 @@ const schema = z.object({
   LADING_RUN_DIR: z.string().default('/run/lading').describe('Sockets of the local keeper, and our own'),
   LADING_DATA_KEY_FILE: z.string().describe('32 bytes in hex: encrypts config in store and cluster'),
   LADING_TOKEN_FILE: z.string().describe('The first token'),
+  LADING_REGISTRY_TOKEN_FILE: z.string().describe('With it engines read images from the registry'),
   LADING_IMAGE_BASE: z.string().describe('Base image in our registry, by digest'),
   LADING_IMAGE_NODE: z.string().describe('Node image in our registry, by digest'),
   LADING_IMAGE_BUILDER: z.string().describe("The builder's image, by image id"),
@@ -45,6 +46,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
     runDir: e.LADING_RUN_DIR,
     dataKey: secretFile(e.LADING_DATA_KEY_FILE),
     tokenFile: e.LADING_TOKEN_FILE,
+    registryToken: secretFile(e.LADING_REGISTRY_TOKEN_FILE),
     images: {
       base: parseImageReference(e.LADING_IMAGE_BASE),
       node: parseImageReference(e.LADING_IMAGE_NODE),

@@ -42,7 +42,7 @@ async function main(stopping: AbortSignal): Promise<void> {
   const keeperSocket = join(config.runDir, 'keeper.sock')
   const termHeader = () => ({ 'lading-term': String(term.current) })
   const http = new DockerHttp({ socketPath: keeperSocket, prefix: '/engine', headers: termHeader })
-  const engine = new SwarmEngine(http)
+  const engine = new SwarmEngine(http, config.registryToken)
   const lease = await acquireLease(
     {
       engine,

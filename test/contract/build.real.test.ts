@@ -204,11 +204,9 @@ test("a build reads its own app's images and no other app's, whichever way it as
     await assert.rejects(build('thief', 'FROM node:24', `ADD http://127.0.0.1:5443/v2/${path} /`), { message: /401/ })
   // A step runs in a network of its own, where nobody listens.
   const ask =
-    "fetch('http://HOST:5443/v2/_catalog').then(a=>console.log('answered',a.status),e=>console.log(e.cause.code))"
-  for (const host of ['127.0.0.1', '172.17.0.1']) {
-    await build('thief', 'FROM node:24', `RUN node -e "${ask.replace('HOST', host)}"`)
-    assert.match(said.join('\n'), /ECONNREFUSED/)
-  }
+    "fetch('http://127.0.0.1:5443/v2/_catalog').then(a=>console.log('answered',a.status),e=>console.log(e.cause.code))"
+  await build('thief', 'FROM node:24', `RUN node -e "${ask}"`)
+  assert.match(said.join('\n'), /ECONNREFUSED/)
   await builder.stop(never)
 })
 
@@ -253,7 +251,7 @@ test('the builder and the door refuse, each by itself, what no Dockerfile of an 
             how: 'dockerfile',
             dockerfile: `FROM ${from}\nLABEL a=b\n`,
             dockerignore: null,
-            context: { files: new Map() },
+            context: { files: new Map([['x', Buffer.from('x')]]) },
             instead: {},
             secrets: {},
             pass,

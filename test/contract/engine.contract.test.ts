@@ -1,3 +1,4 @@
+import { Secret } from '../../src/core/secret.ts'
 import { systemClock, systemIds } from '../../src/core/system.ts'
 import { FakeCluster, type Behaviour } from '../../src/docker/fake.ts'
 import { DockerHttp } from '../../src/docker/http.ts'
@@ -20,4 +21,6 @@ function behaviourOf(wanted: string, command: readonly string[] | null): Behavio
 }
 
 engineContract('fake', { engine: new FakeCluster({ clock: systemClock, behaviourOf }).engine(), image, prefix })
-if (socketPath) engineContract('real', { engine: new SwarmEngine(new DockerHttp({ socketPath })), image, prefix })
+const token = process.env['LADING_CONTRACT_REGISTRY_TOKEN']
+const real = (path: string) => new SwarmEngine(new DockerHttp({ socketPath: path }), token ? new Secret(token) : null)
+if (socketPath) engineContract('real', { engine: real(socketPath), image, prefix })

@@ -33,7 +33,9 @@ async function keeps(file: string, env: Readonly<Record<string, string>>): Promi
   const argv = ['--test', '--test-reporter=spec', `test/contract/${file}`]
   // A test process that is told it is one reports to its parent instead of to us.
   const own = { ...process.env, NODE_TEST_CONTEXT: undefined }
-  const child = spawn(process.execPath, argv, { env: { ...own, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const token = await host.run(['cat', '/etc/lading/registry-token'])
+  const given = { LADING_CONTRACT_REGISTRY_TOKEN: token, ...env }
+  const child = spawn(process.execPath, argv, { env: { ...own, ...given }, stdio: ['ignore', 'pipe', 'inherit'] })
   let said = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
   const [code] = (await once(child, 'close')) as [number | null]

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { haproxyConfig, type ConfigInput } from './config.ts'
+import { Secret } from '../../core/secret.ts'
 import { edgePaths } from './files.ts'
 
 const golden = join(import.meta.dirname, '../../../test/golden/haproxy')
@@ -11,6 +12,7 @@ const edge = {
   httpPort: 80,
   httpsPort: 443,
   registryPort: 5443,
+  registryToken: new Secret('-of-engines'),
   ipv6: true,
   user: 'haproxy',
   maxConnections: 20_000,

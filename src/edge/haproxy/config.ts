@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Secret } from '../../core/secret.ts'
 import type { EdgePaths } from './files.ts'
 import { pages, type Page } from './pages.ts'
 import { allBackends, type Pool, type PoolCounts } from './pools.ts'
@@ -19,6 +20,8 @@ export interface EdgeSettings {
   readonly httpsPort: number
   /** Loopback port of the registry's door; null: this node has none. */
   readonly registryPort: number | null
+  /** What engines show at that port; null or absent: nobody is let in. It stands in the configuration, which only root reads. */
+  readonly registryToken?: Secret | null
   readonly ipv6: boolean
   /** Unprivileged user and group HAProxy runs as; null: as the keeper itself. */
   readonly user: string | null
@@ -136,12 +139,18 @@ function frontends({ paths, process, edge }: ConfigInput): string {
           'frontend registry',
           `  bind 127.0.0.1:${edge.registryPort}`,
           '  timeout client 10m',
-          // Engines read here; only holders of the registry's own socket write.
+          // Engines read images here and list nothing; only holders of the registry's own socket write.
           '  http-request deny deny_status 405 unless { method GET HEAD }',
+          ...(edge.registryToken ? [`  acl engine http_auth_pass -m str -- ${edge.registryToken.reveal()}`] : []),
+          `  http-request return status 401 content-type application/json lf-string '${unauthorized}' hdr www-authenticate 'Basic realm="lading"' hdr docker-distribution-api-version registry/2.0${edge.registryToken ? ' unless engine' : ''}`,
+          '  http-request deny deny_status 403 unless { path -m reg ^/v2/(.+/(manifests|blobs)/[^/]+)?$ }',
           '  default_backend lading_registry',
         ]),
   )
 }
+
+/** As the registry's API words it: its clients show their token then. */
+const unauthorized = '{"errors":[{"code":"UNAUTHORIZED","message":"the registry asks for the token of an engine"}]}'
 
 function ownBackends({ paths, edge }: ConfigInput): string {
   const unknown = `content-type "text/plain; charset=utf-8" hdr lading-error ${pages.unknown.code} lf-file ${join(paths.pages, pages.unknown.file)}`
