@@ -3,6 +3,7 @@ import process from 'node:process'
 import type { HostOptions } from './rig.ts'
 import { DEFAULT_RIG, orphans, Rig } from './rig.ts'
 import { base, type Debian, type Variant } from './rootfs.ts'
+import { Vm, type VmOptions } from './vm.ts'
 
 /** `npm run rig -- …`: hosts by hand. Each command may be given again; it says what is, not what was done. */
 const program = new Command('rig')
@@ -114,6 +115,38 @@ program
   .action(async (name: string, flags: { leave: number; undo?: boolean }) => {
     await (await rig().host(name)).fill(flags.undo ? null : flags.leave)
   })
+
+const vm = program
+  .command('vm')
+  .description('a virtual machine: kernel, systemd and cgroup v2 of its own (quick only with KVM)')
+vm.command('up')
+  .description('make and boot it, and bring HEAD of this checkout to its /opt/lading')
+  .argument('<name>')
+  .option('--debian <release>', 'trixie or bookworm', oneOf('trixie', 'bookworm'), 'trixie')
+  .option('--memory <n>', 'memory in MiB', number, 3072)
+  .option('--cpus <n>', 'processors', number, 2)
+  .action(async (name: string, flags: VmOptions) => {
+    await new Vm(name).up(flags, say)
+    say(`${name} is up: npm run rig -- vm sh ${name} -- /opt/lading/lading up`)
+  })
+vm.command('sh')
+  .argument('<name>')
+  .argument('[argv...]', 'a program and its arguments, after --; default: a shell')
+  .action(async (name: string, argv: string[]) => {
+    process.exitCode = await new Vm(name).attach(argv)
+  })
+vm.command('power')
+  .description('power off at once')
+  .argument('<name>')
+  .action((name: string) => new Vm(name).power())
+vm.command('down')
+  .description('it goes, with its disk')
+  .argument('<name>')
+  .action((name: string) => new Vm(name).down())
+vm.command('ps').action(async () => {
+  for (const each of await Vm.all())
+    say([each.name, (await each.facts()).debian, (await each.pid()) === null ? 'no power' : 'runs'].join('\t'))
+})
 
 try {
   await program.parseAsync()

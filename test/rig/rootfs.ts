@@ -7,8 +7,11 @@ import { must, outcome } from './program.ts'
 export const CACHE = '/var/cache/lading-rig'
 
 export type Debian = 'trixie' | 'bookworm'
-/** `bare`: what a fresh user's server has. `engine`: the same with what an install would add, so that tests are quick. */
-export type Variant = 'bare' | 'engine'
+/**
+ * `bare`: what a fresh user's server has. `engine`: the same with what an install would add, so that tests are quick.
+ * `vm`: `bare` with a kernel, systemd and ssh, for virtual machines.
+ */
+export type Variant = 'bare' | 'engine' | 'vm'
 
 /** Raised when the recipe below changes in a way that the package list does not show. */
 const RECIPE = 1
@@ -24,6 +27,14 @@ const bare = [
   'procps',
   'perl-base',
   'nftables',
+]
+const virtual = [
+  'dbus',
+  'initramfs-tools',
+  'libpam-systemd',
+  'linux-image-cloud-amd64',
+  'openssh-server',
+  'systemd-sysv',
 ]
 const engine: Record<Debian, readonly string[]> = {
   trixie: ['docker.io', 'docker-cli', 'mmdebstrap'],
@@ -42,10 +53,18 @@ const tools: Readonly<Record<string, string>> = {
 const BUNDLE = '/etc/ssl/certs/ca-certificates.crt'
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
-/** Installs what the rig needs on this machine and is not there, with one `apt-get update` at most. */
+/** Installs what the rig needs on this machine and is not there. */
 export async function installTools(say: (line: string) => void): Promise<void> {
+  await installPrograms(tools, say)
+}
+
+/** Installs the Debian package of each program that this machine has not, with one `apt-get update` at most. */
+export async function installPrograms(
+  programs: Readonly<Record<string, string>>,
+  say: (line: string) => void,
+): Promise<void> {
   const missing = new Set<string>()
-  for (const [program, debianPackage] of Object.entries(tools))
+  for (const [program, debianPackage] of Object.entries(programs))
     if ((await outcome(['which', program])).code !== 0) missing.add(debianPackage)
   if ((await outcome(['test', '-e', KEYRING])).code !== 0) missing.add('debian-archive-keyring')
   if (missing.size === 0) return
@@ -57,7 +76,7 @@ export async function installTools(say: (line: string) => void): Promise<void> {
 
 /** The folder of this base, made when it is not in the cache. Two makers at once: the first to finish stays. */
 export async function base(debian: Debian, variant: Variant, say: (line: string) => void): Promise<string> {
-  const packages = variant === 'engine' ? [...bare, ...engine[debian]] : bare
+  const packages = [...bare, ...{ bare: [], engine: engine[debian], vm: virtual }[variant]]
   const machineNode = await machineProgram('node')
   const key = createHash('sha256')
     .update(JSON.stringify([RECIPE, packages, await must([machineNode, '--version'])]))
@@ -75,6 +94,7 @@ export async function base(debian: Debian, variant: Variant, say: (line: string)
     await must(['mmdebstrap', '--quiet', '--variant=minbase', `--include=${packages.join(',')}`, debian, part])
     await addNode(part, machineNode)
     await addCertificates(part)
+    if (variant === 'vm') await addBoot(part)
     await rename(part, folder).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
     })
@@ -110,6 +130,15 @@ async function addCertificates(root: string): Promise<void> {
     await writeFile(join(root, `usr/local/share/ca-certificates/machine-${index}.crt`), `${pem}\n`)
   await must(['chroot', root, '/usr/sbin/update-ca-certificates'])
   await writeFile(join(root, 'etc/environment'), `NODE_EXTRA_CA_CERTS=${BUNDLE}\n`)
+}
+
+/** What makes it start by itself, as servers of a cloud do: an address by DHCP, the kernel's own disk. */
+async function addBoot(root: string): Promise<void> {
+  await writeFile(join(root, 'etc/fstab'), '/dev/vda / ext4 defaults 0 1\n')
+  await writeFile(join(root, 'etc/systemd/network/e.network'), '[Match]\nName=e*\n[Network]\nDHCP=ipv4\n')
+  await must(['chroot', root, 'systemctl', 'enable', 'systemd-networkd'])
+  // The name server of qemu's user network, which asks the machine's own.
+  await writeFile(join(root, 'etc/resolv.conf'), 'nameserver 10.0.2.3\n')
 }
 
 async function exists(path: string): Promise<boolean> {
