@@ -5,6 +5,7 @@ import { brokenApps } from './platform/broken.ts'
 import { edgeFeatures } from './platform/edge.ts'
 import { firewall } from './platform/firewall.ts'
 import { lostDatabase } from './platform/lost-database.ts'
+import { waysToARelease } from './platform/ways.ts'
 
 /** One installed platform for everything that needs a real one and leaves it as it was. */
 const say = (text: string): void => void process.stderr.write(text)
@@ -25,5 +26,6 @@ suite('the firewall', () =>
 )
 suite('the edge', () => edgeFeatures(() => platform))
 suite('broken apps', () => brokenApps(() => platform))
+suite('ways to a release', () => waysToARelease(() => platform))
 // The last: it loses what the others have written.
 suite('the database is lost', () => lostDatabase(() => platform))
