@@ -24,7 +24,7 @@ export interface AdmissionOptions {
 export interface TestSwitches {
   /** Slots are used again at once, and one passed check of whomever is proof. */
   readonly unrested?: boolean
-  /** `ready; health down` without `weight 0`. */
+  /** `ready`, then `health down`, without `weight 0`: a slot takes visitors between the two. */
   readonly fullWeight?: boolean
 }
 
@@ -246,8 +246,10 @@ export class Admission {
     const { slots, steps } = planLane(this.#options.switches.unrested ? { ...view, now: Infinity } : view)
     if (steps.length === 0) return void this.#held.set(backend, slots)
     const commands = steps.flatMap(step => commandsFor(backend, step))
-    const { fullWeight } = this.#options.switches
-    await this.#options.runtime().change(fullWeight ? commands.filter(one => !one.endsWith('weight 0')) : commands)
+    const runtime = this.#options.runtime()
+    if (this.#options.switches.fullWeight) {
+      for (const command of commands) if (!command.endsWith('weight 0')) await runtime.change([command])
+    } else await runtime.change(commands)
     this.#held.set(backend, slots)
     this.#options.changed()
   }

@@ -124,7 +124,11 @@ function lane(app: string, release: number, healthPath: string | null = null): L
   return { ...key, processes: 1, protocol: 'h1', healthPath, ...times }
 }
 
-async function startProcess(app: string, release: number, env: Record<string, string> = {}): Promise<void> {
+async function startProcess(
+  app: string,
+  release: number,
+  { env = {}, replicas = 1 }: { readonly env?: Readonly<Record<string, string>>; readonly replicas?: number } = {},
+): Promise<void> {
   const { engine } = await ports()
   const labels: Labels = {
     [label.app]: app,
@@ -142,7 +146,7 @@ async function startProcess(app: string, release: number, env: Record<string, st
       image,
       command: ['node', '-e', script],
       env: { NAME: app, SLOW: '0', ...env },
-      replicas: 1,
+      replicas,
       network: 'space',
       port: 8080,
       stopSeconds: 2,
@@ -216,6 +220,36 @@ async function engineDies(): Promise<void> {
   })
 }
 
+/**
+ * Power off and on, until an address has come to another app by it. The keeper is started with the engine, which an init
+ * system and the restart policy would do.
+ */
+async function reboots(): Promise<void> {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const before = await addresses()
+    await host.power()
+    await host.boot()
+    await Promise.all([host.startEngine(), startKeeper()])
+    await eventually('all processes run again', async () => (await addresses()).size === apps.length, {
+      withinMs: 120_000,
+    })
+    const after = await addresses()
+    if ([...after].some(([address, app]) => before.has(address) && before.get(address) !== app)) return
+  }
+  throw new Error('no address came to another app')
+}
+
+/** Which app has which address, on the engine's own word. */
+async function addresses(): Promise<ReadonlyMap<string, string>> {
+  const listing = await host.run(['docker', 'ps', '--format={{.Ports}} {{.Label "lading.app"}}'])
+  return new Map(
+    listing.split('\n').flatMap(line => {
+      const [, address, app] = /^(\S+:\d+)->\S+ (\S+)$/.exec(line) ?? []
+      return address && app ? [[address, app] as const] : []
+    }),
+  )
+}
+
 async function slotsChangeHands(): Promise<void> {
   for (let round = 0; round < 4; round++) {
     const running = (await host.run(['docker', 'ps', '-q'])).split('\n')
@@ -248,7 +282,7 @@ async function keeperDies(): Promise<void> {
 test('no app ever answers for another one', async t => {
   await platform(t)
   await deployTwenty()
-  const harms = { engineDies, slotsChangeHands, edgeDies, keeperIsStopped, keeperDies }
+  const harms = { engineDies, reboots, slotsChangeHands, edgeDies, keeperIsStopped, keeperDies }
   for (const [name, harm] of Object.entries(harms)) {
     await t.test(name, async () => {
       const report = await underLoad(harm)
@@ -267,14 +301,60 @@ test("planted: with admission on Swarm's word alone, an app answers for another 
   assert.ok(wrong > 0, 'the fault was not found')
 })
 
+/**
+ * Somebody listens at the address of slots that wait for a process, and is well but for his health. In a lane that serves,
+ * slots are armed for every process that is to come; gives how many visitors he was sent.
+ */
+async function strayVisitors({ rounds }: { readonly rounds: number }): Promise<number> {
+  const stray = `require('http').createServer((q, r) => { r.statusCode = q.url === '/health' ? 503 : 200; r.end('stray') }).listen(1, '127.0.0.1')`
+  const child = await host.spawn(['node', '-e', stray])
+  try {
+    const { edges } = await ports()
+    await edges.lease({ ...lane('app1', 1, '/health'), processes: 8 }, signal)
+    await startProcess('app1', 1, { replicas: 4 })
+    await answers('app1')
+    const to = { kind: 'requests', host: 'app1.test', path: '/', expect: 'app1' } as const
+    const load = await Load.start({
+      connect: { address: host.address, port: 80 },
+      streams: [
+        { ...to, name: 'keep-alive', rate: 300, keepAlive: true },
+        { ...to, name: 'close', rate: 100, keepAlive: false },
+      ],
+    })
+    for (let round = 0; round < rounds && wrongAnswers(await load.report()) === 0; round++) {
+      const running = (await host.run(['docker', 'ps', '-q'])).split('\n')
+      const killed = running.slice(0, 3)
+      await host.run(['docker', 'kill', ...killed])
+      const replaced = (view: EnvironmentView) => {
+        const proven = view.processes.filter(one => one.state === 'running' && one.proof === 'proven')
+        return proven.length === 4 && !proven.some(one => killed.some(id => one.container.startsWith(id)))
+      }
+      assert.ok(await views('app1', replaced, 60_000))
+    }
+    return wrongAnswers(await load.stop())
+  } finally {
+    process.kill(-child.pid!, 'SIGKILL')
+  }
+}
+
+test('no visitor is sent to a slot before its proof, whoever listens there', async t => {
+  await platform(t)
+  assert.equal(await strayVisitors({ rounds: 5 }), 0)
+})
+
+test('planted: with slots that are ready at full weight, visitors are', async t => {
+  await platform(t, 'full-weight')
+  assert.notEqual(await strayVisitors({ rounds: 20 }), 0)
+})
+
 async function body(url: string): Promise<string> {
   return (await fetch(url)).text()
 }
 
 /** A lane is given back while its process still answers checks, slowly, and the next release takes it at once. */
 async function deafIsProven(): Promise<boolean> {
-  await startProcess('app1', 1, { SLOW: '800' })
-  await startProcess('app1', 2, { DEAF: '1' })
+  await startProcess('app1', 1, { env: { SLOW: '800' } })
+  await startProcess('app1', 2, { env: { DEAF: '1' } })
   const running = (view: EnvironmentView) => view.processes.filter(one => one.state === 'running').length === 2
   assert.ok(await views('app1', running, 60_000))
   const { edges } = await ports()
