@@ -65,9 +65,9 @@ export async function makeReservedInterface(address: string, signal: AbortSignal
   await ip('link', 'set', reservedInterface, 'up')
 }
 
-export async function removeReservedInterface(signal: AbortSignal): Promise<void> {
+/** No error when there is none of that name. */
+export async function removeInterface(name: string, signal: AbortSignal): Promise<void> {
   const json = await runProgram('ip', ['-j', 'link', 'show'], {}, signal)
   const links = z.array(z.object({ ifname: z.string() })).parse(JSON.parse(json || '[]'))
-  if (links.some(link => link.ifname === reservedInterface))
-    await runProgram('ip', ['link', 'delete', reservedInterface], {}, signal)
+  if (links.some(link => link.ifname === name)) await runProgram('ip', ['link', 'delete', name], {}, signal)
 }

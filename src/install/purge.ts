@@ -4,11 +4,13 @@ import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import { systemClock } from '../core/system.ts'
+import { reservedInterface } from './addresses.ts'
 import { stopEngine } from './boot.ts'
 import { isOurs } from './down.ts'
 import { engine, engineAnswers, filters, find } from './engine-call.ts'
+import { removeEngineNetwork } from './engine-network.ts'
 import { isMissing, readIfThere } from './files.ts'
-import { removeReservedInterface } from './network.ts'
+import { removeInterface } from './network.ts'
 import { missingPackages, purgePackages, recordedPackages } from './packages.ts'
 import { paths } from './paths.ts'
 import { runProgram } from './run-program.ts'
@@ -163,7 +165,10 @@ function enginePackages(machine: { readonly hasSystemd: boolean }): Step {
     },
     act: async (say, signal) => {
       const engineGoes = (await installedByUs()).includes('docker.io')
-      if (engineGoes) await stopEngine(machine.hasSystemd, signal)
+      if (engineGoes) {
+        await stopEngine(machine.hasSystemd, signal)
+        await removeEngineNetwork(signal)
+      }
       const kept = await purgePackages(await installedByUs(), say, signal)
       if (kept.length > 0) say(`kept, for others need them: ${kept.join(' ')}`)
       if (engineGoes) await Promise.all(['/var/lib/docker', '/var/lib/containerd'].map(emptyFolder))
@@ -211,7 +216,7 @@ function firewall(machine: { readonly hasSystemd: boolean }): Step {
       }
       const text = 'table inet lading\ndelete table inet lading\n'
       if (await hasNft()) await runProgram('nft', ['-f', '-'], { input: text }, signal)
-      await removeReservedInterface(signal)
+      await removeInterface(reservedInterface, signal)
     },
   }
 }
