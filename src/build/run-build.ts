@@ -113,12 +113,23 @@ async function untilEnd(job: BuildJob, tools: BuildTools, progress: Progress, si
     return (await withAbort(running, ending)).stdout
   } catch (error) {
     if (ending.aborted) await endTree(job, tools)
-    throw error
+    throw connectionLost(error) ?? error
   } finally {
     connection.abort()
     done.abort()
     await Promise.allSettled([running, timer])
   }
+}
+
+/** Null: it is another error. */
+function connectionLost(error: unknown): AppError | null {
+  if (!(error instanceof Error && 'code' in error)) return null
+  if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') return null
+  return new AppError('unavailable', `the connection to the builder was lost during the build (${error.message})`, {
+    retryable: true,
+    hint: 'The keeper or the engine of this node was restarted. Push again; a build has no effect before it is done.',
+    cause: error,
+  })
 }
 
 function contentOf(job: BuildJob) {
