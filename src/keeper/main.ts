@@ -5,6 +5,7 @@ import { Keeper } from './keeper.ts'
 
 const log = (line: string) => process.stdout.write(`${new Date(systemClock.now()).toISOString()} ${line}\n`)
 
+let serves = false
 try {
   const keeper = new Keeper({ config: readConfig(), clock: systemClock, log })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -20,6 +21,7 @@ try {
     })
   }
   await keeper.start()
+  serves = true
   await keeper.done
   log('keeper: drained; the next keeper serves')
   process.exit(0)
@@ -27,5 +29,6 @@ try {
   const error = asAppError(thrown)
   log(`keeper: ${error.message}${error.hint ? ` ${error.hint}` : ''}`)
   for (const detail of error.details) log(`keeper:   ${detail}`)
-  process.exit(1)
+  // One that cannot be this node's keeper is not started again in its container (images/keeper/keep.sh).
+  process.exit(serves ? 1 : 2)
 }

@@ -19,7 +19,7 @@ export async function victim(target: Target, host: Host): Promise<Victim> {
   if (target === 'engine') return engineOf(host)
   const look = {
     'control plane': () => processOf(host, control),
-    keeper: () => processOf(host, keeper),
+    keeper: () => keeperOf(host),
     HAProxy: () => host.processes('haproxy'),
   }[target]
   const pids = await eventually(`${target} runs`, async () => nonEmpty(await look()))
@@ -54,6 +54,14 @@ async function processOf(host: Host, filter: readonly string[]): Promise<readonl
   if (ids.length === 0) return []
   const inner = await host.run(['docker', 'inspect', '--format', '{{.State.Pid}}', ...ids])
   return outer(host, inner.split('\n').map(Number))
+}
+
+/** The process itself: its container and HAProxy live on (images/keeper/keep.sh). */
+async function keeperOf(host: Host): Promise<readonly number[]> {
+  const ids = (await host.run(['docker', 'ps', '--quiet', '--no-trunc', ...keeper])).split('\n').filter(Boolean)
+  const lines = await Promise.all(ids.map(id => host.run(['docker', 'top', id, '-eo', 'pid,args'])))
+  const inner = [...lines.join('\n').matchAll(/^\s*(\d+)\s+node .*keeper\.js$/gm)].map(([, pid]) => Number(pid))
+  return outer(host, inner)
 }
 
 /** The engine counts processes in the host's pid namespace, `kill` in the machine's: NSpid has both. */

@@ -59,7 +59,7 @@ function judgeLoad(site: Site, report: LoadReport, { target }: Moment): void {
   if (wrong.length > 0) throw new Error(`answered without having gone live: ${[...new Set(wrong)].join(', ')}`)
   const { failedBy } = counted(report)
   const failures = report.streams.flatMap(stream => stream.failures)
-  if (target === 'control plane' && failures.length > 0)
+  if ((target === 'control plane' || target === 'keeper') && failures.length > 0)
     throw new Error(`requests were lost: ${JSON.stringify(failedBy)}, the first: ${JSON.stringify(failures[0])}`)
 }
 
