@@ -26,12 +26,11 @@ export async function up(options: UpOptions, signal: AbortSignal): Promise<void>
   const progress = new Progress(process.stdout, systemClock)
   process.stdout.write(`Lading on Debian ${machine.debian}, node ${machine.node}\n\n`)
   await runSteps(groundSteps(site, machine, options), progress, signal)
-  if (options.domain !== null && options.domain !== site.decisions.baseDomain) {
-    await site.change({ baseDomain: options.domain })
-  }
+  const domainBefore = site.decisions.baseDomain
+  if (options.domain !== null) await site.change({ baseDomain: options.domain })
   const steps = [...imageSteps(site, options), ...trustSteps(), keeperStep(site), ...platformSteps(site)]
   await runSteps(options.hello ? [...steps, ...helloSteps(site)] : steps, progress, signal)
-  await report(site, process.stdout, signal)
+  await report(site, domainBefore, process.stdout, signal)
 }
 
 /** Stops all that is ours and keeps the data; with `purge` and `yes`, removes all that is ours. Idempotent. */

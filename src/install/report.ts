@@ -5,8 +5,16 @@ import { apiHost, helloHost } from './hello.ts'
 import { checkout, paths } from './paths.ts'
 import type { Site } from './site.ts'
 
-/** What a person does next. The recovery code is shown once, in the first report. */
-export async function report(site: Site, out: NodeJS.WritableStream, signal: AbortSignal): Promise<void> {
+/**
+ * What a person does next. Where the domain has changed in this run, what does not follow by itself. The recovery code
+ * is shown once, in the first report.
+ */
+export async function report(
+  site: Site,
+  domainBefore: string,
+  out: NodeJS.WritableStream,
+  signal: AbortSignal,
+): Promise<void> {
   const [api, hello] = [apiHost(site), helloHost(site)]
   const answer = await askEdge(hello, signal)
   const isLocal = /(^|\.)localhost$/.test(site.decisions.baseDomain)
@@ -31,6 +39,15 @@ export async function report(site: Site, out: NodeJS.WritableStream, signal: Abo
     `  trust             the platform's own CA: ${paths.caCertificate}`,
   )
   if (!isLocal) lines.push(`  DNS               point *.${site.decisions.baseDomain} at this machine`)
+  if (site.decisions.baseDomain !== domainBefore) {
+    lines.push(
+      '',
+      `  Apps answer below ${site.decisions.baseDomain} from now on, and no longer below ${domainBefore}.`,
+      '  A folder that pushes here, and the one of hello, is told once; git then asks for the name (lading) and the token:',
+      `    git remote set-url lading ${scheme}://${api}/NAME.git`,
+      `    git config http.${scheme}://${api}.sslCAInfo ${paths.caCertificate}`,
+    )
+  }
   const code = (await readIfThere(paths.unshownCode))?.trim()
   if (code !== undefined) {
     lines.push(

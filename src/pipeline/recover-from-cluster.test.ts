@@ -130,6 +130,20 @@ test('edges that have lost their state too get a lane and the route of what runs
   assert.deepEqual([lanes.map(lane => lane.release), routes.map(route => route.release)], [[3], [3]])
 })
 
+test('when the platform has another domain, the release that serves is certified and routed at its new name', async () => {
+  const { store, recover, runs, edges } = await scene()
+  await runs(release(shop, 3))
+  await recover()
+  const certified: string[] = []
+  const hosts = () => [parseHostName('shop.example.org')]
+  const certify = async (names: readonly string[]) => void certified.push(...names)
+  const traffic = new Traffic({ store, edges: edges.edges(), clock: new VirtualClock(), hosts, certify })
+  await traffic.toServing(shop, signal)
+  await traffic.toServing(shop, signal)
+  const { routes } = await edges.edges().state(signal)
+  assert.deepEqual([routes.map(route => route.hosts), certified], [[['shop.example.org']], ['shop.example.org']])
+})
+
 function release(key: EnvironmentKey, number: number): Release {
   return {
     ...key,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { releasesToKeep, servingRelease } from '../core/keep.ts'
 import { environmentId } from '../core/labels.ts'
 import type { EnvironmentKey } from '../core/names.ts'
@@ -53,17 +54,19 @@ export class Traffic {
   }
 
   async #toServing(key: EnvironmentKey, signal: AbortSignal): Promise<void> {
-    const { store, edges } = this.#tools
+    const { store, edges, hosts } = this.#tools
     const runs = await store.listRuns(key, manyRuns)
     if (runs.some(run => run.state === 'proven')) return
     const serving = (await isDestroyed(key, this.#tools)) ? null : servingRelease(runs)
     const { routes, lanes } = await edges.state(signal)
     const route = routes.find(one => environmentId(one) === environmentId(key))
     if (serving === null && route) return edges.unroute(key, signal)
-    if (serving === null || route?.release === serving) return
+    // The same release at other names: the platform's domain has changed.
+    const isRouted = route?.release === serving
+    if (serving === null || (isRouted && isDeepStrictEqual(route.hosts, hosts(key)))) return
     const release = await store.findRelease(key, serving)
     // What answers now must not lose its traffic to something that does not, unless it is to be swept.
-    const mayStay = route !== undefined && releasesToKeep(runs).has(route.release)
+    const mayStay = route !== undefined && !isRouted && releasesToKeep(runs).has(route.release)
     if (!release || (mayStay && !(await this.#answers(release, signal)))) return
     const lane = laneSpec(release)
     const isLeased = lanes.some(one => environmentId(one) === environmentId(key) && one.release === serving)
