@@ -191,13 +191,28 @@ export class Dispatcher implements Pipeline {
     const runs = await this.#tools.store.listRuns(run, manyRuns)
     const back = predecessor(runs, run)
     const serving = servingRelease(runs)
-    if (crash !== null && back !== null && !isAutomatic(run) && serving === run.release) {
-      await this.#rollBack(run, back, crash)
-    } else {
-      await this.#advance(run, 'settled', whySettled(run, crash, serving))
-    }
+    const isToGoBack = crash !== null && back !== null && !isAutomatic(run) && serving === run.release
+    const other = isToGoBack ? await this.#endRollbacks(run, crash) : null
+    if (other !== null) await this.#advance(run, 'settled', `${crash}; run ${other} takes over`)
+    else if (isToGoBack) await this.#rollBack(run, back, crash)
+    else await this.#advance(run, 'settled', whySettled(run, crash, serving))
     await this.#finished(trip)
     await this.#upkeep.sweep(run)
+  }
+
+  /**
+   * A rollback that is on its way when the release that serves meanwhile crashes as well goes back to that one, or no
+   * further: it is ended. Null: none is left; else the one that is past the point of no return.
+   */
+  async #endRollbacks(run: Run, crash: string): Promise<RunId | null> {
+    const own = automaticRollbackOf(run.id)
+    for (const other of await this.#tools.store.openRuns()) {
+      if (environmentId(other) !== environmentId(run) || !isAutomatic(other) || other.id === own) continue
+      if (wentLive(other.state)) continue
+      const { id, state } = await this.#stop(other, 'superseded', `v${run.release} did not hold either: ${crash}`)
+      if (!isFinal(state)) return id
+    }
+    return null
   }
 
   /** The rows first: then the old release serves, and traffic goes back to its warm processes at once. */
