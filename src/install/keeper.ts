@@ -17,6 +17,8 @@ const MiB = 1024 * 1024
 const generationLabel = 'lading.generation'
 /** So long `up` waits for the old keeper's connections; what is open then goes on, and the next `up` clears up (s). */
 const drainSeconds = 30
+/** Within it an engine has noticed that a container's process is gone (s). */
+const endingSeconds = 30
 
 /**
  * This node's keeper (D5): a plain container, so that it needs neither registry nor swarm. One that is made from
@@ -113,15 +115,22 @@ async function retire(old: KeeperView, say: (line: string) => void, signal: Abor
   await engine.json({ method: 'DELETE', path: `/containers/${old.id}`, query: { force: true } }, signal)
 }
 
-/** False when it has ended already; engines refuse to change a container in that moment. */
+/**
+ * False when it has ended already. Engines refuse to change a container in that moment, and call it running for a moment
+ * more: asked again until one of both is so.
+ */
 async function neverAgain(id: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    const body = { RestartPolicy: { Name: 'no' } }
-    await engine.json({ method: 'POST', path: `/containers/${id}/update`, body }, signal)
-    return true
-  } catch (error) {
-    if (!(await inspect(id, signal)).State.Running) return false
-    throw error
+  const end = systemClock.monotonic() + endingSeconds * 1000
+  for (;;) {
+    try {
+      const body = { RestartPolicy: { Name: 'no' } }
+      await engine.json({ method: 'POST', path: `/containers/${id}/update`, body }, signal)
+      return true
+    } catch (error) {
+      if (!(await inspect(id, signal)).State.Running) return false
+      if (systemClock.monotonic() > end) throw error
+      await systemClock.sleep(200, signal)
+    }
   }
 }
 
