@@ -1,9 +1,9 @@
-import { CommanderError } from 'commander'
+import type { CommanderError } from 'commander'
 import { AppError, asAppError } from '../core/errors.ts'
 import { systemClock } from '../core/system.ts'
 import { readConfig } from './config.ts'
+import { credential } from './credential.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
-import { createProgram } from './program.ts'
 import { Session } from './session.ts'
 import { Terminal } from './terminal.ts'
 
@@ -26,25 +26,36 @@ export async function main(args: readonly string[]): Promise<number> {
     signal: stop.signal,
     stdin: process.stdin,
   })
-  const program = createProgram(session)
   const done = new AbortController()
   systemClock.sleep(patienceMs, done.signal).then(
     () => terminal.sayUnlessSpoken('… waiting for the control plane'),
     () => undefined,
   )
   try {
-    if (args.length === 0) program.outputHelp()
-    else await program.parseAsync([...args], { from: 'user' })
+    await command(args, session)
     return Number(process.exitCode ?? exitCodes.ok[0])
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok[0]
+    if (isCommanders(error) && error.exitCode === 0) return exitCodes.ok[0]
     if (stop.signal.aborted) return exitCodes.interrupted[0]
-    const told = error instanceof CommanderError ? usageError(error) : asAppError(error)
+    const told = isCommanders(error) ? usageError(error) : asAppError(error)
     terminal.error(told, args.includes('--verbose'))
     return exitCodeOf(told.code)
   } finally {
     done.abort()
   }
+}
+
+async function command(args: readonly string[], session: Session): Promise<void> {
+  // git waits for it at each push: the other commands are not even read for it.
+  if (args[0] === 'credential' && args[1] === 'get' && args.length === 2) return credential(session, 'get')
+  const { createProgram } = await import('./program.ts')
+  const program = createProgram(session)
+  if (args.length === 0) program.outputHelp()
+  else await program.parseAsync([...args], { from: 'user' })
+}
+
+function isCommanders(error: unknown): error is CommanderError {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
 }
 
 /** After so long without a word, somebody who watches is told that we wait (ms). */
