@@ -29,7 +29,7 @@ export const buildNeighbour: Bench = {
       rows: [
         { what: 'p99 without a build', unit: 'ms', values: values.quiet },
         { what: 'p99 during a build', unit: 'ms', values: values.building },
-        { what: 'during / without', unit: 'ratio', values: ratios(values.building, values.quiet) },
+        { what: 'during / without', unit: '× without', values: ratios(values.building, values.quiet) },
       ],
       bars: [],
       notes: [`${SECONDS} s each. The load generator runs on the same cores as the build.`],

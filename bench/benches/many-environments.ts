@@ -29,7 +29,7 @@ export const manyEnvironments: Bench = {
       rows: [
         { what: 'push → answers, 1 environment', unit: 'ms', values: alone.push },
         { what: `push → answers, ${neighbours + 1} environments`, unit: 'ms', values: crowded.push },
-        { what: 'crowded / alone', unit: 'ratio', values: ratios(crowded.push, alone.push) },
+        { what: 'crowded / alone', unit: '× alone', values: ratios(crowded.push, alone.push) },
         { what: 'floor: service create → running, 1 environment', unit: 'ms', values: alone.floor },
         { what: `floor: service create → running, ${neighbours + 1}`, unit: 'ms', values: crowded.floor },
       ],

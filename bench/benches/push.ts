@@ -43,8 +43,8 @@ function judged(values: Readonly<Record<'floor' | 'dockerfile' | 'assembled', re
       { what: 'floor: push, build, push, service create, first 200', unit: 'ms', values: floor },
       { what: 'lading, Dockerfile', unit: 'ms', values: dockerfile },
       { what: 'lading, assembled', unit: 'ms', values: assembled },
-      { what: 'Dockerfile / floor', unit: 'ratio', values: ratios(dockerfile, floor) },
-      { what: 'assembled / floor', unit: 'ratio', values: ratios(assembled, floor) },
+      { what: 'Dockerfile / floor', unit: '× floor', values: ratios(dockerfile, floor) },
+      { what: 'assembled / floor', unit: '× floor', values: ratios(assembled, floor) },
     ],
     bars: [
       {
