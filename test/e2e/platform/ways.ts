@@ -69,6 +69,8 @@ export function waysToARelease(platform: () => Platform): void {
 
   test('an image that neither node nor registry has: the release says so, and the one that serves goes on', async () => {
     const app = await platform().create('lost', 'apps/hello')
+    // An image that no other app has too.
+    await app.commitVersion('lost')
     await pushed(app)
     await app.commitVersion('v2')
     await pushed(app)
