@@ -39,6 +39,8 @@ export async function report(
     `  trust             the platform's own CA: ${paths.caCertificate}`,
   )
   if (!isLocal) lines.push(`  DNS               point *.${site.decisions.baseDomain} at this machine`)
+  if (/^ENABLED=yes$/m.test((await readIfThere('/etc/ufw/ufw.conf')) ?? ''))
+    lines.push('  ufw               is on here, and its refusals stand: ufw allow 80,443/tcp')
   if (site.decisions.baseDomain !== domainBefore) {
     lines.push(
       '',
