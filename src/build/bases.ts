@@ -1,7 +1,7 @@
 import { AppError } from '../core/errors.ts'
-import type { AppName, ImageReference } from '../core/names.ts'
+import { registryName, type AppName, type ImageReference } from '../core/names.ts'
 import type { DockerfileImage } from './dockerfile.ts'
-import { mayRead, registryName } from './registry-rights.ts'
+import { mayRead } from './registry-rights.ts'
 
 export interface BasePolicy {
   /** A name, or a beginning of names with `*` at its end, to the platform's image that stands for it. */

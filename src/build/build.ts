@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto'
 import type { Clock, Ids } from '../core/clock.ts'
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
-import { parseDigest, parseImageReference, type AppName, type Digest, type ImageReference } from '../core/names.ts'
+import {
+  parseDigest,
+  parseImageReference,
+  registryName,
+  type AppName,
+  type Digest,
+  type ImageReference,
+} from '../core/names.ts'
 import type { Image } from '../core/release.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Store } from '../store/store.ts'
@@ -16,7 +23,6 @@ import { FairQueue } from './fair-queue.ts'
 import type { ImageConfig, Manifest } from './image-document.ts'
 import { chooseRecipe, type Assembled, type ByDockerfile, type Recipe } from './recipe.ts'
 import { RegistryGate } from './registry-gate.ts'
-import { registryName } from './registry-rights.ts'
 import { Registry, type RegistryAddress } from './registry.ts'
 import { runBuild, type BuildJob } from './run-build.ts'
 import { processesOf, readSource, type Repository, type Source } from './source.ts'

@@ -1,6 +1,6 @@
 import { AppError } from '../core/errors.ts'
+import { registryName } from '../core/names.ts'
 import { withoutOptions, type FailedStep } from './progress.ts'
-import { registryName } from './registry-rights.ts'
 
 /** What is known when a build did not succeed. */
 export interface BuildFacts {

@@ -1,12 +1,10 @@
-import type { AppName } from '../core/names.ts'
-
-/** How engines name the registry, on every node (D6). */
-export const registryName = '127.0.0.1:5443'
+import { registryName, type AppName } from '../core/names.ts'
 
 const digest = 'sha256:[0-9a-f]{64}'
 const platform = /^lading\/[a-z0-9-]+$/
-const readable = new RegExp(`^(?:manifests/(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|${digest})|blobs/${digest})$`)
+const digestOnly = new RegExp(`^${digest}$`)
 const manifest = new RegExp(`^manifests/(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|${digest})$`)
+const blob = new RegExp(`^blobs/${digest}$`)
 const upload = /^blobs\/uploads\/[A-Za-z0-9_=-]{1,200}$/
 /** The registry signs the state of an upload into its address, together with the repository. */
 const uploadQuery = /^[A-Za-z0-9._~=&%:+-]*$/
@@ -26,7 +24,7 @@ export function permitted(app: AppName, method: string, url: string): string | n
   const reads = method === 'GET' || method === 'HEAD'
   if (path === '/v2/') return reads ? path : null
   const [, repository = '', rest = ''] = /^\/v2\/([a-z0-9/-]+?)\/((?:manifests|blobs)\/.*)$/.exec(path) ?? []
-  if (reads && mayRead(app, repository) && readable.test(rest)) return path
+  if (reads && mayRead(app, repository) && (manifest.test(rest) || blob.test(rest))) return path
   if (repository !== app) return null
   if (method === 'PUT' && manifest.test(rest)) return path
   if (method === 'POST' && rest === 'blobs/uploads/') return path + mountOf(app, query)
@@ -37,9 +35,9 @@ export function permitted(app: AppName, method: string, url: string): string | n
 
 function mountOf(app: AppName, query: string): string {
   const wish = new URLSearchParams(query)
-  const [blob, from] = [wish.get('mount') ?? '', wish.get('from') ?? '']
-  if (!new RegExp(`^${digest}$`).test(blob) || !mayRead(app, from)) return ''
-  return `?mount=${blob}&from=${encodeURIComponent(from)}`
+  const [mount, from] = [wish.get('mount') ?? '', wish.get('from') ?? '']
+  if (!digestOnly.test(mount) || !mayRead(app, from)) return ''
+  return `?mount=${mount}&from=${encodeURIComponent(from)}`
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { EnvironmentKey } from './names.ts'
+import { parseAppName, parseEnvironmentName, type EnvironmentKey } from './names.ts'
 
 /** Law 5: what runs can be read back from the cluster. On every swarm service, container, network and Swarm config. */
 export const label = {
@@ -19,6 +19,14 @@ export type Labels = Readonly<Record<string, string>>
 
 export function environmentLabels(key: EnvironmentKey): Labels {
   return { [label.app]: key.app, [label.environment]: key.environment }
+}
+
+/** The inverse. Rejects `invalid-input` when they name none. */
+export function environmentOf(labels: Labels): EnvironmentKey {
+  return {
+    app: parseAppName(labels[label.app] ?? ''),
+    environment: parseEnvironmentName(labels[label.environment] ?? ''),
+  }
 }
 
 /** `shop/production`: the key of an environment in maps, routes and logs. */

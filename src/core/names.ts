@@ -21,6 +21,9 @@ export type ConfigKey = Branded<'ConfigKey'>
 export type HostName = Branded<'HostName'>
 export type NodeName = Branded<'NodeName'>
 
+/** How engines name the registry, on every node (D6). */
+export const registryName = '127.0.0.1:5443'
+
 /** One environment of one app: the unit that has releases, config, formation and hosts. */
 export interface EnvironmentKey {
   readonly app: AppName

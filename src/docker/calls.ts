@@ -1,5 +1,6 @@
 import { AppError } from '../core/errors.ts'
 import type { Labels } from '../core/labels.ts'
+import { registryName } from '../core/names.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Call } from './http.ts'
 
@@ -10,7 +11,7 @@ export function get(path: string, query: NonNullable<Call['query']> = {}): Call 
 /** The header with which the engine pulls from our registry; none without a token. */
 export function registryAuth(token: Secret | null): Readonly<Record<string, string>> {
   if (token === null) return {}
-  const auth = { username: 'engine', password: token.reveal(), serveraddress: '127.0.0.1:5443' }
+  const auth = { username: 'engine', password: token.reveal(), serveraddress: registryName }
   return { 'x-registry-auth': Buffer.from(JSON.stringify(auth)).toString('base64url') }
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { defaults } from '../core/defaults.ts'
+import { asAppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import { systemClock } from '../core/system.ts'
 import type { Decisions } from './decisions.ts'
@@ -120,18 +121,19 @@ async function retire(old: KeeperView, say: (line: string) => void, signal: Abor
  * more: asked again until one of both is so.
  */
 async function neverAgain(id: string, signal: AbortSignal): Promise<boolean> {
-  const end = systemClock.monotonic() + endingSeconds * 1000
-  for (;;) {
+  let refusal = ''
+  const ask = async (): Promise<boolean | null> => {
     try {
       const body = { RestartPolicy: { Name: 'no' } }
       await engine.json({ method: 'POST', path: `/containers/${id}/update`, body }, signal)
       return true
     } catch (error) {
-      if (!(await inspect(id, signal)).State.Running) return false
-      if (systemClock.monotonic() > end) throw error
-      await systemClock.sleep(200, signal)
+      refusal = asAppError(error).message
+      return (await inspect(id, signal)).State.Running ? null : false
     }
   }
+  const what = { title: `the old keeper ${id.slice(0, 12)} does not end`, seconds: endingSeconds }
+  return waitFor({ ...what, details: () => Promise.resolve([refusal]) }, ask, { clock: systemClock, signal })
 }
 
 export interface KeeperView {

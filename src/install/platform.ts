@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { label } from '../core/labels.ts'
 import { AppError } from '../core/errors.ts'
+import { registryName } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
 import { lastServiceLines } from './container-log.ts'
 import { askSocket, engine, filters, find } from './engine-call.ts'
@@ -143,7 +144,7 @@ async function readFacts(site: Site, signal: AbortSignal): Promise<ServiceFacts>
 
 /** An image that apps are built on, in the registry by its key; what it is called from then on is its digest. */
 function pushStep(name: 'base' | 'node', site: Site): Step {
-  const repository = `127.0.0.1:5443/lading/${name}`
+  const repository = `${registryName}/lading/${name}`
   const image = () => {
     const found = site.decisions.images[name]
     if (found === undefined) throw new AppError('not-found', `the image ${name} is not built`)

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { label, type Labels } from '../core/labels.ts'
+import { registryName } from '../core/names.ts'
 import { defaults } from '../core/defaults.ts'
 import type { Decisions } from './decisions.ts'
 import { paths } from './paths.ts'
@@ -63,8 +64,8 @@ export function controlService({ decisions, nodeId, networkId, dataKeyId, versio
       LADING_DATA_KEY_FILE: `/run/secrets/${dataKeyName}`,
       LADING_TOKEN_FILE: paths.token,
       LADING_REGISTRY_TOKEN_FILE: paths.registryToken,
-      LADING_IMAGE_BASE: `127.0.0.1:5443/lading/base@${digestOf(decisions, 'base')}`,
-      LADING_IMAGE_NODE: `127.0.0.1:5443/lading/node@${digestOf(decisions, 'node')}`,
+      LADING_IMAGE_BASE: `${registryName}/lading/base@${digestOf(decisions, 'base')}`,
+      LADING_IMAGE_NODE: `${registryName}/lading/node@${digestOf(decisions, 'node')}`,
       LADING_IMAGE_BUILDER: imageOf(decisions, 'builder'),
       LADING_VERSION: version,
       PORT: '8080',

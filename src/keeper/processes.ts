@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { label } from '../core/labels.ts'
-import { parseAppName, parseEnvironmentName, type EnvironmentKey } from '../core/names.ts'
+import { environmentOf, label } from '../core/labels.ts'
+import type { EnvironmentKey } from '../core/names.ts'
 import type { ProcessFacts, ReleaseKey } from '../edge/edges.ts'
 import { sameEnvironment } from '../edge/model.ts'
 
@@ -41,8 +41,7 @@ export async function processOf(inspected: Inspected, clusterAddress: string): P
   if (!type || !Number.isSafeInteger(release) || (role !== 'process' && role !== 'platform')) return null
   const { State: state } = inspected
   return {
-    app: parseAppName(labels[label.app] ?? ''),
-    environment: parseEnvironmentName(labels[label.environment] ?? ''),
+    ...environmentOf(labels),
     release,
     container: inspected.Id,
     type,

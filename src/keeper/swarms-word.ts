@@ -1,6 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { label } from '../core/labels.ts'
-import { parseAppName, parseEnvironmentName } from '../core/names.ts'
+import { environmentOf, label } from '../core/labels.ts'
 import type { DockerHttp } from '../docker/http.ts'
 import type { Running } from '../edge/held-slots.ts'
 
@@ -41,8 +40,7 @@ export async function followSwarmsWord(
         if (!port || labels[label.type] !== 'web') continue
         known.add(task.ID)
         options.put({
-          app: parseAppName(labels[label.app] ?? ''),
-          environment: parseEnvironmentName(labels[label.environment] ?? ''),
+          ...environmentOf(labels),
           release: Number(labels[label.release]),
           container: task.ID,
           address: `${options.clusterAddress}:${port}`,

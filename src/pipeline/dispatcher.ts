@@ -191,11 +191,11 @@ export class Dispatcher implements Pipeline {
     const runs = await this.#tools.store.listRuns(run, manyRuns)
     const back = predecessor(runs, run)
     const serving = servingRelease(runs)
-    const isToGoBack = crash !== null && back !== null && !isAutomatic(run) && serving === run.release
-    const other = isToGoBack ? await this.#endRollbacks(run, crash) : null
-    if (other !== null) await this.#advance(run, 'settled', `${crash}; run ${other} takes over`)
-    else if (isToGoBack) await this.#rollBack(run, back, crash)
-    else await this.#advance(run, 'settled', whySettled(run, crash, serving))
+    if (crash !== null && back !== null && !isAutomatic(run) && serving === run.release) {
+      await this.#rollBack(run, back, crash)
+    } else {
+      await this.#advance(run, 'settled', whySettled(run, crash, serving))
+    }
     await this.#finished(trip)
     await this.#upkeep.sweep(run)
   }
@@ -215,8 +215,13 @@ export class Dispatcher implements Pipeline {
     return null
   }
 
-  /** The rows first: then the old release serves, and traffic goes back to its warm processes at once. */
+  /**
+   * The rows first: then the old release serves, and traffic goes back to its warm processes at once. Only settles the run
+   * when another rollback is past the point of no return.
+   */
   async #rollBack(run: Run, back: number, crash: string): Promise<void> {
+    const other = await this.#endRollbacks(run, crash)
+    if (other !== null) return this.#advance(run, 'settled', `${crash}; run ${other} takes over`)
     const { store, clock } = this.#tools
     const id = automaticRollbackOf(run.id)
     const intent: RunIntent = { kind: 'rollback', to: back, releasePhase: false, automatic: true }

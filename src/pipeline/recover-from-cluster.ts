@@ -1,12 +1,6 @@
 import { AppError, asAppError } from '../core/errors.ts'
-import { environmentId, label, type Labels } from '../core/labels.ts'
-import {
-  parseAppName,
-  parseEnvironmentName,
-  type BranchName,
-  type CommitId,
-  type EnvironmentKey,
-} from '../core/names.ts'
+import { environmentId, environmentOf, label, type Labels } from '../core/labels.ts'
+import type { BranchName, CommitId, EnvironmentKey } from '../core/names.ts'
 import { persistently } from '../core/waiting.ts'
 import type { ConfigView, ServiceView } from '../docker/engine.ts'
 import type { EdgeState } from '../edge/edges.ts'
@@ -85,7 +79,7 @@ async function findTraces(tools: RecoveryTools, signal: AbortSignal): Promise<re
   const steady = new Map<string, boolean>()
   for (const service of services) steady.set(service.name, await isSteady(service, tools, signal))
   const documents = openAll(configs, tools)
-  const keys = [...configs, ...services].map(one => homeOf(one.labels))
+  const keys = [...configs, ...services].map(one => environmentOf(one.labels))
   const homes = new Map(keys.map(key => [environmentId(key), key]))
   return [...homes.values()].map(key => tracesOf(key, { configs, services, steady, state, phases, documents }))
 }
@@ -101,7 +95,7 @@ interface Finds {
 
 function tracesOf(key: EnvironmentKey, finds: Finds): Found {
   const isOwn = (one: EnvironmentKey) => environmentId(one) === environmentId(key)
-  const isLabelled = (one: { readonly labels: Labels }) => isOwn(homeOf(one.labels))
+  const isLabelled = (one: { readonly labels: Labels }) => isOwn(environmentOf(one.labels))
   const documents = finds.documents
     .filter(one => isOwn(one.release))
     .toSorted((a, b) => a.release.number - b.release.number)
@@ -123,13 +117,6 @@ function tracesOf(key: EnvironmentKey, finds: Finds): Found {
 
 function documentsIn({ engine }: RecoveryTools, signal: AbortSignal): Promise<readonly ConfigView[]> {
   return engine.listConfigs({ [label.role]: 'snapshot' }, signal)
-}
-
-function homeOf(labels: Labels): EnvironmentKey {
-  return {
-    app: parseAppName(labels[label.app] ?? ''),
-    environment: parseEnvironmentName(labels[label.environment] ?? ''),
-  }
 }
 
 async function isSteady(

@@ -5,7 +5,7 @@ import { eventually } from '../rig/eventually.ts'
 import { Rig } from '../rig/rig.ts'
 import { installed, type App, type Platform } from './host.ts'
 import { Load } from './load.ts'
-import type { Stream } from './load/options.ts'
+import { allHeld, everythingOpen } from './load/everything-open.ts'
 import { judgeCuts, now, type StreamReport } from './load/report.ts'
 
 /**
@@ -16,7 +16,6 @@ import { judgeCuts, now, type StreamReport } from './load/report.ts'
 const say = (text: string): void => void process.stderr.write(text)
 const rig = new Rig({ name: process.env['LADING_RIG'] ?? 'e2ehand', say: line => say(`${line}\n`) })
 const drainMs = 30_000
-const websockets = 10
 
 let platform: Platform
 let busy: App
@@ -32,16 +31,12 @@ before(async () => {
   busy = await platform.create('busy', 'apps/busy')
   other = await platform.create('other', 'apps/hello')
   for (const app of [busy, other]) await pushed(app)
-  const to = { host: busy.hostName, path: '/' }
-  const streams: Stream[] = [
-    { kind: 'requests', name: 'keep-alive', rate: 150, keepAlive: true, expect: 'v', ...to },
-    { kind: 'requests', name: 'close', rate: 50, keepAlive: false, expect: 'v', ...to },
-    { kind: 'requests', name: '20 s', rate: 1, keepAlive: false, timeoutMs: 40_000, ...to, path: '/?ms=20000' },
-    { kind: 'uploads', name: 'uploads', rate: 1, bytes: 1_000_000, overMs: 5000, ...to },
-    { kind: 'websockets', name: 'websockets', count: websockets, ...to },
-  ]
-  load = await Load.start({ connect: { address: platform.host.address, port: 443 }, tls: {}, streams })
-  await allHeld()
+  load = await Load.start({
+    connect: { address: platform.host.address, port: 443 },
+    tls: {},
+    streams: everythingOpen(busy.hostName),
+  })
+  await allHeld(load)
 })
 after(async () => {
   load?.[Symbol.dispose]()
@@ -53,7 +48,7 @@ test('a keeper is replaced by "lading up" twice in a row, and what is open stays
   for (const generation of [first + 1, first + 2]) {
     await upgrade()
     assert.equal(await servingGeneration(), generation)
-    await allHeld()
+    await allHeld(load!)
   }
   const report = await load!.report()
   // Nothing was deployed: no release left its traffic, so nothing had a reason to end.
@@ -187,12 +182,6 @@ async function servingGeneration(): Promise<number> {
 async function runningKeepers(): Promise<readonly string[]> {
   const names = await platform.host.run(['docker', 'ps', '--filter', 'label=lading.type=keeper', '--format={{.Names}}'])
   return names.split('\n').toSorted((a, b) => Number(b.split('-').at(-1)) - Number(a.split('-').at(-1)))
-}
-
-async function allHeld(): Promise<void> {
-  await eventually('all WebSockets are open', async () =>
-    (await load!.report()).streams.some(({ held }) => held === websockets),
-  )
 }
 
 function story(stream: StreamReport): string {

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { eventually } from '../rig/eventually.ts'
 import { Rig } from '../rig/rig.ts'
 import { installed, until, type App, type Platform } from './host.ts'
 import { Load } from './load.ts'
-import type { Stream } from './load/options.ts'
+import { allHeld, everythingOpen } from './load/everything-open.ts'
 import { judgeCuts, now, type StreamReport } from './load/report.ts'
 
 const say = (text: string): void => void process.stderr.write(text)
@@ -52,17 +51,13 @@ test('the first push makes an app live', async () => {
   assert.equal(push.code, 0, push.stderr)
   await app.answers('v1')
 
-  const to = { host: app.hostName, path: '/' }
-  const streams: Stream[] = [
-    { kind: 'requests', name: 'keep-alive', rate: 150, keepAlive: true, expect: 'v', ...to },
-    { kind: 'requests', name: 'close', rate: 50, keepAlive: false, expect: 'v', ...to },
-    { kind: 'requests', name: '20 s', rate: 1, keepAlive: false, timeoutMs: 40_000, ...to, path: '/?ms=20000' },
-    { kind: 'uploads', name: 'uploads', rate: 1, bytes: 1_000_000, overMs: 5000, ...to },
-    { kind: 'websockets', name: 'websockets', count: 10, ...to },
-  ]
-  const running = await Load.start({ connect: { address: platform.host.address, port: 443 }, tls: {}, streams })
+  const running = await Load.start({
+    connect: { address: platform.host.address, port: 443 },
+    tls: {},
+    streams: everythingOpen(app.hostName),
+  })
   load = running
-  await eventually('all are open', async () => (await running.report()).streams.some(({ held }) => held === 10))
+  await allHeld(running)
 })
 
 test('a push the moment the one before said ok is live too', async () => {

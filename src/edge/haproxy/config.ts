@@ -71,8 +71,8 @@ function defaults({ paths }: ConfigInput): string {
   return lines(
     'defaults',
     '  mode http',
-    // Longer than two lost SYNs (1 s + 2 s): a busy host must not look like a dead one, for the first failure closes the slot.
-    '  timeout connect 4s',
+    // Bounds a check's connection too (the lower of it and `inter`), and so how long a slot must rest (slots.ts).
+    '  timeout connect 1s',
     '  timeout client 60s',
     '  timeout server 30s',
     '  timeout http-request 30s',

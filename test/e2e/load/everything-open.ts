@@ -1,0 +1,24 @@
+import { eventually } from '../../rig/eventually.ts'
+import type { Load } from '../load.ts'
+import type { Stream } from './options.ts'
+
+const websockets = 10
+
+/** All that visitors of the fixture `busy` may have open when something moves under them: 200 requests a second and longer ones. */
+export function everythingOpen(host: string): readonly Stream[] {
+  const to = { host, path: '/' }
+  return [
+    { kind: 'requests', name: 'keep-alive', rate: 150, keepAlive: true, expect: 'v', ...to },
+    { kind: 'requests', name: 'close', rate: 50, keepAlive: false, expect: 'v', ...to },
+    { kind: 'requests', name: '20 s', rate: 1, keepAlive: false, timeoutMs: 40_000, ...to, path: '/?ms=20000' },
+    { kind: 'uploads', name: 'uploads', rate: 1, bytes: 1_000_000, overMs: 5000, ...to },
+    { kind: 'websockets', name: 'websockets', count: websockets, ...to },
+  ]
+}
+
+/** Resolves when the WebSockets of such a load are open, all of them. */
+export async function allHeld(load: Load): Promise<void> {
+  await eventually('all WebSockets are open', async () =>
+    (await load.report()).streams.some(({ held }) => held === websockets),
+  )
+}
