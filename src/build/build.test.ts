@@ -295,6 +295,44 @@ test('a builder that dies during a build is a failure worth another try', async 
   assert.equal((await lading.build(commit)).how, 'dockerfile')
 })
 
+/** BuildKit tells of a step that runc could not start as of one that wrote this and exited 1. */
+function cannotStart({ write, end }: ScriptedExec): void {
+  const name = '[2/2] RUN make'
+  const say = (report: unknown): void => write(2, `${JSON.stringify(report)}\n`)
+  say({ vertexes: [{ digest: 'a', name, started: 'now' }] })
+  const words = 'runc run failed: unable to start container process: read init-p: connection reset by peer\n'
+  say({ logs: [{ vertex: 'a', data: Buffer.from(words).toString('base64') }] })
+  const error = 'process "/bin/sh -c make" did not complete successfully: exit code: 1'
+  say({ vertexes: [{ digest: 'a', name, started: 'now', completed: 'now', error }] })
+  write(1, JSON.stringify({ exit: 1, memoryHits: 0, memoryKills: 0, pidsPeak: 3, metadata: null }))
+  end(0)
+}
+
+test('a step that could not be started is tried once more, with the whole commit again', async () => {
+  const contexts: Promise<Buffer>[] = []
+  let finish: (exec: ScriptedExec) => void = () => undefined
+  await using lading = await platform(exec => {
+    contexts.push(exec.stdin)
+    finish(exec)
+  })
+  finish = exec => (contexts.length === 1 ? cannotStart(exec) : void succeed(lading.registry, exec))
+  const commit = lading.commits.add({ Dockerfile: 'FROM node:24\nRUN make' })
+  assert.equal((await lading.build(commit)).how, 'dockerfile')
+  assert.match(lading.said.join('\n'), /RUN make could not be started: .*connection reset by peer; trying once more/)
+  const [first, second] = await Promise.all(contexts)
+  assert.deepEqual(first, second)
+})
+
+test('a step that cannot be started twice is a failure worth another try, and not the step’s', async () => {
+  await using lading = await platform(cannotStart)
+  await assert.rejects(lading.build(lading.commits.add({ Dockerfile: 'FROM node:24\nRUN make' })), {
+    code: 'unavailable',
+    retryable: true,
+    message: /RUN make could not be started: unable to start container process/,
+  })
+  assert.equal(lading.engine.log.filter(line => line === 'exec lading-build').length, 2)
+})
+
 test('builds that an earlier control plane began are ended at the first use', async () => {
   await using lading = await platform()
   await lading.build(lading.commits.add({ Dockerfile: 'FROM node:24' }))

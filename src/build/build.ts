@@ -182,7 +182,7 @@ class ImageBuilder implements StoppableBuilder {
           dockerfile: recipe.dockerfile,
           dockerignore: recipe.dockerignore,
           instead: Object.fromEntries(recipe.bases.flatMap(base => (base.instead ? [[base.name, base.instead]] : []))),
-          context: { archive: this.#options.repositories.archive(app, commit, signal) },
+          context: { archive: () => this.#options.repositories.archive(app, commit, signal) },
         }
         const image = await this.#run(work, job, work.key, signal)
         const layers = image.manifest.layers.map(({ digest, size }) => ({ digest, size, isNew: !before.has(digest) }))

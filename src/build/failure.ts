@@ -26,6 +26,12 @@ export function explain(facts: BuildFacts): AppError {
   if (missing) return missing
   const code = exitCode(failed.error)
   const step = stepName(failed.name, how)
+  if (failed.notStarted !== null) {
+    return new AppError('unavailable', `${step} could not be started: ${failed.notStarted}`, {
+      retryable: true,
+      hint: 'Push again; if it stays so, look at the memory and the kernel log of this node.',
+    })
+  }
   if (code === null) {
     return new AppError('build-failed', `${step}: ${lastWords(failed.error)}`, { details })
   }
@@ -51,7 +57,10 @@ export function explain(facts: BuildFacts): AppError {
 
 function withoutStep(words: readonly string[]): AppError {
   const text = words.findLast(line => line.startsWith('ERROR:')) ?? words.at(-1) ?? 'the builder gave no reason'
-  return missingImage({ name: '', error: text }) ?? new AppError('build-failed', lastWords(text), { details: words })
+  return (
+    missingImage({ name: '', error: text, notStarted: null }) ??
+    new AppError('build-failed', lastWords(text), { details: words })
+  )
 }
 
 function missingImage({ name, error }: FailedStep): AppError | null {

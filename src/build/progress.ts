@@ -17,7 +17,12 @@ export interface FailedStep {
   /** `[3/5] RUN npm ci` */
   readonly name: string
   readonly error: string
+  /** In runc's words why the step's process never came to run; null: it ran. */
+  readonly notStarted: string | null
 }
+
+/** BuildKit tells it as if the step had written it and exited 1. */
+const notStarted = /^runc run failed: (unable to start container process.*)/
 
 /** BuildKit's own housekeeping. */
 const hidden = /^\[internal\]|^\[context |load metadata for|^exporting to image$/
@@ -36,6 +41,8 @@ export class Progress {
   readonly #worthTelling: (step: string) => boolean
   readonly #shown = new Set<string>()
   readonly #unfinished = new Map<string, string>()
+  /** The first that each step wrote. */
+  readonly #first = new Map<string, string>()
   #text = ''
   #object: string[] = []
   #lines = 0
@@ -100,7 +107,8 @@ export class Progress {
     if (vertex.started || vertex.cached) this.#announce(vertex)
     // A step that was cancelled because another one failed also ends with an error.
     if (vertex.error && (!this.#failed || /context canceled/.test(this.#failed.error))) {
-      this.#failed = { name: vertex.name, error: vertex.error }
+      const [, why = null] = notStarted.exec(this.#first.get(vertex.digest) ?? '') ?? []
+      this.#failed = { name: vertex.name, error: vertex.error, notStarted: why }
     }
   }
 
@@ -115,6 +123,7 @@ export class Progress {
   }
 
   #log(vertex: string, text: string): void {
+    if (!this.#first.has(vertex)) this.#first.set(vertex, printable(text.split('\n', 1)[0] ?? ''))
     const lines = ((this.#unfinished.get(vertex) ?? '') + text).split('\n')
     this.#unfinished.set(vertex, lines.pop() ?? '')
     for (const line of lines) this.#output(line)

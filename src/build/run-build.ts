@@ -34,7 +34,7 @@ export interface BuildJob {
 
 /** Files by path, or a commit's archive. */
 export type Context =
-  { readonly files: ReadonlyMap<string, Uint8Array> } | { readonly archive: AsyncIterable<Uint8Array> }
+  { readonly files: ReadonlyMap<string, Uint8Array> } | { readonly archive: () => AsyncIterable<Uint8Array> }
 
 export interface BuildTools {
   readonly container: BuilderContainer
@@ -48,19 +48,32 @@ const stampOfContext = { uid: 0, gid: 0, modified: 0 }
 const cancelMs = 15_000
 
 /**
- * Builds a Dockerfile in the builder and pushes the image; resolves with the manifest's digest. Rejects as
- * failure.ts words it; `unavailable` (retryable) when the builder went away. Aborted, or above its time, it ends every
+ * Builds a Dockerfile in the builder and pushes the image; resolves with the manifest's digest. A step whose process
+ * could not be started gets a second try. Rejects as failure.ts words it; `unavailable` (retryable) when the builder went away. Aborted, or above its time, it ends every
  * process of the build before it rejects.
  */
 export async function runBuild(job: BuildJob, tools: BuildTools, signal: AbortSignal): Promise<string> {
+  const first = await attempt(job, tools, signal)
+  if ('digest' in first) return first.digest
+  if (!first.notStarted) throw first.error
+  // Seen on a busy machine: runc's init gone before its first word. What never ran has no effects; the rest is in the cache.
+  job.say(`       ${first.error.message}; trying once more`)
+  const second = await attempt(job, tools, signal)
+  if ('digest' in second) return second.digest
+  throw second.error
+}
+
+type Attempt = { readonly digest: string } | { readonly error: AppError; readonly notStarted: boolean }
+
+async function attempt(job: BuildJob, tools: BuildTools, signal: AbortSignal): Promise<Attempt> {
   const progress = new Progress(job.say, job.how === 'dockerfile' ? undefined : isInstallOrBuild)
   const stdout = await untilEnd(job, tools, progress, signal)
   progress.end()
   const result = parseResult(stdout)
   if (!result) throw await withoutResult(progress, tools.container, signal)
   const digest = result.metadata?.['containerimage.digest']
-  if (result.exit === 0 && digest) return digest
-  throw explain({
+  if (result.exit === 0 && digest) return { digest }
+  const error = explain({
     how: job.how,
     failed: progress.failed,
     lastLines: progress.lastLines,
@@ -70,6 +83,7 @@ export async function runBuild(job: BuildJob, tools: BuildTools, signal: AbortSi
     processLimitMet: result.pidsPeak >= buildLimits.pids,
     limits: buildLimits,
   })
+  return { error, notStarted: progress.failed !== null && progress.failed.notStarted !== null }
 }
 
 /** Of our own Dockerfiles nothing else is the pusher's affair. */
@@ -141,7 +155,7 @@ function contentOf(job: BuildJob) {
   if (job.dockerignore !== null) files.set('build/Dockerfile.dockerignore', Buffer.from(job.dockerignore))
   for (const [name, secret] of Object.entries(job.secrets)) files.set(`secrets/${name}`, Buffer.from(secret.reveal()))
   if ('archive' in job.context) {
-    return { files, commit: { archive: job.context.archive, folder: 'context' }, stamp: stampOfContext }
+    return { files, commit: { archive: job.context.archive(), folder: 'context' }, stamp: stampOfContext }
   }
   for (const [path, bytes] of job.context.files) files.set(`context/${path}`, bytes)
   return { files, stamp: stampOfContext }
