@@ -29,8 +29,15 @@ export type SlotStep =
   /** Into a slot that is armed already, or that must be armed in the same breath. */
   | { readonly kind: 'place'; readonly slot: number; readonly address: string; readonly armed: boolean }
 
-/** Longer than HAProxy's `timeout check` (1 s): a check in flight to the last tenant would count for the next. */
-export const restMs = 1200
+/**
+ * A connection to a process, a visitor's or a check's, may take this long (ms). Longer than the second after which the
+ * kernel repeats a SYN: a busy process whose queue was full for a moment is not down.
+ */
+export const connectMs = 2000
+/** What a check waits for the answer, once connected (ms). */
+export const checkAnswerMs = 1000
+/** Longer than any check in flight to the last tenant, which would count for the next (ms). */
+export const restMs = connectMs + checkAnswerMs + 200
 
 export function restedSlots(count: number): readonly Slot[] {
   return Array.from({ length: count }, (): Slot => ({ kind: 'resting', since: -Infinity }))

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Secret } from '../../core/secret.ts'
+import { checkAnswerMs, connectMs } from '../slots.ts'
 import type { EdgePaths } from './files.ts'
 import { pages, type Page } from './pages.ts'
 import { allBackends, type Pool, type PoolCounts } from './pools.ts'
@@ -71,14 +72,14 @@ function defaults({ paths }: ConfigInput): string {
   return lines(
     'defaults',
     '  mode http',
-    // Bounds a check's connection too (the lower of it and `inter`), and so how long a slot must rest (slots.ts).
-    '  timeout connect 1s',
+    // Bounds a check's connection too (the lower of it and `inter`), and so how long a slot must rest.
+    `  timeout connect ${connectMs}ms`,
     '  timeout client 60s',
     '  timeout server 30s',
     '  timeout http-request 30s',
     '  timeout http-keep-alive 60s',
     '  timeout queue 30s',
-    '  timeout check 1s',
+    `  timeout check ${checkAnswerMs}ms`,
     '  retries 3',
     '  option redispatch 1',
     '  retry-on conn-failure empty-response',
