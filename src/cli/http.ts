@@ -18,15 +18,25 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Sends it and resolves with the answer's head; rejects `unavailable` when nobody answers. */
-export function send(place: Place, call: Call, signal: AbortSignal): Promise<IncomingMessage> {
+/** The control plane answers within milliseconds, a stream's head too; one that was stopped takes questions all the same (ms). */
+const answerMs = 60_000
+
+/** Sends it and resolves with the answer's head; rejects `unavailable` when nobody answers, or not within `patience` ms. */
+export function send(place: Place, call: Call, signal: AbortSignal, patience = answerMs): Promise<IncomingMessage> {
   const body = call.body === undefined ? null : JSON.stringify(call.body)
   const headers: Record<string, string> = { accept: 'application/json', ...call.headers }
   if (body !== null) Object.assign(headers, { 'content-type': 'application/json', 'content-length': byteLength(body) })
   return new Promise((resolve, reject) => {
     const request = open(place, { method: call.method, headers, signal }, call.path)
-    request.on('response', resolve)
-    request.on('error', error => reject(signal.aborted ? (signal.reason as Error) : unreachable(place, error)))
+    request.setTimeout(patience, () => request.destroy(silent(place, patience)))
+    request.on('response', answer => {
+      request.setTimeout(0)
+      resolve(answer)
+    })
+    request.on('error', error => {
+      if (signal.aborted) reject(signal.reason as Error)
+      else reject(error instanceof AppError ? error : unreachable(place, error))
+    })
     request.end(body ?? undefined)
   })
 }
@@ -59,8 +69,23 @@ function byteLength(text: string): string {
   return String(Buffer.byteLength(text))
 }
 
+function nameOf(place: Place): string {
+  return place.kind === 'socket' ? place.path : place.url
+}
+
+function silent(place: Place, patience: number): AppError {
+  return new AppError(
+    'unavailable',
+    `${nameOf(place)} takes the question and gives no answer within ${patience / 1000} s`,
+    {
+      hint: 'On the server: "docker service logs lading-control" tells why, "docker service update --force lading-control" starts it anew.',
+      retryable: true,
+    },
+  )
+}
+
 function unreachable(place: Place, cause: NodeJS.ErrnoException): AppError {
-  const where = place.kind === 'socket' ? place.path : place.url
+  const where = nameOf(place)
   const code = cause.code ?? ''
   if (code === 'EACCES' || code === 'EPERM') {
     return new AppError('not-allowed', `only root may use ${where}`, {
