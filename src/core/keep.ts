@@ -3,7 +3,7 @@ import { isFinal, serves } from './states.ts'
 
 /**
  * Which releases of one environment may run (docs/design/run-states.md). Derived from the rows alone; what is not in
- * the answer is drained and removed. `runs`: all runs of the environment that made a release, or are open.
+ * the answer is drained and removed. `runs`: all runs of the environment that are open or went live.
  *
  * Of releases that went live one right after the other only the last has a warm predecessor: whoever pushes every few
  * seconds must not fill the node with releases that nobody would go back to.

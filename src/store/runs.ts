@@ -1,6 +1,6 @@
 import { AppError } from '../core/errors.ts'
 import type { RunId } from '../core/names.ts'
-import { assertStep, isFinal, runStates } from '../core/states.ts'
+import { assertStep, isFinal, runStates, wentLive } from '../core/states.ts'
 import { type Connection, integer, text } from './connection.ts'
 import { toRun } from './rows.ts'
 import type { Store } from './store.ts'
@@ -10,6 +10,7 @@ type RunStore = Pick<
   | 'insertRun'
   | 'findRun'
   | 'listRuns'
+  | 'standingRuns'
   | 'openRuns'
   | 'advanceRun'
   | 'startReleasePhase'
@@ -19,6 +20,8 @@ type RunStore = Pick<
   | 'readLines'
 >
 
+const standingLimit = 1_000
+const standingStates = runStates.filter(state => !isFinal(state) || wentLive(state))
 const openStates = runStates.filter(state => !isFinal(state))
 /** Not reachable past the point of no return; the row "release phase started" is written by another call. */
 const turningBack = ['cancelled', 'superseded']
@@ -97,6 +100,18 @@ export function runStore({ db, batch }: Connection): RunStore {
           .where('runs.environment', '=', environment)
           .orderBy('runs.place', 'desc')
           .limit(limit),
+      )
+      return rows.map(toRun)
+    },
+
+    async standingRuns({ app, environment }) {
+      const [rows] = await batch(
+        runs
+          .where('runs.app', '=', app)
+          .where('runs.environment', '=', environment)
+          .where('runs.state', 'in', standingStates)
+          .orderBy('runs.place', 'desc')
+          .limit(standingLimit),
       )
       return rows.map(toRun)
     },

@@ -1,3 +1,4 @@
+// eslint-disable-next-line no-restricted-imports -- a nonce that comes twice breaks AES-GCM: it is never from a seed
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { AppError } from '../core/errors.ts'
 import { Secret } from '../core/secret.ts'

@@ -28,6 +28,11 @@ export interface Store {
   findRun(id: RunId): Promise<Run | null>
   /** Newest first. */
   listRuns(key: EnvironmentKey, limit: number): Promise<readonly Run[]>
+  /**
+   * Newest first, those that are open or went live: what core/keep.ts derives from. The last thousand, for however many
+   * failed since, what serves is among them.
+   */
+  standingRuns(key: EnvironmentKey): Promise<readonly Run[]>
   /** All runs not in a final state, oldest first. */
   openRuns(): Promise<readonly Run[]>
   /**

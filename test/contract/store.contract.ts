@@ -199,6 +199,22 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
       assert.deepEqual(ids(await store.openRuns()), ['run00003', 'run00004', 'run00001'])
     })
 
+    given('tells what stands without the runs that came to nothing, however many these are', async store => {
+      await store.createApp(shop, 'ann', 5)
+      await store.insertRun({ ...newRun('good0000'), now: 5 })
+      await advanceTo(store, 'good0000', 'settled')
+      for (let n = 0; n < 3; n++) {
+        const id = `fail${String(n).padStart(4, '0')}`
+        await store.insertRun({ ...newRun(id), now: 10 })
+        await store.advanceRun(parseRunId(id), 'queued', 'failed', { reason: 'no commit', now: 11 })
+      }
+      await store.insertRun({ ...newRun('open0000'), now: 20 })
+      assert.deepEqual(
+        (await store.standingRuns(key)).map(run => run.id),
+        ['open0000', 'good0000'],
+      )
+    })
+
     given('moves a run only from the state it is in, and only as the law allows', async store => {
       await store.createApp(shop, 'ann', 5)
       const { id } = await store.insertRun(newRun('run00001'))

@@ -113,10 +113,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     plant: tools => ({
       ...tools,
       store: changed(tools.store, {
-        listRuns: async (key, limit) =>
-          (await tools.store.listRuns(key, limit)).map(run =>
-            run.state === 'live' ? { ...run, state: 'settled' } : run,
-          ),
+        standingRuns: async key =>
+          (await tools.store.standingRuns(key)).map(run => (run.state === 'live' ? { ...run, state: 'settled' } : run)),
       }),
     }),
   },
