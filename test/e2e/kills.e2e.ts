@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test'
 import { Rig } from '../rig/rig.ts'
 import { eventually } from '../rig/eventually.ts'
 import { installed } from './host.ts'
+import { evidence } from './kills/evidence.ts'
 import { changeWith, holder, leaseHolder, logOf, scale, stalled } from './kills/lease.ts'
 import { atRest, noTraces } from './kills/oracles.ts'
 import { plan } from './kills/plan.ts'
@@ -31,7 +32,12 @@ after(async () => {
 
 for (const moment of plan(seed, kills)) {
   test(`seed ${seed}, kill ${moment.number}: ${moment.target} while ${moment.stage}`, async () => {
-    results.push(await trial(site, moment))
+    try {
+      results.push(await trial(site, moment))
+    } catch (error) {
+      process.stderr.write(`${await evidence(site.platform.host)}\n`)
+      throw error
+    }
   })
 }
 

@@ -6,6 +6,7 @@ import { keep } from '../../../bench/framework/keep.ts'
 import { loadAverage, machineFacts } from '../../../bench/framework/machine.ts'
 import { Rig } from '../../rig/rig.ts'
 import { installed, type Platform } from '../host.ts'
+import { evidence } from './evidence.ts'
 import { atRest, noTraces } from './oracles.ts'
 import { plan, type Moment } from './plan.ts'
 import { Site } from './site.ts'
@@ -68,7 +69,7 @@ async function soakHost(platform: Platform, at: number, moments: readonly Moment
     await atRest(site)
   } catch (error) {
     soak.broken ??= `host ${at + 1}, ${now}: ${error instanceof Error ? error.message : String(error)}`
-    say(soak.broken)
+    say(`${new Date().toISOString()} ${soak.broken}\n${await evidence(platform.host)}`)
   }
 }
 
