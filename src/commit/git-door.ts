@@ -1,3 +1,4 @@
+// eslint-disable-next-line no-restricted-imports -- the proof of a push is a secret: it is never from a seed
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../core/clock.ts'
