@@ -104,12 +104,12 @@ async function pump(
     for await (const line of source.read({ tail: last ? 1000 : 0, follow: true, ...since }, signal)) {
       if (last && (sortable(line.time) < sortable(last.time) || (line.time === last.time && line.text === last.text)))
         continue
-      funnel.write(entry(source, line))
+      await funnel.write(entry(source, line))
     }
   } catch (error) {
     if (signal.aborted) return
     const note = unreadable(source, error, tools.clock)
-    if (note) funnel.write(note)
+    if (note) await funnel.write(note)
   }
 }
 
@@ -131,7 +131,7 @@ async function pumpNewcomers(
   } catch (error) {
     if (signal.aborted) return
     const note = unreadable({ name: 'new processes' }, error, tools.clock)
-    if (note) funnel.write(note)
+    if (note) await funnel.write(note)
   }
 }
 
