@@ -19,21 +19,32 @@ export class Progress {
     const lines = this.#waiting.get(run) ?? []
     for (const line of text.split('\n')) lines.push({ at: this.#clock.now(), text: line })
     this.#waiting.set(run, lines)
-    void this.flush(run)
+    // Who asks for the lines to be there (`flush`) hears of a disk that is full; a line by itself is not worth a crash.
+    this.flush(run).catch(() => undefined)
   }
 
-  /** Resolves when every line said so far can be read from the store. */
+  /** Resolves when every line said so far can be read from the store; those it did not take are tried again by the next. */
   flush(run: RunId): Promise<void> {
     const before = this.#writing.get(run) ?? Promise.resolve()
-    const write = before.then(async () => {
-      const lines = this.#waiting.get(run) ?? []
-      this.#waiting.delete(run)
-      if (lines.length === 0) return
-      await this.#store.appendLines(run, lines)
-      this.publish(run)
-    })
+    const write = before.then(
+      () => this.#write(run),
+      () => this.#write(run),
+    )
     this.#writing.set(run, write)
     return write
+  }
+
+  async #write(run: RunId): Promise<void> {
+    const lines = this.#waiting.get(run) ?? []
+    this.#waiting.delete(run)
+    if (lines.length === 0) return
+    try {
+      await this.#store.appendLines(run, lines)
+    } catch (error) {
+      this.#waiting.set(run, [...lines, ...(this.#waiting.get(run) ?? [])])
+      throw error
+    }
+    this.publish(run)
   }
 
   /** Wakes those who wait for `changed`. */
