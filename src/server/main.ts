@@ -27,6 +27,7 @@ import type { Tools } from '../pipeline/tools.ts'
 import { spaceNetwork } from '../run/spec.ts'
 import { createSealer } from '../store/seal.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
+import { renewCertificates } from './certificates.ts'
 import { readConfig, type Config } from './config.ts'
 import { closeDoor, openNetworkDoor, openSocketDoor } from './doors.ts'
 import { createLog } from './log.ts'
@@ -151,7 +152,11 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     const certificate = (host: HostName) => authority.certificate(host, signal)
     await takeTraffic({ release: config.release, baseDomain: config.baseDomain, edges, certificate }, signal)
     log('serving', { host: ownHost(config.baseDomain) })
-    await aborted(signal)
+    const warn = (sentence: string, error: unknown) => log(sentence, { error: asAppError(error).message })
+    await renewCertificates(
+      { edges, certificate: (host, until) => authority.certificate(host, until), clock: systemClock, warn },
+      signal,
+    )
   } finally {
     await git.stop()
     await builder.stop(AbortSignal.timeout(5_000))
@@ -187,13 +192,6 @@ function openWith(dataKey: Secret): (sealed: Uint8Array, context: string) => str
 
 function logError(error: unknown): void {
   log('request failed', { error: asAppError(error) })
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  if (signal.aborted) resolve()
-  else signal.addEventListener('abort', () => resolve(), { once: true })
-  return promise
 }
 
 const stop = new AbortController()
