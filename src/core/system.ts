@@ -1,4 +1,4 @@
-/* eslint-disable no-restricted-globals, no-restricted-imports, no-restricted-properties -- the one adapter of clock and chance */
+/* eslint-disable no-restricted-globals, no-restricted-imports, no-restricted-properties -- the one adapter */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as timer } from 'node:timers/promises'
 import type { Clock, Ids } from './clock.ts'

@@ -70,6 +70,9 @@ export async function boot(signal: AbortSignal): Promise<void> {
 
 async function run(command: Command, signal: AbortSignal): Promise<void> {
   switch (command.name) {
+    case 'help':
+      process.stdout.write(command.page)
+      return
     case 'up':
       return up(command.options, signal)
     case 'boot':

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { serverCommands } from '../core/server-commands.ts'
 import { parseCommand } from './options.ts'
 
 test('up without options decides everything itself', () => {
@@ -25,4 +26,35 @@ test('options of up are parsed at the edge', () => {
 test('down keeps data unless both words are said', () => {
   assert.deepEqual(parseCommand(['down']), { name: 'down', options: { purge: false, yes: false } })
   assert.deepEqual(parseCommand(['down', '--purge', '--yes']), { name: 'down', options: { purge: true, yes: true } })
+})
+
+test('every command prints its page, whatever else was typed; what is not understood names the page', () => {
+  for (const args of [
+    ['up', '--help'],
+    ['up', '--domain', 'x', '-h'],
+    ['down', '--help'],
+    ['boot', '-h'],
+    ['images', 'save', '--help'],
+  ]) {
+    const command = parseCommand(args)
+    assert.ok(command.name === 'help', args.join(' '))
+    assert.match(
+      command.page,
+      new RegExp(`^Usage: lading ${args[0]}.*\\n\\n[^]*\\nExamples?:\\n  \\$ lading ${args[0]}`),
+    )
+  }
+  assert.throws(() => parseCommand(['down', '--all']), { hint: '"lading down --help" tells more.' })
+  assert.throws(() => parseCommand(['dwon']), { hint: /lading up, lading down, lading boot, lading images/ })
+})
+
+test('the pages name every option that is parsed, and no other', () => {
+  const taken = ['--domain=a.example', '--cluster-address=10.0.0.1', '--images=x', '--mirror=http://x', '--no-hello']
+  parseCommand(['up', ...taken])
+  parseCommand(['down', '--purge', '--yes'])
+  const named = (options: object) => Object.keys(options).map(option => option.split(' ')[0])
+  assert.deepEqual(
+    named(serverCommands.up.options),
+    taken.map(option => option.split('=')[0]),
+  )
+  assert.deepEqual(named(serverCommands.down.options), ['--purge', '--yes'])
 })

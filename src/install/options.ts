@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { AppError } from '../core/errors.ts'
 import { parseHostName, type HostName } from '../core/names.ts'
+import { serverCommands, serverHelp, type ServerCommandName } from '../core/server-commands.ts'
 
 export interface UpOptions {
   /** Null: what was decided before, else `localhost`. */
@@ -26,27 +27,34 @@ export type Command =
   | { readonly name: 'down'; readonly options: DownOptions }
   | { readonly name: 'boot' }
   | { readonly name: 'images save'; readonly file: string }
+  | { readonly name: 'help'; readonly page: string }
 
-export const usage = `Usage:
-  lading up [--domain D] [--cluster-address A] [--images FILE] [--mirror URL] [--no-hello]
-  lading down [--purge --yes]
-  lading boot
-  lading images save FILE`
-
-/** Rejects `invalid-input` with the usage as hint. */
+/** Rejects `invalid-input` with where to read on as hint. */
 export function parseCommand(args: readonly string[]): Command {
   const [name, ...rest] = args
+  if (isServerCommand(name) && rest.some(word => word === '--help' || word === '-h'))
+    return { name: 'help', page: serverHelp(name) }
   if (name === 'up') return { name, options: parseUp(rest) }
   if (name === 'down') return { name, options: parseDown(rest) }
   if (name === 'boot' && rest.length === 0) return { name }
   if (name === 'images' && rest[0] === 'save' && rest[1] !== undefined && rest.length === 2)
     return { name: 'images save', file: rest[1] }
-  throw new AppError('invalid-input', `"lading ${args.join(' ')}" is not a command`, { hint: usage })
+  throw new AppError('invalid-input', `"lading ${args.join(' ')}" is not a command`, { hint: hintFor(name) })
+}
+
+function isServerCommand(name: string | undefined): name is ServerCommandName {
+  return name !== undefined && Object.hasOwn(serverCommands, name)
+}
+
+function hintFor(name: string | undefined): string {
+  if (isServerCommand(name)) return `"lading ${name} --help" tells more.`
+  const names = Object.keys(serverCommands).map(known => `lading ${known}`)
+  return `There is: ${names.join(', ')}; each has --help.`
 }
 
 function parseUp(args: string[]): UpOptions {
   const string = { type: 'string' } as const
-  const { values } = parsed(args, {
+  const { values } = parsed('up', args, {
     domain: string,
     'cluster-address': string,
     images: string,
@@ -56,7 +64,9 @@ function parseUp(args: string[]): UpOptions {
   const text = (name: string) => (typeof values[name] === 'string' ? values[name] : null)
   const mirror = text('mirror')
   if (mirror !== null && !/^https?:\/\/[^\s]+$/.test(mirror))
-    throw new AppError('invalid-input', `${JSON.stringify(mirror)} is not the address of a mirror`, { hint: usage })
+    throw new AppError('invalid-input', `${JSON.stringify(mirror)} is not the address of a mirror`, {
+      hint: hintFor('up'),
+    })
   const domain = text('domain')
   return {
     domain: domain === null ? null : parseHostName(domain),
@@ -68,16 +78,16 @@ function parseUp(args: string[]): UpOptions {
 }
 
 function parseDown(args: string[]): DownOptions {
-  const { values } = parsed(args, { purge: { type: 'boolean' }, yes: { type: 'boolean' } })
+  const { values } = parsed('down', args, { purge: { type: 'boolean' }, yes: { type: 'boolean' } })
   return { purge: values['purge'] === true, yes: values['yes'] === true }
 }
 
-function parsed(args: string[], options: Record<string, { type: 'string' | 'boolean' }>) {
+function parsed(name: ServerCommandName, args: string[], options: Record<string, { type: 'string' | 'boolean' }>) {
   try {
     return parseArgs({ args, options, strict: true, allowPositionals: false })
   } catch (error) {
     throw new AppError('invalid-input', error instanceof Error ? error.message : String(error), {
-      hint: usage,
+      hint: hintFor(name),
       cause: error,
     })
   }

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { AppError } from '../../core/errors.ts'
 import { Secret } from '../../core/secret.ts'
+import { serverCommands, serverHelp, type ServerCommandName } from '../../core/server-commands.ts'
 import { Client } from '../client.ts'
 import { addCommand, type Common, on } from '../command.ts'
 import { credential } from '../credential.ts'
@@ -73,21 +74,17 @@ export function platformCommands(program: Command, session: Session): void {
     )
     .action((operation: string) => credential(session, operation))
 
-  for (const [usage, summary, example] of [
-    ['up', 'make this machine a platform, or bring it up to date (root)', 'lading up --domain example.com'],
-    ['down', 'take the platform off this machine (root)', 'lading down --purge --yes'],
-    ['boot', "what must happen at the machine's start, where there is no systemd (root)", 'lading boot'],
-    ['images', "save the platform's images for machines without network (root)", 'lading images save lading.tar'],
-  ] as const) {
-    program
-      .command(usage)
+  for (const name of Object.keys(serverCommands) as ServerCommandName[]) {
+    const command = program
+      .command(name)
       .argument('[arguments...]')
-      .description(summary)
+      .description(serverCommands[name].summary)
       .allowUnknownOption()
-      .addHelpText('after', `\nExample:\n  $ ${example}`)
-      .action(async (_arguments: string[], _options: unknown, command: Command) => {
-        process.exitCode = await install([usage, ...command.args])
+      .action(async () => {
+        process.exitCode = await install([name, ...command.args])
       })
+    // Its options are parsed where it runs; here only their page is shown.
+    command.helpInformation = () => serverHelp(name)
   }
 }
 

@@ -1,0 +1,70 @@
+/** A command of the server's owner, as its help page tells it. */
+interface ServerCommand {
+  readonly arguments: string
+  /** One line; who may run it stands at its end. */
+  readonly summary: string
+  /** A paragraph. */
+  readonly more: string
+  /** An option as it is typed, and what it does. */
+  readonly options: Readonly<Record<string, string>>
+  /** Command lines without the `$`. */
+  readonly examples: readonly string[]
+}
+
+/** Parsed by `src/install/options.ts`; told by its `--help`, by the command line's and by docs/reference/cli.md. */
+export const serverCommands = {
+  up: {
+    arguments: '[options]',
+    summary: 'make this machine a platform, or bring it up to date (root)',
+    more: 'What is there already is left alone; what was decided once (domain, cluster address) stays without its option.',
+    options: {
+      '--domain <name>': 'apps answer at NAME.<name>; without it, what was decided before, else "localhost"',
+      '--cluster-address <ip>': "this machine's fixed private address; without it, one is chosen. It can never change",
+      '--images <file>': 'take the platform\'s images from a file of "lading images save" instead of building them',
+      '--mirror <url>': 'the Debian mirror to build images from; without it, the one that this machine uses',
+      '--no-hello': 'do not deploy examples/hello at the end',
+    },
+    examples: ['lading up', 'lading up --domain example.com', 'lading up --images lading.tar --no-hello'],
+  },
+  down: {
+    arguments: '[options]',
+    summary: 'stop the platform on this machine and keep its data, or remove it for good (root)',
+    more: 'Without an option everything stops, apps too, and "lading up" brings all of it back.',
+    options: {
+      '--purge': 'remove every app, its data, the platform and what was installed for it; asks for --yes',
+      '--yes': 'yes, all of it',
+    },
+    examples: ['lading down', 'lading down --purge --yes'],
+  },
+  boot: {
+    arguments: '',
+    summary: "what must happen at the machine's start, where there is no systemd (root)",
+    more: 'Puts the cluster address and the firewall in place, then starts the engine, which starts everything else.',
+    options: {},
+    examples: ['lading boot'],
+  },
+  images: {
+    arguments: 'save <file>',
+    summary: "save the platform's images for machines without network (root)",
+    more: 'The other machine takes them with "lading up --images FILE".',
+    options: {},
+    examples: ['lading images save lading.tar'],
+  },
+} as const satisfies Readonly<Record<string, ServerCommand>>
+
+export type ServerCommandName = keyof typeof serverCommands
+
+/** The page of `lading NAME --help`, in the manner of the other commands; ends with a line break. */
+export function serverHelp(name: ServerCommandName): string {
+  const command: ServerCommand = serverCommands[name]
+  const options = Object.entries({ ...command.options, '-h, --help': 'display help for command' })
+  const width = Math.max(...options.map(([option]) => option.length))
+  const paragraphs = [
+    `Usage: ${['lading', name, command.arguments].join(' ').trimEnd()}`,
+    command.summary,
+    ['Options:', ...options.map(([option, what]) => `  ${option.padEnd(width)}  ${what}`)].join('\n'),
+    command.more,
+    [`Example${command.examples.length > 1 ? 's' : ''}:`, ...command.examples.map(line => `  $ ${line}`)].join('\n'),
+  ]
+  return `${paragraphs.join('\n\n')}\n`
+}
