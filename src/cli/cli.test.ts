@@ -111,6 +111,30 @@ test('secrets come from a file or from stdin, and stay as they are', async t => 
   assert.equal((await rig.lading(['config', 'get', 'QUOTED', '--app', 'shop'])).out, '"x y"\n')
 })
 
+test('a run that waits is shown and cancelled, once, as text and as JSON', async t => {
+  const rig = await rigOf(t)
+  const { api, call, repositories } = await makeTestApi()
+  await rig.serveSocket(api)
+  await call('POST', '/apps', { name: 'shop' })
+  repositories.addTag('shop' as never, 'one', repositories.addCommit('shop' as never, { files: { a: '1' } }))
+  const json = async (...args: string[]): Promise<Record<string, unknown>> => {
+    const { code, out, err } = await rig.lading([...args, '--json'])
+    assert.deepEqual([code, err], [0, ''])
+    return JSON.parse(out) as Record<string, unknown>
+  }
+  const queued = await json('deploy', 'one', '--app', 'shop', '--detach')
+  const id = String(queued['id'])
+  assert.deepEqual(await json('runs', 'show', id), { ...queued, lines: [] })
+  const cancelled = await json('runs', 'cancel', id)
+  assert.deepEqual([cancelled['id'], cancelled['state'], cancelled['reason']], [id, 'cancelled', 'cancelled by root'])
+  assert.deepEqual(await json('runs', 'cancel', id), cancelled)
+
+  const again = await rig.lading(['runs', 'cancel', id])
+  assert.deepEqual(again, { code: 0, out: `Run ${id} is cancelled: cancelled by root\n`, err: '' })
+  const shown = await rig.lading(['runs', 'show', id])
+  assert.match(shown.out, /^Deploy [0-9a-f]{7} of shop\/production, by root at .*\ncancelled: cancelled by root\n$/)
+})
+
 test('ctrl-C ends the following of a log on both sides', async t => {
   const rig = await rigOf(t)
   const { api, call, world } = await makeTestApi()
