@@ -6,36 +6,38 @@ import { chooseBases, ownMirrors } from './bases.ts'
 
 const base = parseImageReference(`127.0.0.1:5443/lading/base@sha256:${'a'.repeat(64)}`)
 const node = parseImageReference(`127.0.0.1:5443/lading/node@sha256:${'b'.repeat(64)}`)
-const alone = { mirrors: ownMirrors(base, node), outside: false }
-const choose = (name: string, policy = alone) => chooseBases([{ name, line: 3 }], policy, parseAppName('blog'))[0]
+const alone = { mirrors: ownMirrors(base, node), outside: async () => false }
+const choose = async (name: string, policy = alone) =>
+  (await chooseBases([{ name, line: 3 }], policy, parseAppName('blog')))[0]
 
 const refused = (name: string, message: RegExp, policy = alone) =>
-  assert.throws(
-    () => choose(name, policy),
+  assert.rejects(
+    choose(name, policy),
     (error: unknown) => error instanceof AppError && error.code === 'build-failed' && message.test(error.message),
   )
 
-test("names of Debian 13 and Node 24 stand for the platform's own images", () => {
+test("names of Debian 13 and Node 24 stand for the platform's own images", async () => {
   for (const name of ['debian', 'debian:trixie-slim', 'debian:13.1', 'docker.io/library/debian:stable'])
-    assert.equal(choose(name)?.instead, base, name)
+    assert.equal((await choose(name))?.instead, base, name)
   for (const name of ['node:24', 'library/node:24-slim', 'node:24.3.0-trixie'])
-    assert.equal(choose(name)?.instead, node)
+    assert.equal((await choose(name))?.instead, node)
 })
 
-test('what nobody has is refused at once, with its line', () => {
-  refused('node:20', /^base image node:20 is not to be had: .* \(Dockerfile line 3\)$/)
-  refused('node:24-alpine', /is not to be had/)
-  refused('ghcr.io/a/b@sha256:c', /is not to be had/)
+test('what nobody has is refused at once, with its line', async () => {
+  await refused('node:20', /^base image node:20 is not to be had: .* \(Dockerfile line 3\)$/)
+  await refused('node:24-alpine', /is not to be had/)
+  await refused('ghcr.io/a/b@sha256:c', /is not to be had/)
 })
 
-test('with other registries at hand everything else stays as it is named', () => {
-  const open = { ...alone, outside: true }
-  assert.deepEqual(choose('node:20', open), { name: 'node:20', instead: null })
-  assert.equal(choose('node:24', open)?.instead, node)
+test('with other registries at hand everything else stays as it is named', async () => {
+  const open = { ...alone, outside: async () => true }
+  assert.deepEqual(await choose('node:20', open), { name: 'node:20', instead: null })
+  assert.equal((await choose('node:24', open))?.instead, node)
 })
 
-test("images of the platform and of the app itself may be named, another app's may not", () => {
-  for (const name of [node, '127.0.0.1:5443/blog@sha256:c']) assert.deepEqual(choose(name), { name, instead: null })
+test("images of the platform and of the app itself may be named, another app's may not", async () => {
+  for (const name of [node, '127.0.0.1:5443/blog@sha256:c'])
+    assert.deepEqual(await choose(name), { name, instead: null })
   for (const name of [
     '127.0.0.1:5443/shop:1',
     'localhost:5443/shop@sha256:c',
@@ -44,5 +46,5 @@ test("images of the platform and of the app itself may be named, another app's m
     '127.0.0.1:5443/blog/shop:1',
     '127.0.0.1:5443/blogs',
   ])
-    refused(name, /is the image of another app/, { ...alone, outside: true })
+    await refused(name, /is the image of another app/, { ...alone, outside: async () => true })
 })

@@ -6,8 +6,8 @@ import { mayRead } from './registry-rights.ts'
 export interface BasePolicy {
   /** A name, or a beginning of names with `*` at its end, to the platform's image that stands for it. */
   readonly mirrors: Readonly<Record<string, ImageReference>>
-  /** Whether images can be had from elsewhere: other registries answer from this machine. */
-  readonly outside: boolean
+  /** Whether images can be had from elsewhere: other registries answer from this machine, now. */
+  readonly outside: () => Promise<boolean>
 }
 
 export interface Base {
@@ -33,24 +33,32 @@ export function ownMirrors(base: ImageReference, node: ImageReference): BasePoli
  * Which image stands for each one that a Dockerfile names. Rejects `build-failed` at once, before anything is built,
  * when one is not to be had, and when one is another app's: an app's image belongs to that app (D6).
  */
-export function chooseBases(images: readonly DockerfileImage[], policy: BasePolicy, app: AppName): readonly Base[] {
-  return images.map(image => {
-    const name = familiar(image.name)
-    const instead = mirrorOf(name, policy.mirrors)
-    if (instead) return { name: image.name, instead }
-    const [, host, repository] = /^((?:localhost|127\.[0-9.]+|\[::1\])(?::\d+)?)\/([^@:]*)/.exec(name) ?? []
-    if (host !== undefined && repository !== undefined) {
-      if (host === registryName && mayRead(app, repository)) return { name: image.name, instead: null }
-      const hint = `An app builds on images of the platform (${registryName}/lading/…), its own (${registryName}/${app}@…) and public ones.`
-      throw refusal(image, 'is the image of another app', hint)
-    }
-    if (policy.outside) return { name: image.name, instead: null }
-    throw refusal(
-      image,
-      'is not to be had: no other registry can be reached from here',
-      `These can: ${Object.keys(policy.mirrors).join(', ')}.`,
-    )
-  })
+export async function chooseBases(
+  images: readonly DockerfileImage[],
+  policy: BasePolicy,
+  app: AppName,
+): Promise<readonly Base[]> {
+  const bases: Base[] = []
+  for (const image of images) bases.push(await chooseBase(image, policy, app))
+  return bases
+}
+
+async function chooseBase(image: DockerfileImage, policy: BasePolicy, app: AppName): Promise<Base> {
+  const name = familiar(image.name)
+  const instead = mirrorOf(name, policy.mirrors)
+  if (instead) return { name: image.name, instead }
+  const [, host, repository] = /^((?:localhost|127\.[0-9.]+|\[::1\])(?::\d+)?)\/([^@:]*)/.exec(name) ?? []
+  if (host !== undefined && repository !== undefined) {
+    if (host === registryName && mayRead(app, repository)) return { name: image.name, instead: null }
+    const hint = `An app builds on images of the platform (${registryName}/lading/…), its own (${registryName}/${app}@…) and public ones.`
+    throw refusal(image, 'is the image of another app', hint)
+  }
+  if (await policy.outside()) return { name: image.name, instead: null }
+  throw refusal(
+    image,
+    'is not to be had: no public registry answers this server',
+    `Push again when one does, or build on one of the platform's: ${Object.keys(policy.mirrors).join(', ')}.`,
+  )
 }
 
 function refusal(image: DockerfileImage, why: string, hint: string): AppError {

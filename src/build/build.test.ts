@@ -106,7 +106,7 @@ async function platform(onExec?: (exec: ScriptedExec) => void, clock: Clock = sy
     gate: { socketPath: join(folder, 'registry.sock'), onNode: '/run/lading/builder/registry.sock' },
     images: { node, builder: 'sha256:b' },
     nodeVersion: '24.21.0',
-    bases: { mirrors: ownMirrors(node, node), outside: false },
+    bases: { mirrors: ownMirrors(node, node), outside: async () => false },
     platform: 'linux/amd64',
     clock,
     ids: { hex: bytes => 'a'.repeat(2 * bytes) },

@@ -53,9 +53,13 @@ export async function chooseRecipe(
   })
 }
 
-function byDockerfile({ app }: Source, file: NonNullable<Source['dockerfile']>, policy: BasePolicy): ByDockerfile {
+async function byDockerfile(
+  { app }: Source,
+  file: NonNullable<Source['dockerfile']>,
+  policy: BasePolicy,
+): Promise<ByDockerfile> {
   const { images, text } = readDockerfile(file.text)
-  const bases = chooseBases(images, policy, app)
+  const bases = await chooseBases(images, policy, app)
   return {
     how: 'dockerfile',
     title: `Building with ${file.path}`,

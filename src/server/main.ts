@@ -91,7 +91,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     gate: { socketPath: builderDoor, onNode: builderDoor },
     images: config.images,
     nodeVersion: process.versions.node,
-    bases: { mirrors: ownMirrors(config.images.base, config.images.node), outside: await publicRegistryAnswers() },
+    bases: { mirrors: ownMirrors(config.images.base, config.images.node), outside: publicRegistry() },
     platform: `linux/${process.arch === 'arm64' ? 'arm64' : 'amd64'}`,
     clock: systemClock,
     ids: systemIds,
@@ -165,14 +165,20 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   }
 }
 
-/** Whether a Dockerfile may name images of public registries (D7): any answer, also 401, says that they are in reach. */
-async function publicRegistryAnswers(): Promise<boolean> {
-  try {
-    await fetch('https://registry-1.docker.io/v2/', { signal: AbortSignal.timeout(3_000) })
-    return true
-  } catch (error) {
-    log('no public registry in reach', { error: asAppError(error).message })
-    return false
+/**
+ * Whether a Dockerfile may name images of public registries (D7): any answer, also 401, says that they are in reach. Who
+ * was told no is not told so for ever: it is asked again until there was an answer once.
+ */
+function publicRegistry(): () => Promise<boolean> {
+  let answered = false
+  return async () => {
+    try {
+      if (!answered) await fetch('https://registry-1.docker.io/v2/', { signal: AbortSignal.timeout(3_000) })
+      answered = true
+    } catch (error) {
+      log('no public registry in reach', { error: asAppError(error).message })
+    }
+    return answered
   }
 }
 

@@ -89,7 +89,7 @@ function builderOf({ port }: ReturnType<typeof repository>) {
     gate,
     images: { node: node!, builder: images.builder },
     nodeVersion: process.versions.node,
-    bases: { mirrors: ownMirrors(base!, node!), outside: false },
+    bases: { mirrors: ownMirrors(base!, node!), outside: async () => false },
     ...(dns ? { dns } : {}),
     platform: 'linux/amd64',
     clock: systemClock,
