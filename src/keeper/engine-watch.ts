@@ -1,8 +1,10 @@
+import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import type { DockerHttp } from '../docker/http.ts'
 import { wholeLines } from '../edge/lines.ts'
+import { Pulse } from '../edge/pulse.ts'
 import { Processes, processOf, startTimeOf, type Inspected, type Process } from './processes.ts'
 
 export interface EngineWatchOptions {
@@ -31,10 +33,12 @@ export class EngineWatch {
   readonly #options: EngineWatchOptions
   /** Containers whose end was seen while their inspection was under way. */
   readonly #ended = new Set<string>()
+  readonly #away: Pulse
   #connected = false
 
   constructor(options: EngineWatchOptions) {
     this.#options = options
+    this.#away = new Pulse(options.clock)
   }
 
   get connected(): boolean {
@@ -58,6 +62,10 @@ export class EngineWatch {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#followAgain(signal), this.#watchPidsWhileAway(signal)])
+  }
+
+  async #followAgain(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options
     while (!signal.aborted) {
       try {
@@ -68,7 +76,7 @@ export class EngineWatch {
       }
       if (this.#connected) log('engine: the event stream ended; watching the processes themselves')
       this.#connected = false
-      await this.#watchPids()
+      this.#away.ring()
       await clock.sleep(eyeMs)
     }
   }
@@ -82,19 +90,23 @@ export class EngineWatch {
     const own = new AbortController()
     const either = AbortSignal.any([signal, own.signal])
     const stream = await this.#options.engine.stream({ method: 'GET', path: '/events', query: { filters } }, either)
-    stream.setEncoding('utf8')
     try {
-      const listed = this.list(either)
-      // Its rejection is awaited below, after events that came meanwhile.
-      listed.catch(() => own.abort())
-      void listed.then(() => (this.#connected = true))
-      for await (const line of wholeLines(stream as AsyncIterable<string>)) {
-        if (line.trim() !== '') this.#event(JSON.parse(line) as EngineEvent, either)
-      }
-      await listed
+      // The first that fails ends both: an engine can go between the two.
+      await Promise.all([this.#connect(either), this.#readEvents(stream, either)])
     } finally {
       own.abort()
       stream.destroy()
+    }
+  }
+
+  async #connect(signal: AbortSignal): Promise<void> {
+    await this.list(signal)
+    if (!signal.aborted) this.#connected = true
+  }
+
+  async #readEvents(stream: IncomingMessage, signal: AbortSignal): Promise<void> {
+    for await (const line of wholeLines(stream.setEncoding('utf8') as AsyncIterable<string>)) {
+      if (line.trim() !== '') this.#event(JSON.parse(line) as EngineEvent, signal)
     }
   }
 
@@ -154,9 +166,26 @@ export class EngineWatch {
     })
   }
 
+  /**
+   * Beside the attempts to follow: an engine that is started takes connections (systemd holds its socket) long before it
+   * answers, and gives port numbers meanwhile.
+   */
+  async #watchPidsWhileAway(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (this.#connected) {
+        await this.#away.wait(3_600_000, signal)
+        continue
+      }
+      await this.#watchPids()
+      await this.#options.clock.sleep(eyeMs)
+    }
+  }
+
   async #watchPids(): Promise<void> {
     for (const one of this.processes.running()) {
-      if (one.pidStartedAt !== null && (await startTimeOf(one.pid)) !== one.pidStartedAt) this.#exit(one, null)
+      if (one.pidStartedAt === null || (await startTimeOf(one.pid)) === one.pidStartedAt) continue
+      // Unless the engine has just told more of it.
+      if (this.processes.get(one.container) === one) this.#exit(one, null)
     }
   }
 
