@@ -62,6 +62,25 @@ test('a holder that reaches no engine stops before its lease is over, and the ne
   assert.ok(clock.monotonic() - acquiredAt >= 1.9 * leaseMs, 'one lease and the longest call')
 })
 
+test('a keeper that is away for two fifths of a lease costs nobody the lease, whenever it goes', async () => {
+  const { clock, candidate } = scene()
+  const { lease, ...first } = await held(candidate('a'))
+  for (let shift = 0; shift < leaseMs / 4; shift += 100) {
+    await clock.pass(leaseMs + shift)
+    first.cut(true)
+    await clock.pass(0.4 * leaseMs)
+    first.cut(false)
+    await clock.pass(leaseMs / 20)
+    assert.ok(!lease.signal.aborted, `lost ${shift} ms after a renewal or later`)
+  }
+
+  async function held(one: ReturnType<typeof candidate>) {
+    await clock.pass(1_000)
+    assert.ok(one.lease)
+    return { lease: one.lease, cut: (cut: boolean) => (one.cut = cut) }
+  }
+})
+
 test('stopped for two leases and continued, the old holder is refused by term and knows that it has lost', async () => {
   const { clock, candidate } = scene()
   const first = candidate('a')
