@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { defaults } from '../core/defaults.ts'
+import { AppError } from '../core/errors.ts'
 import {
   parseAppName,
   parseCommitId,
@@ -13,6 +14,11 @@ import {
 } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
 import { Secret } from '../core/secret.ts'
+import { systemClock } from '../core/system.ts'
+import type { Engine } from '../docker/engine.ts'
+import { FakeCluster } from '../docker/fake.ts'
+import { FakeEdges } from '../edge/fake.ts'
+import { startRelease } from './roll-out.ts'
 import { laneSpec, objectName, releasePhaseSpec, serviceSpecs } from './spec.ts'
 
 function release(formation: Release['formation'], command: string | null = 'node server.js'): Release {
@@ -68,6 +74,35 @@ test('every swarm service says whose it is, so that what runs can be read back',
     'lading.config': '2',
     'lading.commit': 'c'.repeat(40),
   })
+})
+
+test('the one-off of a release phase says whose it is, and of which run', () => {
+  assert.deepEqual(releasePhaseSpec(release({}), 'npm run migrate', {}).labels, {
+    'lading.app': 'shop',
+    'lading.environment': 'production',
+    'lading.role': 'release-phase',
+    'lading.type': 'release',
+    'lading.release': '3',
+    'lading.config': '2',
+    'lading.commit': 'c'.repeat(40),
+    'lading.run': 'run00000001',
+  })
+})
+
+test('the network of a space says whose it is, and nothing of the release that made it', async () => {
+  const cluster = new FakeCluster({ clock: systemClock })
+  const edges = new FakeEdges({ clock: systemClock, processes: cluster.processes }).edges()
+  const made: unknown[] = []
+  const engine: Engine = {
+    ...cluster.engine(),
+    ensureNetwork: async (name, labels) => {
+      made.push([name, labels])
+      throw new AppError('internal', 'that is all to be seen')
+    },
+  }
+  const tools = { engine, edges, clock: systemClock }
+  await assert.rejects(startRelease(release({}), {}, () => undefined, tools, new AbortController().signal))
+  assert.deepEqual(made, [['l-shop', { 'lading.app': 'shop', 'lading.environment': 'production' }]])
 })
 
 test('what the platform sets wins over config, and config keeps its type', () => {
