@@ -7,7 +7,7 @@ import { Secret } from '../core/secret.ts'
 import type { HaproxyEdge } from '../edge/haproxy/edge.ts'
 import { readRouterLog } from '../edge/haproxy/router-log-reader.ts'
 import type { Clock } from '../core/clock.ts'
-import { enginePrefix, proxyToEngine } from './engine-proxy.ts'
+import { enginePrefix, proxyToEngine, statusOf } from './engine-proxy.ts'
 import type { EngineWatch } from './engine-watch.ts'
 import { listeningSockets } from './listening.ts'
 import { parseEnvironment, parseLane, parseRelease, parseRoute, readJson, readText } from './requests.ts'
@@ -114,10 +114,8 @@ export function termOf(request: IncomingMessage): number {
 export function sendProblem(response: ServerResponse, thrown: unknown): void {
   const error = asAppError(thrown)
   if (response.headersSent || response.destroyed) return void response.destroy()
-  // The contract of the keeper: whoever lost the lease meets a conflict.
-  const status = error.code === 'lease-lost' ? 409 : error.status
   const body = { code: error.code, title: error.code, detail: error.message, hint: error.hint, details: error.details }
-  response.writeHead(status, { 'content-type': 'application/problem+json' }).end(`${JSON.stringify(body)}\n`)
+  response.writeHead(statusOf(error), { 'content-type': 'application/problem+json' }).end(`${JSON.stringify(body)}\n`)
 }
 
 /** NDJSON; an empty line every five seconds shows that the keeper lives. A slow reader is waited for. */

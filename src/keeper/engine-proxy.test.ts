@@ -1,16 +1,21 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http'
+import { createServer, request as httpRequest, IncomingMessage, type Server } from 'node:http'
+import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Duplex } from 'node:stream'
 import { after, before, suite, test } from 'node:test'
+import { AppError } from '../core/errors.ts'
 import { sendProblem } from './api.ts'
-import { proxyToEngine, upgradeToEngine } from './engine-proxy.ts'
+import { engineUpgrades, proxyToEngine } from './engine-proxy.ts'
 
 void suite('the way to the engine', () => {
   let folder: string
   let engine: Server
   let keeper: Server
+  const admitted = () => Promise.resolve()
+  let admit = admitted
   const [engineSocket, keeperSocket] = [() => join(folder, 'engine.sock'), () => join(folder, 'keeper.sock')]
 
   before(async () => {
@@ -33,7 +38,7 @@ void suite('the way to the engine', () => {
     keeper = createServer((request, response) => {
       proxyToEngine(engineSocket(), request, response).catch((error: unknown) => sendProblem(response, error))
     })
-    keeper.on('upgrade', (request, socket, head) => upgradeToEngine(engineSocket(), request, socket, head))
+    keeper.on('upgrade', (request, socket, head) => engineUpgrades(engineSocket(), admit)(request, socket, head))
     await Promise.all([
       new Promise<void>(resolve => engine.listen(engineSocket(), resolve)),
       new Promise<void>(resolve => keeper.listen(keeperSocket(), resolve)),
@@ -86,6 +91,34 @@ void suite('the way to the engine', () => {
     })
     assert.equal(heard, 'heard echo x')
   })
+
+  test('an upgrade that is refused is told why', async () => {
+    admit = () => Promise.reject(new AppError('lease-lost', 'term 7 is over'))
+    const request = call('POST', '/engine/exec/x/start', { connection: 'Upgrade', upgrade: 'tcp' })
+    request.end()
+    const response = await answer(request)
+    admit = admitted
+    assert.equal(response.statusCode, 409)
+    const body = (await response.setEncoding('utf8').toArray()).join('')
+    assert.equal((JSON.parse(body) as { detail: string }).detail, 'term 7 is over')
+  })
+
+  for (const [outcome, decide] of Object.entries({
+    refused: () => Promise.reject(new AppError('not-found', 'no upgrade here')),
+    admitted,
+  })) {
+    test(`a client that has gone by the time its upgrade is ${outcome} ends nothing but itself`, async () => {
+      const epipe = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })
+      const client = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done(epipe) })
+      const closed = new Promise<void>(resolve => client.once('close', resolve))
+      const upgrade = engineUpgrades(engineSocket(), async () => {
+        if (outcome === 'admitted') client.destroy(epipe)
+        await decide()
+      })
+      upgrade(new IncomingMessage(new Socket()), client, Buffer.alloc(0))
+      await closed
+    })
+  }
 
   test('an engine that is away is unavailable, which may be tried again', async () => {
     engine.closeAllConnections()

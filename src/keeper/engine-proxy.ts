@@ -2,9 +2,14 @@ import { request as httpRequest, type IncomingMessage, type ServerResponse } fro
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { AppError } from '../core/errors.ts'
+import { AppError, asAppError } from '../core/errors.ts'
 
 export const enginePrefix = '/engine'
+
+/** The contract of the keeper: whoever lost the lease meets a conflict. */
+export function statusOf(error: AppError): number {
+  return error.code === 'lease-lost' ? 409 : error.status
+}
 
 /** Passes one call on to the engine as it is, bodies streamed both ways; the client's going ends the engine's work. */
 export async function proxyToEngine(socketPath: string, request: IncomingMessage, response: ServerResponse) {
@@ -32,10 +37,26 @@ export async function proxyToEngine(socketPath: string, request: IncomingMessage
 }
 
 /**
+ * The door for upgrades: passed on once `admit` has resolved, else refused. Node has taken its own listener off the socket by
+ * then, so a client that goes before it is answered would end the keeper.
+ */
+export function engineUpgrades(socketPath: string, admit: (request: IncomingMessage) => Promise<void>) {
+  return (request: IncomingMessage, client: Duplex, head: Buffer): void => {
+    client.on('error', () => client.destroy())
+    admit(request).then(
+      () => {
+        if (!client.destroyed) upgradeToEngine(socketPath, request, client, head)
+      },
+      (error: unknown) => client.end(refusal(error)),
+    )
+  }
+}
+
+/**
  * Attach and exec: after the engine switches protocols, bytes pass both ways. One side's end is passed on as an end, not
  * as a close, so that `echo x | lading run cat` ends by itself. No time-out: a shell may be idle for hours.
  */
-export function upgradeToEngine(socketPath: string, request: IncomingMessage, client: Duplex, head: Buffer): void {
+function upgradeToEngine(socketPath: string, request: IncomingMessage, client: Duplex, head: Buffer): void {
   const engine = connect({ path: socketPath, allowHalfOpen: true })
   engine.once('connect', () => {
     engine.write(requestHead(request))
@@ -44,10 +65,9 @@ export function upgradeToEngine(socketPath: string, request: IncomingMessage, cl
     engine.pipe(client)
   })
   engine.on('error', error => {
-    if (engine.connecting || engine.bytesRead === 0) client.end(unavailableAnswer(engineAway(error)))
+    if (engine.connecting || engine.bytesRead === 0) client.end(refusal(engineAway(error)))
     else client.destroy()
   })
-  client.on('error', () => engine.destroy())
   client.on('close', () => engine.destroy())
   engine.on('close', () => client.end())
 }
@@ -77,8 +97,9 @@ function engineAway(cause: Error): AppError {
   })
 }
 
-function unavailableAnswer(error: AppError): string {
-  const body = JSON.stringify({ code: error.code, title: error.code, detail: error.message })
+function refusal(thrown: unknown): string {
+  const error = asAppError(thrown)
+  const body = JSON.stringify({ code: error.code, title: error.code, detail: error.message, hint: error.hint })
   const headers = `content-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}`
-  return `HTTP/1.1 503 Service Unavailable\r\n${headers}\r\nconnection: close\r\n\r\n${body}`
+  return `HTTP/1.1 ${statusOf(error)} Refused\r\n${headers}\r\nconnection: close\r\n\r\n${body}`
 }

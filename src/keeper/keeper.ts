@@ -1,5 +1,5 @@
 import { chmod, rename, rm } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { asAppError, AppError } from '../core/errors.ts'
@@ -10,7 +10,7 @@ import { DrainDoor, EarlierDrains } from '../edge/haproxy/drains.ts'
 import { edgePaths } from '../edge/haproxy/files.ts'
 import { keeperApi, termOf } from './api.ts'
 import type { KeeperConfig } from './config.ts'
-import { enginePrefix, upgradeToEngine } from './engine-proxy.ts'
+import { enginePrefix, engineUpgrades } from './engine-proxy.ts'
 import { EngineWatch } from './engine-watch.ts'
 import { findPredecessor, Ownership, readOwner, takeOver, writeOwner } from './owner.ts'
 import { shareRegistrySocket } from './registry-door.ts'
@@ -178,16 +178,11 @@ export class Keeper {
         retired: this.#retired.signal,
       }),
     )
-    this.#server.on('upgrade', (request, socket, head) => {
-      const admitted = async () => {
-        if (!(request.url ?? '').startsWith(`${enginePrefix}/`)) throw new AppError('not-found', 'no upgrade here')
-        if (request.method !== 'GET') await this.#edge.assertTerm(termOf(request))
-      }
-      admitted().then(
-        () => upgradeToEngine(config.engineSocket, request, socket, head),
-        (error: unknown) => socket.end(problemText(error)),
-      )
-    })
+    const admit = async (request: IncomingMessage) => {
+      if (!(request.url ?? '').startsWith(`${enginePrefix}/`)) throw new AppError('not-found', 'no upgrade here')
+      if (request.method !== 'GET') await this.#edge.assertTerm(termOf(request))
+    }
+    this.#server.on('upgrade', engineUpgrades(config.engineSocket, admit))
     const bound = `${this.#socketPath}.${config.generation}`
     await rm(bound, { force: true })
     await new Promise<void>((resolve, reject) => {
@@ -254,11 +249,4 @@ export class Keeper {
       nodeVersion: process.version,
     }
   }
-}
-
-function problemText(thrown: unknown): string {
-  const error = asAppError(thrown)
-  const body = JSON.stringify({ code: error.code, title: error.code, detail: error.message })
-  const status = error.code === 'lease-lost' ? 409 : error.status
-  return `HTTP/1.1 ${status} Refused\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
 }
