@@ -119,21 +119,32 @@ export function sendProblem(response: ServerResponse, thrown: unknown): void {
 }
 
 /** NDJSON; an empty line every five seconds shows that the keeper lives. A slow reader is waited for. */
-async function sendLines({ response, signal }: Call, items: AsyncIterable<unknown>, clock: Clock): Promise<void> {
+export async function sendLines(
+  { response, signal }: Pick<Call, 'response' | 'signal'>,
+  items: AsyncIterable<unknown>,
+  clock: Clock,
+): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' })
   response.flushHeaders()
+  const ended = new AbortController()
+  const either = AbortSignal.any([signal, ended.signal])
   const beat = async () => {
     for (;;) {
-      await clock.sleep(heartbeatMs, signal)
+      await clock.sleep(heartbeatMs, either)
       response.write('\n')
     }
   }
   beat().catch((error: unknown) => {
-    if (!signal.aborted) response.destroy(error instanceof Error ? error : undefined)
+    if (!either.aborted) response.destroy(error instanceof Error ? error : undefined)
   })
-  for await (const item of items) {
-    if (response.destroyed) return
-    if (!response.write(`${JSON.stringify(item)}\n`)) await once(response, 'drain', { signal }).catch(() => undefined)
+  try {
+    for await (const item of items) {
+      if (response.destroyed) return
+      if (!response.write(`${JSON.stringify(item)}\n`)) await once(response, 'drain', { signal }).catch(() => undefined)
+    }
+    response.end()
+  } finally {
+    // A slow reader has the end long after it was written, and a line after it is an error.
+    ended.abort()
   }
-  response.end()
 }
