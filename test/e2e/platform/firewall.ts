@@ -55,7 +55,11 @@ export function firewall(platform: () => Platform, another: () => Promise<Host>)
   let ssh: string
 
   const onNode: Run = argv => host.run(argv)
-  const inApp: Run = argv => host.run(['docker', 'exec', mine.id, ...argv])
+  const inside =
+    (container: Container): Run =>
+    argv =>
+      host.run(['docker', 'exec', container.id, ...argv])
+  const inApp: Run = argv => inside(mine)(argv)
   const fromOutside: Run = argv => outside.run(argv)
 
   before(async () => {
@@ -85,19 +89,28 @@ export function firewall(platform: () => Platform, another: () => Promise<Host>)
     for (const rule of rules) assert.ok(rule.includes(`-d ${host.address}/32`), rule)
   })
 
+  // Each towards the other: a rule may close one way only.
+  const bothWays = () => [
+    { from: mine, to: other },
+    { from: other, to: mine },
+  ]
+
   test('an app reaches no port of its node: not another app’s, not its own, not the engine’s, not sshd', async () => {
-    const gateway = mine.bridge.replace(/\.\d+:\d+$/, '.1:22')
-    const closed = [other.published, mine.published, ...swarm, ssh, gateway]
-    assert.deepEqual(await probe(onNode, closed), all(closed, 'open'), 'the node itself reaches them')
-    assert.deepEqual(await probe(inApp, closed), all(closed, 'dropped'))
+    for (const { from, to } of bothWays()) {
+      const gateway = from.bridge.replace(/\.\d+:\d+$/, '.1:22')
+      const closed = [to.published, from.published, ...swarm, ssh, gateway]
+      assert.deepEqual(await probe(onNode, closed), all(closed, 'open'), 'the node itself reaches them')
+      assert.deepEqual(await probe(inside(from), closed), all(closed, 'dropped'))
+    }
   })
 
-  test('an app reaches no process of another space by its own addresses', async () => {
-    assert.equal((await probe(onNode, [other.bridge]))[other.bridge], 'open', 'the node itself reaches it')
-    const [bridge, space] = [other.bridge, other.space]
-    assert.deepEqual(await probe(inApp, [bridge, space]), all([bridge, space], 'dropped'))
-    const self = `${mine.space.split(':')[0]}:${containerPort}`
-    assert.equal((await probe(inApp, [self]))[self], 'open', 'its own space is open to it')
+  test('an app reaches no process of another space by its own addresses, in neither direction', async () => {
+    for (const { from, to } of bothWays()) {
+      assert.equal((await probe(onNode, [to.bridge]))[to.bridge], 'open', 'the node itself reaches it')
+      assert.deepEqual(await probe(inside(from), [to.bridge, to.space]), all([to.bridge, to.space], 'dropped'))
+      const self = `${from.space.split(':')[0]}:${containerPort}`
+      assert.equal((await probe(inside(from), [self]))[self], 'open', 'its own space is open to it')
+    }
   })
 
   test('an app can call its own public address', async () => {
@@ -126,16 +139,20 @@ export function firewall(platform: () => Platform, another: () => Promise<Host>)
   })
 
   test('it is the table that closes them: without it they are open', async () => {
-    const fromApps = [other.published, ...swarm, ssh]
+    const closed = (to: Container) => [to.published, ...swarm, ssh]
+    const eachIs = async (word: string): Promise<void> => {
+      for (const { from, to } of bothWays())
+        assert.deepEqual(await probe(inside(from), closed(to)), all(closed(to), word))
+    }
     await host.run(['nft', 'delete', 'table', 'inet', 'lading'])
     try {
-      assert.deepEqual(await probe(inApp, fromApps), all(fromApps, 'open'))
+      await eachIs('open')
       const others = [other.published, ...swarm]
       assert.deepEqual(await probe(fromOutside, others), all(others, 'open'))
     } finally {
       await host.run(['nft', '-f', '/etc/lading/firewall.nft'])
     }
-    assert.deepEqual(await probe(inApp, fromApps), all(fromApps, 'dropped'))
+    await eachIs('dropped')
   })
 }
 
