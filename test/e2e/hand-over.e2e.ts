@@ -132,17 +132,21 @@ test('after a power cut all comes back by itself, each app under its own name', 
   await platform.reboot()
   // Late is not wrong (nobody listens yet, 502, 503); another app's word is, or the edge's that there is no such app.
   const wrong: string[] = []
-  await eventually('each app and the API answer as before', async () => {
-    const answers = await whole()
-    for (const [at, { status, body }] of answers.entries())
-      if (status > 0 && status < 500 && !isDeepStrictEqual({ status, body }, asBefore[at]))
-        wrong.push(`${hosts[at]}: ${status} ${body}`)
-    const api = await platform.get(`lading.${platform.domain}`, '/v1/healthz')
-    assert.deepEqual(answers, asBefore)
-    assert.equal(api.status, 200)
-    assert.match(api.body, /\{"status":"ok"\}/)
-    return true
-  })
+  await eventually(
+    'each app and the API answer as before',
+    async () => {
+      const answers = await whole()
+      for (const [at, { status, body }] of answers.entries())
+        if (status > 0 && status < 500 && !isDeepStrictEqual({ status, body }, asBefore[at]))
+          wrong.push(`${hosts[at]}: ${status} ${body}`)
+      const api = await platform.get(`lading.${platform.domain}`, '/v1/healthz')
+      assert.deepEqual(answers, asBefore)
+      assert.equal(api.status, 200)
+      assert.match(api.body, /\{"status":"ok"\}/)
+      return true
+    },
+    { withinMs: 180_000 },
+  )
   assert.deepEqual(wrong, [])
   await pushed(busy)
   await busy.answers(`v${version}`)
