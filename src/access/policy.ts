@@ -38,7 +38,7 @@ export function authorize(action: string, principal: Principal | null): void {
   if (requirement === 'anyone') return
   if (principal === null) {
     throw new AppError('not-authenticated', 'a token is needed, and none that is known was given', {
-      hint: 'Set LADING_TOKEN, or put the token into ~/.config/lading/token (mode 0600).',
+      hint: 'Run "lading login URL"; the owner\'s token is in /etc/lading/token on the server.',
     })
   }
   if (requirement === undefined) throw new AppError('not-allowed', `nothing allows ${action}`)

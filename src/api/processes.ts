@@ -64,7 +64,10 @@ export async function presentView(
     const first = await Promise.race([next, late])
     if (first && !first.done) return first.value
     signal.throwIfAborted()
-    throw new AppError('unavailable', 'no keeper says what runs', { retryable: true, hint: 'See "lading status".' })
+    throw new AppError('unavailable', 'no keeper says what runs', {
+      retryable: true,
+      hint: 'On the server: "docker ps --all --filter name=lading-keeper" and "docker logs" of it tell why.',
+    })
   } finally {
     next.catch(() => undefined)
     enough.abort()

@@ -60,6 +60,18 @@ test('the network asks for a token, which a login keeps for that platform alone'
   assert.equal((await rig.lading(['apps'])).code, 0)
 })
 
+test('a token is not sent where it would travel in clear', async t => {
+  const rig = await rigOf(t)
+  rig.environment['LADING_URL'] = 'http://lading.example.com'
+  rig.environment['LADING_TOKEN'] = token
+  const refused = await rig.lading(['apps'])
+  assert.equal(refused.code, 2)
+  assert.equal(
+    refused.err,
+    'lading: over http://lading.example.com a token would travel in clear\nUse https://lading.example.com\n',
+  )
+})
+
 test('a name below localhost is this machine, whatever the resolver says', async t => {
   const { rig, origin } = await networkRig(t)
   rig.environment['LADING_URL'] = origin.replace('127.0.0.1', 'lading.localhost')

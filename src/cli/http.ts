@@ -103,8 +103,8 @@ function unreachable(place: Place, cause: NodeJS.ErrnoException): AppError {
     code === 'ENOTFOUND' || code === 'EAI_AGAIN'
       ? 'Is the name right, and does it resolve here?'
       : place.kind === 'socket'
-        ? 'On the server: "lading up" starts the platform.'
-        : 'Is the server up, and is this its address? "lading status" on the server says more.'
+        ? 'Apps go on without it. "docker service ps lading-control --no-trunc" tells what became of it, "lading up" mends it.'
+        : 'Is the server up, and is this its address? On the server, "docker service ps lading-control --no-trunc" tells more.'
   return new AppError('unavailable', `nobody answers at ${where} (${code || cause.message})`, {
     hint,
     retryable: true,

@@ -27,6 +27,11 @@ export async function findPlace(config: CliConfig, remoteUrl: string | null): Pr
 }
 
 async function urlPlace(config: CliConfig, origin: string): Promise<Place> {
+  if (!isSafeForToken(origin)) {
+    throw new AppError('invalid-input', `over ${origin} a token would travel in clear`, {
+      hint: `Use ${origin.replace(/^http:/, 'https:')}`,
+    })
+  }
   const ca = config.caFile === null ? await readOrNull(caFile(config, origin)) : await readFile(config.caFile, 'utf8')
   return { kind: 'url', url: origin, token: await readToken(config, origin), ca }
 }
@@ -36,6 +41,7 @@ async function urlPlace(config: CliConfig, origin: string): Promise<Place> {
  * one in its name.
  */
 export async function readToken(config: CliConfig, origin: string): Promise<Secret | null> {
+  if (!isSafeForToken(origin)) return null
   const isMeant = config.url !== null && originOrNull(config.url) === origin
   if (config.token !== null && isMeant) return new Secret(config.token.trim())
   const text = await readOrNull(tokenFile(config, origin))
@@ -93,6 +99,12 @@ function originOrNull(text: string): string | null {
   if (!URL.canParse(text)) return null
   const { protocol, origin } = new URL(text)
   return protocol === 'http:' || protocol === 'https:' ? origin : null
+}
+
+/** Plain HTTP only where it never leaves the machine. */
+function isSafeForToken(origin: string): boolean {
+  const { protocol, hostname } = new URL(origin)
+  return protocol === 'https:' || /^(?:(?:.*\.)?localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { chmod, mkdtemp, rename, rmdir } from 'node:fs/promises'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { basename, join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
@@ -23,14 +23,21 @@ export async function openSocketDoor(api: Hono<ApiEnv>, path: string): Promise<S
   return server
 }
 
-/** The door behind the edge: git and the API. */
-export async function openNetworkDoor(api: Hono<ApiEnv>, git: GitDoor, port: number): Promise<Server> {
+/** The door behind the edge: git and the API. `url`: how it is called from outside; what came another way is refused. */
+export async function openNetworkDoor(api: Hono<ApiEnv>, git: GitDoor, port: number, url: string): Promise<Server> {
   const answer = getRequestListener(api.fetch)
   const server = serverOf((request, response) => {
-    if (!git.handle(request, response)) void answer(request, response)
+    // The edge says how it was asked. A token that came in clear is known to everybody on the way: nobody shall get used to it.
+    if (url.startsWith('https:') && request.headers['x-forwarded-proto'] === 'http') refuseClear(response, url)
+    else if (!git.handle(request, response)) void answer(request, response)
   })
   await listening(server, { port, host: '0.0.0.0' })
   return server
+}
+
+function refuseClear(response: ServerResponse, url: string): void {
+  response.writeHead(403, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' })
+  response.end(`This came over plain HTTP, and a token must not travel in clear. Use ${url}\n`)
 }
 
 /** A large push on a slow line takes what it takes: no limit on a whole request, only on its headers. */

@@ -144,7 +144,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   })
   await git.start(signal)
   const doors = [
-    await openNetworkDoor(createApi({ ...parts, access: tokens }), git, config.port),
+    await openNetworkDoor(createApi({ ...parts, access: tokens }), git, config.port, platform.url),
     await openSocketDoor(createApi({ ...parts, access: rootAccess }), join(config.runDir, 'control.sock')),
   ]
   log('ready', { release: config.release, version: config.version })
