@@ -1,24 +1,20 @@
-import { defaults } from '../core/defaults.ts'
 import { AppError, asAppError } from '../core/errors.ts'
-import { predecessor, servingRelease } from '../core/keep.ts'
 import { environmentId } from '../core/labels.ts'
 import { parseRunId, type AppName, type EnvironmentKey, type RunId } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
-import { automaticRollbackOf, type Run, type RunIntent } from '../core/run.ts'
-import { isFinal, pastNoReturn, wentLive, type RunState } from '../core/states.ts'
-import { startRelease } from '../run/roll-out.ts'
+import type { Run, RunIntent } from '../core/run.ts'
+import { isFinal, pastNoReturn, wentLive } from '../core/states.ts'
 import { goLive } from './go-live.ts'
 import { Trip } from './journey.ts'
 import type { Pipeline, RunEvent } from './pipeline.ts'
 import { Progress } from './progress.ts'
+import { isAutomatic, settleOrRollBack } from './settle-or-roll-back.ts'
 import type { Tools } from './tools.ts'
 import { Traffic } from './traffic.ts'
 import { orAborted, Turns } from './turns.ts'
 import { isDestroyed, Upkeep } from './upkeep.ts'
 import { watchWarm } from './warm.ts'
 import { way } from './way.ts'
-
-const manyRuns = 1_000
 
 /**
  * The pipeline of the whole platform: starts runs, supersedes, cancels, carries on after a crash. The rows are the
@@ -58,7 +54,10 @@ export class Dispatcher implements Pipeline {
         )
     }
     // Before any run goes on: what is read here as serving would be old by the time it is routed to.
-    for (const key of await this.#tools.store.listEnvironments()) await this.#reconcile(key)
+    for (const key of await this.#tools.store.listEnvironments()) {
+      await this.#traffic.toServing(key, this.#signal)
+      this.#background('sweep', this.#upkeep.sweep(key))
+    }
     for (const run of carriedOn) this.#begin(run)
     for (const { app, destroyedAt, createdBy } of await this.#tools.store.listApps()) {
       if (destroyedAt !== null) this.#background('destroy', this.#remove(app, createdBy))
@@ -113,20 +112,12 @@ export class Dispatcher implements Pipeline {
     this.#background(`run ${run.id}`, this.#travel(trip))
   }
 
+  /** The whole life of a run. One that is carried on after a crash enters it again; its row says how far it was. */
   async #travel(trip: Trip): Promise<void> {
-    const signal = AbortSignal.any([trip.signal, this.#signal])
+    let release: Release
     try {
-      if (!wentLive(trip.run.state)) {
-        const release = await this.#throughTheWay(trip, signal)
-        await this.#goLive(trip, release)
-      } else {
-        // Carried on after a crash. If a newer one went live, whatever came of it, traffic and branch are not this run's any more.
-        await trip.turn()
-        const runs = await this.#tools.store.listRuns(trip.run, manyRuns)
-        if (!runs.some(run => wentLive(run.state) && (run.release ?? 0) > (trip.run.release ?? 0))) {
-          await this.#goLive(trip, await this.#releaseOf(trip.run))
-        }
-      }
+      release = await way(trip, this.#tools, AbortSignal.any([trip.signal, this.#signal]))
+      await goLive(trip, release, { ...this.#tools, traffic: this.#traffic }, this.#signal)
     } catch (error) {
       return await this.#failed(trip, error)
     } finally {
@@ -135,23 +126,16 @@ export class Dispatcher implements Pipeline {
     await this.#landed(trip)
     // What this release replaced may be two back by now: it need not stay warm until our own ten seconds are over.
     this.#background('sweep', this.#upkeep.sweep(trip.run))
-    await this.#afterLive(trip)
-  }
-
-  #goLive(trip: Trip, release: Release): Promise<void> {
-    return goLive(trip, release, { ...this.#tools, traffic: this.#traffic }, this.#signal)
-  }
-
-  async #throughTheWay(trip: Trip, signal: AbortSignal): Promise<Release> {
-    if (trip.run.state === 'proven') {
-      await trip.turn()
-      const release = await this.#releaseOf(trip.run)
-      // Its proof is as old as the crash: traffic moves to processes that answer now.
-      const config = await this.#tools.store.readConfig(release, release.config)
-      await startRelease(release, config.values, line => trip.say(line), this.#tools, signal)
-      return release
+    const crash = await watchWarm(release, this.#tools, this.#signal)
+    if (await isDestroyed(trip.run, this.#tools)) return
+    const supersede = (other: Run, reason: string) => this.#stop(other, 'superseded', reason)
+    const rollback = await settleOrRollBack(trip.run, crash, { ...this.#tools, supersede })
+    if (rollback) {
+      this.#background('traffic back', this.#traffic.toServing(rollback, this.#signal))
+      if (!this.#trips.has(rollback.id)) this.#begin(rollback)
     }
-    return way(trip, this.#tools, signal)
+    await this.#finished(trip)
+    await this.#upkeep.sweep(trip.run)
   }
 
   /** Superseded and cancelled runs come here too: their row is final already, and their release is the sweep's. */
@@ -174,69 +158,11 @@ export class Dispatcher implements Pipeline {
   }
 
   async #landed(trip: Trip): Promise<void> {
-    const run = await this.#run(trip.run.id)
+    const { run } = trip
     trip.say(`-----> v${run.release} is live`)
     for (const host of this.#tools.hosts(run)) trip.say(`       ${this.#tools.urlOf(host)}/`)
     await this.#progress.flush(run.id)
     trip.isLanding = false
-    this.#progress.publish(run.id)
-  }
-
-  /** Warm time, then `settled`; or traffic back to the warm old processes, and a rollback run. */
-  async #afterLive(trip: Trip): Promise<void> {
-    const run = await this.#run(trip.run.id)
-    const release = await this.#releaseOf(run)
-    const crash = await watchWarm(release, this.#tools, this.#signal)
-    if (await isDestroyed(run, this.#tools)) return
-    const runs = await this.#tools.store.listRuns(run, manyRuns)
-    const back = predecessor(runs, run)
-    const serving = servingRelease(runs)
-    if (crash !== null && back !== null && !isAutomatic(run) && serving === run.release) {
-      await this.#rollBack(run, back, crash)
-    } else {
-      await this.#advance(run, 'settled', whySettled(run, crash, serving))
-    }
-    await this.#finished(trip)
-    await this.#upkeep.sweep(run)
-  }
-
-  /**
-   * A rollback that is on its way when the release that serves meanwhile crashes as well goes back to that one, or no
-   * further: it is ended. Null: none is left; else the one that is past the point of no return.
-   */
-  async #endRollbacks(run: Run, crash: string): Promise<RunId | null> {
-    const own = automaticRollbackOf(run.id)
-    for (const other of await this.#tools.store.openRuns()) {
-      if (environmentId(other) !== environmentId(run) || !isAutomatic(other) || other.id === own) continue
-      if (wentLive(other.state)) continue
-      const { id, state } = await this.#stop(other, 'superseded', `v${run.release} did not hold either: ${crash}`)
-      if (!isFinal(state)) return id
-    }
-    return null
-  }
-
-  /**
-   * The rows first: then the old release serves, and traffic goes back to its warm processes at once. Only settles the run
-   * when another rollback is past the point of no return.
-   */
-  async #rollBack(run: Run, back: number, crash: string): Promise<void> {
-    const other = await this.#endRollbacks(run, crash)
-    if (other !== null) return this.#advance(run, 'settled', `${crash}; run ${other} takes over`)
-    const { store, clock } = this.#tools
-    const id = automaticRollbackOf(run.id)
-    const intent: RunIntent = { kind: 'rollback', to: back, releasePhase: false, automatic: true }
-    const { app, environment } = run
-    const already = await store.findRun(id)
-    const rollback =
-      already ??
-      (await store.insertRun({ app, environment, id, intent, by: 'lading', reason: crash, now: clock.now() }))
-    await this.#advance(run, 'failed-after-live', `${crash}; rolled back to v${back} by run ${id}`)
-    this.#background('traffic back', this.#traffic.toServing(run, this.#signal))
-    if (!this.#trips.has(id)) this.#begin(rollback)
-  }
-
-  async #advance(run: Run, to: RunState, reason: string): Promise<void> {
-    await this.#tools.store.advanceRun(run.id, run.state, to, { reason, now: this.#tools.clock.now() })
     this.#progress.publish(run.id)
   }
 
@@ -247,7 +173,7 @@ export class Dispatcher implements Pipeline {
     this.#progress.forget(trip.run.id)
   }
 
-  // ——— superseding and cancelling
+  // ——— superseding, cancelling, destroying
 
   async #supersedeOlder(newer: Run): Promise<void> {
     for (const older of await this.#tools.store.openRuns()) {
@@ -275,13 +201,6 @@ export class Dispatcher implements Pipeline {
         run = await this.#run(run.id)
       }
     }
-  }
-
-  // ——— keeping cluster and rows in line
-
-  async #reconcile(key: EnvironmentKey): Promise<void> {
-    await this.#traffic.toServing(key, this.#signal)
-    this.#background('sweep', this.#upkeep.sweep(key))
   }
 
   /** Resolves when nothing of the app runs or answers; what an engine holds on to a little longer goes in the background. */
@@ -313,12 +232,6 @@ export class Dispatcher implements Pipeline {
     return run
   }
 
-  async #releaseOf(run: Run): Promise<Release> {
-    const release = run.release === null ? null : await this.#tools.store.findRelease(run, run.release)
-    if (!release) throw new AppError('internal', `run ${run.id} is ${run.state} and has no release`)
-    return release
-  }
-
   /** What goes on by itself; its failure is an event, never an unhandled rejection. */
   #background(what: string, work: Promise<void>): void {
     work.catch((error: unknown) => {
@@ -326,17 +239,6 @@ export class Dispatcher implements Pipeline {
         this.#tools.log('background work failed', { what, error: asAppError(error).message, cause: error })
     })
   }
-}
-
-function whySettled(run: Run, crash: string | null, serving: number | null): string {
-  if (serving !== run.release) return `v${serving} serves by now`
-  return crash === null
-    ? `v${run.release} held for ${defaults.warmMs / 1000} s`
-    : `${crash}; there is nothing to go back to`
-}
-
-function isAutomatic({ intent }: Run): boolean {
-  return intent.kind === 'rollback' && intent.automatic
 }
 
 /** A push or a rollback says what should run now; a scaling or config change adds to it and waits in line. */

@@ -1,6 +1,7 @@
 import { AppError, asAppError } from '../core/errors.ts'
 import type { Release } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
+import { wentLive } from '../core/states.ts'
 import type { Tools } from './tools.ts'
 import type { Traffic } from './traffic.ts'
 import type { Journey } from './way.ts'
@@ -17,12 +18,19 @@ export async function goLive(
   { traffic, ...tools }: Tools & { readonly traffic: Traffic },
   signal: AbortSignal,
 ): Promise<void> {
+  if (wentLive(journey.run.state) && (await isOvertaken(release, tools))) return
   const switchOver = async () => {
     await untilDone('route', () => traffic.moveTo(release, signal), tools, signal)
     await journey.enter('live', `v${release.number} is live`)
   }
   await traffic.exclusively(release, switchOver, signal)
   await landBranch(journey.run, journey, tools, signal)
+}
+
+/** After a crash: if a newer one went live, whatever came of it, traffic and branch are not this run's any more. */
+async function isOvertaken(release: Release, tools: Tools): Promise<boolean> {
+  const runs = await tools.store.standingRuns(release)
+  return runs.some(run => wentLive(run.state) && (run.release ?? 0) > release.number)
 }
 
 /** The branch follows the row, never the other way round; entered again after a crash it is a no-op. */

@@ -11,8 +11,6 @@ import { isDestroyed } from './upkeep.ts'
 
 type TrafficTools = Pick<Tools, 'store' | 'edges' | 'clock' | 'hosts' | 'certify'>
 
-const manyRuns = 1_000
-
 /**
  * Who gets an environment's traffic. Every look at the rows with the switch that follows from it is one critical
  * section per environment, so that nobody routes by rows that another has just changed.
@@ -55,7 +53,7 @@ export class Traffic {
 
   async #toServing(key: EnvironmentKey, signal: AbortSignal): Promise<void> {
     const { store, edges, hosts } = this.#tools
-    const runs = await store.listRuns(key, manyRuns)
+    const runs = await store.standingRuns(key)
     if (runs.some(run => run.state === 'proven')) return
     const serving = (await isDestroyed(key, this.#tools)) ? null : servingRelease(runs)
     const { routes, lanes } = await edges.state(signal)

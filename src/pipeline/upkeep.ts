@@ -7,7 +7,6 @@ import { spaceNetwork } from '../run/spec.ts'
 import { removeSpace, Sweeper, type Rows } from '../run/sweep.ts'
 import type { Tools } from './tools.ts'
 
-const manyRuns = 1_000
 const sweepAgainMs = 1_000
 const spaceAgainMs = 30_000
 
@@ -61,7 +60,7 @@ export class Upkeep {
     return {
       quiet: signal => this.#tools.quiet(signal),
       keep: async key =>
-        (await isDestroyed(key, this.#tools)) ? new Set() : releasesToKeep(await store.listRuns(key, manyRuns)),
+        (await isDestroyed(key, this.#tools)) ? new Set() : releasesToKeep(await store.standingRuns(key)),
       openRuns: async key =>
         new Set((await store.openRuns()).filter(run => environmentId(run) === environmentId(key)).map(run => run.id)),
       limit: async (key, number) => {

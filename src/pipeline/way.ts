@@ -1,7 +1,7 @@
 import { AppError } from '../core/errors.ts'
 import type { Release } from '../core/release.ts'
 import { automaticRollbackOf, type Run } from '../core/run.ts'
-import type { RunState } from '../core/states.ts'
+import { wentLive, type RunState } from '../core/states.ts'
 import { persistently } from '../core/waiting.ts'
 import { makeRelease } from '../release/make-release.ts'
 import { releasePhase } from '../release/release-phase.ts'
@@ -24,6 +24,8 @@ export interface Journey {
 
 /** The way of a commit, up to the row `proven`. Entered again after a crash, it goes on where the rows say (docs/design/run-states.md). */
 export async function way(journey: Journey, tools: Tools, signal: AbortSignal): Promise<Release> {
+  const { state } = journey.run
+  if (state === 'proven' || wentLive(state)) return carryOn(journey, tools, signal)
   const found = await find(journey, tools, signal)
   await journey.turn()
   const release = await release_(journey, found, tools, signal)
@@ -88,6 +90,23 @@ async function phase(
 async function start(journey: Journey, release: Release, tools: Tools, signal: AbortSignal): Promise<void> {
   await journey.enter('starting', `starting v${release.number}`)
   journey.say(`-----> Starting v${release.number}`)
+  await bringUp(journey, release, tools, signal)
+}
+
+/**
+ * A run that was past all of this at the crash. A proof that nothing was routed by yet is as old as the crash: traffic
+ * moves to processes that answer now.
+ */
+async function carryOn(journey: Journey, tools: Tools, signal: AbortSignal): Promise<Release> {
+  await journey.turn()
+  const { run } = journey
+  const release = run.release === null ? null : await tools.store.findRelease(run, run.release)
+  if (!release) throw new AppError('internal', `run ${run.id} is ${run.state} and has no release`)
+  if (run.state === 'proven') await bringUp(journey, release, tools, signal)
+  return release
+}
+
+async function bringUp(journey: Journey, release: Release, tools: Tools, signal: AbortSignal): Promise<void> {
   const config = await tools.store.readConfig(release, release.config)
   await startRelease(release, config.values, line => journey.say(line), tools, signal)
 }

@@ -230,12 +230,11 @@ function goesOn(tools: Tools): Tools {
 function rowsBeforeListing(tools: Tools): Tools {
   const ofThisSweep = new AsyncLocalStorage<Promise<readonly Run[]>>()
   const listServices: Tools['engine']['listServices'] = (labels, signal) => {
-    if (labels[label.release] === undefined) ofThisSweep.enterWith(tools.store.listRuns(keyOf(labels), 1_000))
+    if (labels[label.release] === undefined) ofThisSweep.enterWith(tools.store.standingRuns(keyOf(labels)))
     return tools.engine.listServices(labels, signal)
   }
-  const listRuns: Tools['store']['listRuns'] = (key, limit) =>
-    ofThisSweep.getStore() ?? tools.store.listRuns(key, limit)
-  return { ...tools, engine: changed(tools.engine, { listServices }), store: changed(tools.store, { listRuns }) }
+  const standingRuns: Tools['store']['standingRuns'] = key => ofThisSweep.getStore() ?? tools.store.standingRuns(key)
+  return { ...tools, engine: changed(tools.engine, { listServices }), store: changed(tools.store, { standingRuns }) }
 }
 
 function keyOf(labels: Labels): EnvironmentKey {

@@ -1,0 +1,65 @@
+import { defaults } from '../core/defaults.ts'
+import { predecessor, servingRelease } from '../core/keep.ts'
+import { environmentId } from '../core/labels.ts'
+import type { RunId } from '../core/names.ts'
+import { automaticRollbackOf, type Run, type RunIntent } from '../core/run.ts'
+import { isFinal, wentLive } from '../core/states.ts'
+import type { Tools } from './tools.ts'
+
+type SettleTools = Pick<Tools, 'store' | 'clock'> & {
+  /** Resolves with the row as it is then: one that was past the point of no return goes on. */
+  readonly supersede: (run: Run, reason: string) => Promise<Run>
+}
+
+/**
+ * The end of the warm time of a live run: `settled`, null; or `failed-after-live`, and the run that rolls back is
+ * written, for the caller to begin. `crash`: what `watchWarm` saw.
+ */
+export async function settleOrRollBack(run: Run, crash: string | null, tools: SettleTools): Promise<Run | null> {
+  const runs = await tools.store.standingRuns(run)
+  const serving = servingRelease(runs)
+  const back = predecessor(runs, run)
+  if (serving !== run.release) return settle(run, `v${serving} serves by now`, tools)
+  if (crash === null) return settle(run, `v${run.release} held for ${defaults.warmMs / 1000} s`, tools)
+  if (back === null || isAutomatic(run)) return settle(run, `${crash}; there is nothing to go back to`, tools)
+  const other = await endRollbacks(run, crash, tools)
+  if (other !== null) return settle(run, `${crash}; run ${other} takes over`, tools)
+  return rollBack(run, back, crash, tools)
+}
+
+async function settle(run: Run, reason: string, { store, clock }: SettleTools): Promise<null> {
+  await store.advanceRun(run.id, run.state, 'settled', { reason, now: clock.now() })
+  return null
+}
+
+/**
+ * A rollback that is on its way when the release that serves meanwhile crashes as well goes back to that one, or no
+ * further: it is ended. Null: none is left; else the one that is past the point of no return.
+ */
+async function endRollbacks(run: Run, crash: string, { store, supersede }: SettleTools): Promise<RunId | null> {
+  const own = automaticRollbackOf(run.id)
+  for (const other of await store.openRuns()) {
+    if (environmentId(other) !== environmentId(run) || !isAutomatic(other) || other.id === own) continue
+    if (wentLive(other.state)) continue
+    const { id, state } = await supersede(other, `v${run.release} did not hold either: ${crash}`)
+    if (!isFinal(state)) return id
+  }
+  return null
+}
+
+/** Once both rows are written the old release serves, and traffic may go back to its warm processes. */
+async function rollBack(run: Run, back: number, crash: string, { store, clock }: SettleTools): Promise<Run> {
+  const { app, environment } = run
+  const id = automaticRollbackOf(run.id)
+  const intent: RunIntent = { kind: 'rollback', to: back, releasePhase: false, automatic: true }
+  const rollback =
+    (await store.findRun(id)) ??
+    (await store.insertRun({ app, environment, id, intent, by: 'lading', reason: crash, now: clock.now() }))
+  const reason = `${crash}; rolled back to v${back} by run ${id}`
+  await store.advanceRun(run.id, run.state, 'failed-after-live', { reason, now: clock.now() })
+  return rollback
+}
+
+export function isAutomatic({ intent }: Run): boolean {
+  return intent.kind === 'rollback' && intent.automatic
+}
