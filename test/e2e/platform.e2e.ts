@@ -4,6 +4,7 @@ import { installed, type Platform } from './host.ts'
 import { brokenApps } from './platform/broken.ts'
 import { edgeFeatures } from './platform/edge.ts'
 import { firewall } from './platform/firewall.ts'
+import { interruptedPushes } from './platform/interrupted.ts'
 import { lostDatabase } from './platform/lost-database.ts'
 import { waysToARelease } from './platform/ways.ts'
 
@@ -27,5 +28,6 @@ suite('the firewall', () =>
 suite('the edge', () => edgeFeatures(() => platform))
 suite('broken apps', () => brokenApps(() => platform))
 suite('ways to a release', () => waysToARelease(() => platform))
+suite('interrupted pushes', () => interruptedPushes(() => platform))
 // The last: it loses what the others have written.
 suite('the database is lost', () => lostDatabase(() => platform))
