@@ -167,13 +167,16 @@ export function edgeFeatures(platform: () => Platform): void {
     assert.equal(answer.trailers['grpc-message'], 'v1')
   })
 
-  test('an upload of 64 MiB of unknown length streams through', async () => {
+  test('an upload of 64 MiB of unknown length streams through: the app sees its beginning before the end is sent', async () => {
     const block = randomBytes(MiB)
     const hash = createHash('sha256')
+    const soFar = async () => Number((await visitor.ask(host('upload'), { path: '/so-far' })).body)
     async function* body() {
       for (let at = 0; at < 64; at++) {
         hash.update(block)
         yield block
+        // Nothing more is sent until the app says that it has some of this.
+        if (at === 0) await eventually('the app has seen the first bytes', async () => (await soFar()) > 0)
       }
     }
     const answer = await visitor.ask(host('upload'), { method: 'POST', body: body() })
