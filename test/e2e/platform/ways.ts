@@ -52,19 +52,26 @@ export function waysToARelease(platform: () => Platform): void {
     await pushed(app)
     await app.lading(['scale', 'worker=1'])
     await app.answers('v1')
-    const since = await platform().host.run(['date', '+%s.%N'])
+    const { host } = platform()
+    const moment = () => host.run(['date', '+%s.%N'])
+    const since = await moment()
     await app.commitVersion('v3')
     await pushed(app)
     await app.answers('v3')
-    const filters = ['type=container', 'event=start', 'event=kill', `label=lading.app=${app.name}`]
+    const filters = ['type=container', 'event=kill', `label=lading.app=${app.name}`, 'label=lading.type=worker']
     const argv = ['docker', 'events', '--since', since, ...filters.flatMap(filter => ['--filter', filter])]
-    const format = '{{.Action}} {{index .Actor.Attributes "lading.type"}} {{index .Actor.Attributes "lading.release"}}'
-    const events = await eventually('the worker of v2 is asked to stop', async () => {
-      const until = await platform().host.run(['date', '+%s.%N'])
-      const lines = (await platform().host.run([...argv, '--until', until, '--format', format])).split('\n')
-      return lines.includes('kill worker 2') && lines.filter(line => line.includes(' worker '))
+    const format = '{{index .Actor.Attributes "lading.release"}} {{.TimeNano}}'
+    const asked = await eventually('the worker of v2 is asked to stop', async () => {
+      const kills = (await host.run([...argv, '--until', await moment(), '--format', format])).split('\n')
+      return kills.find(line => line.startsWith('2 '))
     })
-    assert.deepEqual(events.slice(0, 2), ['start worker 3', 'kill worker 2'])
+    const labels = ['app=crew', 'type=worker', 'release=3'].flatMap(one => ['--filter', `label=lading.${one}`])
+    const container = await host.run(['docker', 'ps', '--quiet', ...labels])
+    // Its own word, with the engine's time: a container that was started says nothing of what runs in it.
+    const log = await host.run(['docker', 'logs', '--timestamps', container])
+    const said = log.split('\n').find(line => line.includes('worker v3 started'))
+    const [upAt, askedAt] = [Date.parse(said?.split(' ')[0] ?? ''), Number(asked.slice(2)) / 1e6]
+    assert.ok(upAt < askedAt, `up at ${upAt}, the other asked to stop at ${askedAt}:\n${log}`)
   })
 
   test('an image that neither node nor registry has: the release says so, and the one that serves goes on', async () => {
