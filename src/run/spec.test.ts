@@ -18,6 +18,8 @@ import { systemClock } from '../core/system.ts'
 import type { Engine } from '../docker/engine.ts'
 import { FakeCluster } from '../docker/fake.ts'
 import { FakeEdges } from '../edge/fake.ts'
+import { mapsOf } from '../edge/haproxy/maps.ts'
+import { emptyModel } from '../edge/model.ts'
 import { startRelease } from './roll-out.ts'
 import { laneSpec, objectName, releasePhaseSpec, serviceSpecs } from './spec.ts'
 
@@ -117,6 +119,14 @@ test('a release without the type web has no lane; scaled to zero it keeps one, s
   assert.equal(laneSpec({ ...worker, image: { ...worker.image, processes } }), null)
   assert.equal(laneSpec(release({ web: 0, worker: 1 }))?.processes, 0)
   assert.equal(laneSpec(release({ web: 2 }))?.processes, 2)
+})
+
+test("an app that says nothing of time-outs has Heroku's at the edge: 30 s to the first byte, then 55 s", () => {
+  const spec = laneSpec(release({ web: 1 }))
+  assert.ok(spec)
+  const maps = mapsOf({ ...emptyModel, lanes: [{ backend: 'h1_tcp_4_1', spec }] })
+  assert.deepEqual([...maps['first-byte']], [['h1_tcp_4_1', '30000']])
+  assert.deepEqual([...maps.idle], [['h1_tcp_4_1', '55000']])
 })
 
 test('names stay within the 63 characters that Swarm allows, and apart', () => {
