@@ -1,7 +1,7 @@
 import { AppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
 import type { EnvironmentKey } from '../core/names.ts'
-import { type Connection, integer, text } from './connection.ts'
+import { type Connection, columnsOf, literals } from './connection.ts'
 import { toEnvironmentKey } from './rows.ts'
 import type { Sealer } from './seal.ts'
 import type { ConfigVersion, Store } from './store.ts'
@@ -29,32 +29,25 @@ export function configStore({ db, batch }: Connection, sealer: Sealer): ConfigSt
     },
 
     async writeConfig(key, expected, values, by, now) {
-      const next = expected + 1
-      const sealed = sealConfig(sealer, key, { version: next, values })
+      const next = { version: expected + 1, values, by, at: now }
+      const row = configRow(sealer, key, next)
       const [written, newest] = await batch(
         db
           .insertInto('config_versions')
-          .columns(['app', 'environment', 'version', 'sealed', 'created_by', 'created_at'])
+          .columns(columnsOf(row))
           .expression(
             db
               .selectFrom('config_versions')
               .where('app', '=', key.app)
               .where('environment', '=', key.environment)
               .where('version', '=', expected)
-              .select([
-                'app',
-                'environment',
-                integer(next).as('version'),
-                text(sealed).as('sealed'),
-                text(by).as('created_by'),
-                integer(now).as('created_at'),
-              ]),
+              .select(literals(row)),
           )
           .onConflict(c => c.columns(['app', 'environment', 'version']).doNothing())
           .returning('version'),
         versions(key),
       )
-      if (written[0]) return { version: next, values, by, at: now }
+      if (written[0]) return next
       if (!newest[0]) throw new AppError('not-found', `${environmentId(key)} has no config`)
       throw new AppError('conflict', `the config of ${environmentId(key)} changed meanwhile`, {
         hint: `Look at it (version ${newest[0].version}, by ${newest[0].created_by}) and try again.`,
@@ -64,14 +57,20 @@ export function configStore({ db, batch }: Connection, sealer: Sealer): ConfigSt
   }
 }
 
-/** The column `sealed`. */
-export function sealConfig(
+export function configRow(
   sealer: Sealer,
   key: EnvironmentKey,
-  { version, values }: Pick<ConfigVersion, 'version' | 'values'>,
-): string {
+  { version, values, by, at }: ConfigVersion,
+): ConfigColumns {
   const sealed = Object.entries(values).map(([name, value]) => [name, sealer.seal(context(key, version, name), value)])
-  return JSON.stringify(Object.fromEntries(sealed))
+  return {
+    app: key.app,
+    environment: key.environment,
+    version,
+    sealed: JSON.stringify(Object.fromEntries(sealed)),
+    created_by: by,
+    created_at: at,
+  }
 }
 
 function openConfig(sealer: Sealer, row: ConfigColumns): ConfigVersion {

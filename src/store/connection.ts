@@ -21,3 +21,13 @@ type Results<Queries> = { [Q in keyof Queries]: Queries[Q] extends Compilable<in
  */
 export const text = (value: string | null) => sql<string>`cast(${value} as text)`
 export const integer = (value: number) => sql<number>`cast(${value} as bigint)`
+
+/** A whole row in such a statement: what goes into `columns`, and what is selected in the same order. */
+export const columnsOf = <Row extends object>(row: Row) => Object.keys(row) as (keyof Row & string)[]
+export const literals = <Row extends { [Column in keyof Row]: string | number | null }>(row: Row) =>
+  Object.entries<string | number | null>(row).map(([column, value]) =>
+    typeof value === 'number' ? integer(value).as(column) : text(value).as(column),
+  )
+
+/** One more than the highest in this column, from 1. */
+export const next = (column: string) => sql<number>`coalesce(max(${sql.ref(column)}), 0) + 1`.as('next')

@@ -1,8 +1,8 @@
 import { AppError } from '../core/errors.ts'
 import type { Image } from '../core/release.ts'
 import { isFinal, runStates, serves } from '../core/states.ts'
-import { type Connection, integer, text } from './connection.ts'
-import { toRelease } from './rows.ts'
+import { type Connection, columnsOf, literals, next } from './connection.ts'
+import { fromRelease, toRelease } from './rows.ts'
 import type { Store } from './store.ts'
 
 type ReleaseStore = Pick<
@@ -21,25 +21,13 @@ export function releaseStore({ db, batch }: Connection): ReleaseStore {
         .selectFrom('releases as earlier')
         .where('earlier.app', '=', release.app)
         .where('earlier.environment', '=', release.environment)
-        .select(eb => eb(eb.fn.coalesce(eb.fn.max('earlier.number'), integer(0)), '+', integer(1)).as('next'))
+        .select(next('earlier.number'))
+        .as('number')
+      const row = fromRelease(release)
       const [, found, run] = await batch(
         db
           .insertInto('releases')
-          .columns([
-            'app',
-            'environment',
-            'number',
-            'run',
-            'image',
-            'commit_id',
-            'author',
-            'config',
-            'formation',
-            'verdict',
-            'description',
-            'created_by',
-            'created_at',
-          ])
+          .columns([...columnsOf(row), 'number'])
           .expression(
             db
               .selectFrom('runs')
@@ -47,21 +35,7 @@ export function releaseStore({ db, batch }: Connection): ReleaseStore {
               .where('app', '=', release.app)
               .where('environment', '=', release.environment)
               .where('state', 'not in', runStates.filter(isFinal))
-              .select([
-                'app',
-                'environment',
-                number.as('number'),
-                'id as run',
-                text(JSON.stringify(release.image)).as('image'),
-                text(release.commit).as('commit_id'),
-                text(release.author).as('author'),
-                integer(release.config).as('config'),
-                text(JSON.stringify(release.formation)).as('formation'),
-                text(JSON.stringify(release.verdict)).as('verdict'),
-                text(release.description).as('description'),
-                text(release.by).as('created_by'),
-                integer(release.createdAt).as('created_at'),
-              ]),
+              .select([...literals(row), number]),
           )
           .onConflict(c => c.column('run').doNothing()),
         releases.where('run', '=', release.run),

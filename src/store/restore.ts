@@ -1,6 +1,7 @@
 import { type Compilable } from 'kysely'
-import { type Connection, integer } from './connection.ts'
-import { sealConfig } from './config.ts'
+import { type Connection, next } from './connection.ts'
+import { configRow } from './config.ts'
+import { fromRelease, fromRun } from './rows.ts'
 import type { Sealer } from './seal.ts'
 import type { RestoredEnvironment, RestoredRun, Store } from './store.ts'
 
@@ -27,17 +28,10 @@ export function restoringStore({ db, batch }: Connection, sealer: Sealer): Pick<
         .insertInto('environments')
         .values({ app, environment, branch })
         .onConflict(c => c.doNothing()),
-      ...config.map(({ version, values, by, at }) =>
+      ...config.map(version =>
         db
           .insertInto('config_versions')
-          .values({
-            app,
-            environment,
-            version,
-            sealed: sealConfig(sealer, home, { version, values }),
-            created_by: by,
-            created_at: at,
-          })
+          .values(configRow(sealer, home, version))
           .onConflict(c => c.doNothing()),
       ),
       ...runs.flatMap(runRows),
@@ -45,27 +39,10 @@ export function restoringStore({ db, batch }: Connection, sealer: Sealer): Pick<
   }
 
   function runRows({ run, release, steps }: RestoredRun): Compilable<unknown>[] {
-    const { app, environment } = run
-    const place = db
-      .selectFrom('runs')
-      .select(eb => eb(eb.fn.coalesce(eb.fn.max('place'), integer(0)), '+', integer(1)).as('next'))
     return [
       db
         .insertInto('runs')
-        .values({
-          id: run.id,
-          place,
-          app,
-          environment,
-          intent: JSON.stringify(run.intent),
-          state: run.state,
-          reason: run.reason,
-          details: JSON.stringify(run.details),
-          created_by: run.by,
-          created_at: run.createdAt,
-          changed_at: run.changedAt,
-          release_phase_started: run.releasePhaseStarted ? 1 : 0,
-        })
+        .values({ ...fromRun(run), place: db.selectFrom('runs').select(next('place')) })
         .onConflict(c => c.column('id').doNothing()),
       ...Object.entries(steps).map(([step, result]) =>
         db
@@ -75,26 +52,12 @@ export function restoringStore({ db, batch }: Connection, sealer: Sealer): Pick<
       ),
       db
         .insertInto('releases')
-        .values({
-          app,
-          environment,
-          number: release.number,
-          run: run.id,
-          image: JSON.stringify(release.image),
-          commit_id: release.commit,
-          author: release.author,
-          config: release.config,
-          formation: JSON.stringify(release.formation),
-          verdict: JSON.stringify(release.verdict),
-          description: release.description,
-          created_by: release.by,
-          created_at: release.createdAt,
-        })
+        .values({ ...fromRelease(release), number: release.number })
         .onConflict(c => c.doNothing()),
       db
         .insertInto('images')
         .values({
-          app,
+          app: release.app,
           build_key: release.image.buildKey,
           image: JSON.stringify(release.image),
           saved_at: release.createdAt,

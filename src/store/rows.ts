@@ -7,8 +7,8 @@ import type { AppRow, EnvironmentRow } from './store.ts'
 import type { ReleaseColumns, RunColumns, Tables } from './tables.ts'
 
 /**
- * Rows to nouns. What lies in the store was parsed when it came in, so names are taken as they are; PostgreSQL gives
- * 64-bit numbers as text, so numbers are made numbers.
+ * Rows to nouns, and back. What lies in the store was parsed when it came in, so names are taken as they are;
+ * PostgreSQL gives 64-bit numbers as text, so numbers are made numbers.
  */
 export function toApp(row: Selectable<Tables['apps']>): AppRow {
   return {
@@ -43,6 +43,23 @@ export function toRun(row: RunColumns & { readonly release: number | null }): Ru
   }
 }
 
+/** Without its place, which is the database's to give; its release is a row of its own. */
+export function fromRun(run: Run): Omit<RunColumns, 'place'> {
+  return {
+    id: run.id,
+    app: run.app,
+    environment: run.environment,
+    intent: JSON.stringify(run.intent),
+    state: run.state,
+    reason: run.reason,
+    details: JSON.stringify(run.details),
+    created_by: run.by,
+    created_at: run.createdAt,
+    changed_at: run.changedAt,
+    release_phase_started: run.releasePhaseStarted ? 1 : 0,
+  }
+}
+
 export function toRelease(row: ReleaseColumns): Release {
   return {
     ...toEnvironmentKey(row),
@@ -57,5 +74,23 @@ export function toRelease(row: ReleaseColumns): Release {
     description: row.description,
     by: row.created_by,
     createdAt: Number(row.created_at),
+  }
+}
+
+/** Without its number: the database gives it, or the cluster said it. */
+export function fromRelease(release: Omit<Release, 'number'>): Omit<ReleaseColumns, 'number'> {
+  return {
+    app: release.app,
+    environment: release.environment,
+    run: release.run,
+    image: JSON.stringify(release.image),
+    commit_id: release.commit,
+    author: release.author,
+    config: release.config,
+    formation: JSON.stringify(release.formation),
+    verdict: JSON.stringify(release.verdict),
+    description: release.description,
+    created_by: release.by,
+    created_at: release.createdAt,
   }
 }

@@ -1,8 +1,8 @@
 import { AppError } from '../core/errors.ts'
 import type { RunId } from '../core/names.ts'
 import { assertStep, isFinal, runStates, wentLive } from '../core/states.ts'
-import { type Connection, integer, text } from './connection.ts'
-import { toRun } from './rows.ts'
+import { type Connection, columnsOf, integer, literals, next, text } from './connection.ts'
+import { fromRun, toRun } from './rows.ts'
 import type { Store } from './store.ts'
 
 type RunStore = Pick<
@@ -36,9 +36,9 @@ export function runStore({ db, batch }: Connection): RunStore {
 
   return {
     async insertRun({ id, app, environment, intent, by, reason, now }) {
-      const place = db
-        .selectFrom('runs')
-        .select(eb => eb(eb.fn.coalesce(eb.fn.max('place'), integer(0)), '+', integer(1)).as('next'))
+      const place = db.selectFrom('runs').select(next('place')).as('place')
+      const fresh = { state: 'queued', details: [], releasePhaseStarted: false, release: null } as const
+      const row = fromRun({ ...fresh, id, app, environment, intent, by, reason, createdAt: now, changedAt: now })
       const home = db
         .selectFrom('environments')
         .innerJoin('apps', 'apps.app', 'environments.app')
@@ -47,36 +47,8 @@ export function runStore({ db, batch }: Connection): RunStore {
       const [inserted, found, homes] = await batch(
         db
           .insertInto('runs')
-          .columns([
-            'id',
-            'place',
-            'app',
-            'environment',
-            'intent',
-            'state',
-            'reason',
-            'details',
-            'created_by',
-            'created_at',
-            'changed_at',
-          ])
-          .expression(
-            home
-              .where('apps.destroyed_at', 'is', null)
-              .select([
-                text(id).as('id'),
-                place.as('place'),
-                'environments.app',
-                'environments.environment',
-                text(JSON.stringify(intent)).as('intent'),
-                text('queued').as('state'),
-                text(reason).as('reason'),
-                text('[]').as('details'),
-                text(by).as('created_by'),
-                integer(now).as('created_at'),
-                integer(now).as('changed_at'),
-              ]),
-          )
+          .columns([...columnsOf(row), 'place'])
+          .expression(home.where('apps.destroyed_at', 'is', null).select([...literals(row), place]))
           .onConflict(c => c.column('id').doNothing())
           .returning('id'),
         run(id),
@@ -198,9 +170,7 @@ export function runStore({ db, batch }: Connection): RunStore {
               .where('id', '=', id)
               .select([
                 'id',
-                last
-                  .select(eb => eb(eb.fn.coalesce(eb.fn.max('seq'), integer(0)), '+', integer(1)).as('next'))
-                  .as('seq'),
+                last.select(next('seq')).as('seq'),
                 integer(line.at).as('at'),
                 text(line.text).as('text'),
               ]),
