@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { defaults } from '../core/defaults.ts'
+import { buildLimits } from './builder-cage.ts'
 import { ladingYamlSchema } from './lading-yaml.ts'
+
+const MiB = 1024 * 1024
 
 /**
  * docs/reference/lading-yaml.md and docs/reference/defaults.md, made from the schema that reads the file and from the
@@ -36,6 +39,9 @@ export function defaultsReference(): string {
     ...table(settings),
     '\n## Of the platform',
     ...table(platform),
+    '',
+    '`buildMemory` and `buildPids` are those of the whole builder. Its own engine keeps some of both for itself, and the rest is for builds:',
+    `one build gets at most ${buildLimits.memory} bytes (${buildLimits.memory / MiB} MiB), which two at once share, and ${buildLimits.pids} processes of its own.`,
     '',
   ].join('\n')
 }
