@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { tokenAccess } from '../access/tokens.ts'
@@ -58,6 +60,23 @@ test('the network asks for a token, which a login keeps for that platform alone'
   // A token in the environment is for the platform that the environment names.
   rig.environment['LADING_TOKEN'] = 'another'
   assert.equal((await rig.lading(['apps'])).code, 0)
+})
+
+test('what the edge answers by itself is told as such', async t => {
+  const server = createServer((request, response) => {
+    const isUnknown = request.headers.host?.startsWith('127') ?? false
+    response.writeHead(isUnknown ? 404 : 503, { 'lading-error': isUnknown ? 'H404' : 'H10' }).end('a page')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const rig = await rigOf(t)
+  rig.environment['LADING_URL'] = `http://127.0.0.1:${port}`
+  assert.match((await rig.lading(['apps'])).err, /^lading: the edge has no route to a control plane at this name\n/)
+  rig.environment['LADING_URL'] = `http://lading.localhost:${port}`
+  const away = await rig.lading(['apps'])
+  assert.match(away.err, /^lading: the edge answers, and no control plane behind it\nOne that was restarted is back/)
 })
 
 test('a token is not sent where it would travel in clear', async t => {

@@ -126,6 +126,8 @@ async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
 /** What is not our problem+json comes from whatever else answers at that address: the edge, or a foreign server. */
 function asError(answer: IncomingMessage, text: string): AppError {
   if (!(answer.headers['content-type'] ?? '').startsWith('application/problem+json')) {
+    const edge = answer.headers['lading-error']
+    if (edge !== undefined) return edgeError(edge === 'H404')
     const isEdge = answer.statusCode === 503 || answer.statusCode === 502
     return new AppError('unavailable', `the address answers ${answer.statusCode}, and it is not the control plane`, {
       hint: isEdge
@@ -139,5 +141,16 @@ function asError(answer: IncomingMessage, text: string): AppError {
     retryable: problem.retryable,
     details: problem.details,
     ...(problem.hint !== undefined && { hint: problem.hint }),
+  })
+}
+
+/** The edge answered itself (docs/design/edge.md): it has no route to the control plane, or nobody behind it. */
+function edgeError(isUnknown: boolean): AppError {
+  const sentence = isUnknown
+    ? 'the edge has no route to a control plane at this name'
+    : 'the edge answers, and no control plane behind it'
+  return new AppError('unavailable', sentence, {
+    hint: `${isUnknown ? 'Is LADING_URL right? It is https://lading.<base domain>.' : 'One that was restarted is back in half a minute; apps go on.'} On the server: "docker service ps lading-control --no-trunc".`,
+    retryable: !isUnknown,
   })
 }

@@ -64,3 +64,26 @@ test('a short log is told whole, an empty one is said to be empty', async () => 
   assert.deepEqual((await crashed(['one', 'two'])).details, ['last log lines of web.1:', '  one', '  two'])
   assert.deepEqual((await crashed([])).details, ['web.1 wrote nothing to its log'])
 })
+
+test('who came up is not blamed for those that did not', async () => {
+  const cluster = new FakeCluster({ clock: systemClock, behaviourOf: () => ({ startMs: 0, listenMs: 0, stopMs: 0 }) })
+  const edges = new FakeEdges({ clock: systemClock, processes: cluster.processes }).edges()
+  const tools = { engine: cluster.engine(), edges, clock: systemClock }
+  const proven: ProcessView = {
+    container: 'c1',
+    node: 'one',
+    release: release.number,
+    type: web,
+    name: 'web.1',
+    state: 'running',
+    exitCode: null,
+    outOfMemory: false,
+    startedAt: 0,
+    address: null,
+    proof: 'proven',
+    lastCheck: null,
+  }
+  const two = { ...release, formation: { web: 2 } }
+  const { message } = await diagnose({ release: two, processes: [proven], cause: 'deadline' }, tools, never)
+  assert.match(message, /^1 of 2 processes of v2 were started within \d+ s$/)
+})

@@ -1,5 +1,5 @@
 import { AppError } from '../core/errors.ts'
-import type { Release } from '../core/release.ts'
+import { count, type Release } from '../core/release.ts'
 import type { LogLine } from '../docker/engine.ts'
 import type { ProcessView } from '../edge/edges.ts'
 import type { RunTools } from './roll-out.ts'
@@ -16,17 +16,12 @@ interface Symptoms {
 
 /** Why a release did not come up: one sentence, then the sockets it listens on and its last log lines. */
 export async function diagnose(symptoms: Symptoms, tools: RunTools, signal: AbortSignal): Promise<AppError> {
-  const worst = mostTelling(symptoms.processes)
+  const worst = mostTelling(symptoms.processes) ?? (isShort(symptoms) ? null : symptoms.processes[0])
   if (!worst) {
-    const { bootSeconds } = symptoms.release.image.settings
-    return new AppError(
-      'not-healthy',
-      `no process of v${symptoms.release.number} was started within ${bootSeconds} s`,
-      {
-        hint: 'The engine may be busy or the node out of reach: see "lading ps" and try again.',
-        retryable: true,
-      },
-    )
+    return new AppError('not-healthy', notStarted(symptoms), {
+      hint: 'The engine may be busy or the node out of reach: see "lading ps" and try again.',
+      retryable: true,
+    })
   }
   const sockets = worst.state === 'running' ? await orNothing(() => tools.edges.listening(worst, signal), signal) : []
   const log = await orNothing(() => lastLines(worst, tools, signal), signal)
@@ -42,9 +37,25 @@ function mostTelling(processes: readonly ProcessView[]): ProcessView | undefined
   const newestFirst = [...processes].sort((a, b) => b.startedAt - a.startedAt)
   return (
     newestFirst.find(process => process.state === 'exited') ??
-    newestFirst.find(process => process.type === 'web' && process.proof !== 'proven') ??
-    newestFirst[0]
+    newestFirst.find(process => process.type === 'web' && process.proof !== 'proven')
   )
+}
+
+/** Those that are there may be all right: then it is the missing ones that are to be told of. */
+function isShort({ release, processes }: Symptoms): boolean {
+  return processes.length < wanted(release)
+}
+
+function notStarted({ release, processes }: Symptoms): string {
+  const { bootSeconds } = release.image.settings
+  const all = wanted(release)
+  return processes.length === 0
+    ? `no process of v${release.number} was started within ${bootSeconds} s`
+    : `${processes.length} of ${all} processes of v${release.number} were started within ${bootSeconds} s`
+}
+
+function wanted(release: Release): number {
+  return release.image.processes.reduce((sum, { type }) => sum + count(release, type), 0)
 }
 
 function explain(
@@ -69,7 +80,7 @@ function explain(
     }
     return {
       sentence: `${name} crashed with code ${process.exitCode ?? 'unknown'}`,
-      hint: 'The last log lines are below; "lading logs" has the rest.',
+      hint: `Its last log lines are below, ${logLines} at most: nothing else is kept of a release that did not come up.`,
     }
   }
   const reachable = sockets.some(socket => listensOn(socket, containerPort) && !isLoopback(socket))
