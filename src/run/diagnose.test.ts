@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { image, shop } from '../api/test-api.ts'
-import { parseRunId, web } from '../core/names.ts'
+import { parseNodeName, parseRunId, web } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
 import { systemClock } from '../core/system.ts'
 import { FakeCluster } from '../docker/fake.ts'
@@ -71,7 +71,7 @@ test('who came up is not blamed for those that did not', async () => {
   const tools = { engine: cluster.engine(), edges, clock: systemClock }
   const proven: ProcessView = {
     container: 'c1',
-    node: 'one',
+    node: parseNodeName('one'),
     release: release.number,
     type: web,
     name: 'web.1',
