@@ -118,7 +118,7 @@ test('a stopping server lets a run past the point of no return go on and says so
   run.pastNoReturn = true
   await rig.door.stop()
   const { stderr } = await push.end
-  assert.match(stderr, /\(past the point of no return, the run goes on\)/)
+  assert.match(stderr, /\(this deploy cannot be stopped any more and goes on by itself\)/)
   assert.match(stderr, /remote:  !     See "lading runs show run00000001"/)
 })
 

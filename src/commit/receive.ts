@@ -234,7 +234,7 @@ async function cancel(run: Run, tools: ReceiveTools, signal: AbortSignal): Promi
     return await tools.pipeline.cancel(run.id, asAppError(signal.reason).message)
   } catch (error) {
     if (asAppError(error).code !== 'conflict') throw error
-    throw new AppError('conflict', 'past the point of no return, the run goes on', {
+    throw new AppError('conflict', 'this deploy cannot be stopped any more and goes on by itself', {
       hint: `See "lading runs show ${run.id}".`,
       cause: error,
     })
