@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import type { Exclusive } from './exclusive.ts'
 import { commandsFor } from './haproxy/commands.ts'
-import type { Runtime, SlotState } from './haproxy/runtime.ts'
+import { Unanswered, type Runtime, type SlotState } from './haproxy/runtime.ts'
 import { HeldSlots, releaseId, type Running } from './held-slots.ts'
 import { fullPollMs, isServing, Looking } from './looking.ts'
 import { sameRelease, type EdgeModel } from './model.ts'
@@ -190,7 +190,8 @@ export class Admission {
         await this.#options.exclusive.run(() => this.#tick())
         await this.#pulse.wait(this.#pause(), signal)
       } catch (error) {
-        const isRestart = error instanceof AppError && error.code === 'unavailable'
+        const isAway = error instanceof AppError && error.code === 'unavailable'
+        const isRestart = isAway && !(error instanceof Unanswered)
         if (!isRestart) this.#options.log(`admission: ${error instanceof Error ? error.message : String(error)}`)
         await this.#pulse.wait(isRestart ? 50 : 500, signal)
       }

@@ -4,7 +4,7 @@ import type { EnvironmentKey, NodeName } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
 import type { LogLine } from '../docker/engine.ts'
 import type { Edges, EdgeState, EnvironmentView } from './edges.ts'
-import { callKeeper, readItems, readText, type KeeperCall } from './keeper-http.ts'
+import { callKeeper, openStream, readItems, silenceMs, type KeeperCall } from './keeper-http.ts'
 import { mergeStates, mergeViews, type Heard } from './merge.ts'
 import { Pulse } from './pulse.ts'
 
@@ -23,18 +23,18 @@ export interface KeeperSocket {
 /** A keeper that is replaced or restarted is away for less than a second; calls are idempotent and wait so long (ms). */
 const patienceMs = 10_000
 const pauseMs = 100
-/** Two heartbeats and a bit: a stream that is silent for longer is dead. */
-const silenceMs = 12_000
+
+type Asked = Pick<KeeperCall, 'method' | 'path' | 'body'>
 
 /** The port `Edges` over the API of every node's keeper. */
 export function keeperEdges(options: KeeperEdgesOptions): Edges {
   const { sockets, term, clock = systemClock } = options
 
-  const call = (socket: KeeperSocket, rest: Omit<KeeperCall, 'socketPath' | 'term'>, signal: AbortSignal) =>
-    patiently(clock, signal, () => callKeeper({ socketPath: socket.path, term: term(), ...rest }, signal))
+  const call = (socket: KeeperSocket, rest: Asked, signal: AbortSignal) =>
+    patiently(clock, signal, () => callKeeper({ socketPath: socket.path, term: term(), clock, ...rest }, signal))
 
-  const change = async (rest: Omit<KeeperCall, 'socketPath' | 'term'>, signal: AbortSignal) => {
-    await Promise.all(sockets.map(async socket => readText(await call(socket, rest, signal), signal)))
+  const change = async (rest: Asked, signal: AbortSignal) => {
+    await Promise.all(sockets.map(socket => call(socket, rest, signal)))
   }
 
   return {
@@ -49,8 +49,7 @@ export function keeperEdges(options: KeeperEdgesOptions): Edges {
 
     async state(signal) {
       const states = sockets.map(async socket => {
-        const response = await call(socket, { method: 'GET', path: '/edge/state' }, signal)
-        return JSON.parse(await readText(response, signal)) as EdgeState
+        return JSON.parse(await call(socket, { method: 'GET', path: '/edge/state' }, signal)) as EdgeState
       })
       return mergeStates(await Promise.all(states))
     },
@@ -58,14 +57,16 @@ export function keeperEdges(options: KeeperEdgesOptions): Edges {
     async listening(process, signal) {
       const socket = sockets.find(one => one.node === process.node)
       if (!socket) throw new AppError('not-found', `no keeper of node ${process.node} is known`)
-      const response = await call(socket, { method: 'GET', path: `/listening/${process.container}` }, signal)
-      return JSON.parse(await readText(response, signal)) as string[]
+      const path = `/listening/${process.container}`
+      return JSON.parse(await call(socket, { method: 'GET', path }, signal)) as string[]
     },
 
     routerLog: (key, { tail, follow }, signal) => {
       const path = `/router-log/${key.app}/${key.environment}?tail=${tail}${follow ? '&follow=1' : ''}`
+      const open = (socket: KeeperSocket, until: AbortSignal) =>
+        openStream({ socketPath: socket.path, term: term(), clock, method: 'GET', path }, until)
       return interleaved(
-        sockets.map(socket => logLines(call(socket, { method: 'GET', path }, signal), signal)),
+        sockets.map(socket => until => logLines(() => patiently(clock, until, () => open(socket, until)), until)),
         signal,
       )
     },
@@ -75,10 +76,14 @@ export function keeperEdges(options: KeeperEdgesOptions): Edges {
 }
 
 /** The highest term that any of these keepers has seen and will go on asking for. Rejects `unavailable` when one is away. */
-export async function highestTerm(sockets: readonly KeeperSocket[], signal: AbortSignal): Promise<number> {
+export async function highestTerm(
+  sockets: readonly KeeperSocket[],
+  signal: AbortSignal,
+  clock: Clock = systemClock,
+): Promise<number> {
   const ask = async ({ path: socketPath }: KeeperSocket) => {
-    const response = await callKeeper({ socketPath, method: 'GET', path: '/health', term: 0 }, signal)
-    return (JSON.parse(await readText(response, signal)) as { readonly term: number }).term
+    const text = await callKeeper({ socketPath, method: 'GET', path: '/health', term: 0, clock }, signal)
+    return (JSON.parse(text) as { readonly term: number }).term
   }
   return Math.max(0, ...(await Promise.all(sockets.map(ask))))
 }
@@ -98,22 +103,24 @@ async function patiently<T>(clock: Clock, signal: AbortSignal, attempt: () => Pr
 }
 
 async function* logLines(
-  response: ReturnType<typeof callKeeper>,
+  open: () => ReturnType<typeof openStream>,
   signal: AbortSignal,
 ): AsyncGenerator<LogLine, void, undefined> {
   try {
-    for await (const line of readItems<LogLine>(await response)) if (line) yield line
+    for await (const line of readItems<LogLine>(await open())) if (line) yield line
   } catch (error) {
     if (!signal.aborted) throw error
   }
 }
 
-/** Lines of all edges as they come; ends when all have ended. */
+/** Lines of all edges as they come; ends when all have ended, and all of them when the reader leaves. */
 async function* interleaved<T>(
-  sources: readonly AsyncGenerator<T, void, undefined>[],
+  sources: readonly ((until: AbortSignal) => AsyncGenerator<T, void, undefined>)[],
   signal: AbortSignal,
 ): AsyncGenerator<T, void, undefined> {
-  const pending = new Map(sources.map((source, at) => [at, next(source, at)]))
+  const own = new AbortController()
+  const either = AbortSignal.any([signal, own.signal])
+  const pending = new Map(sources.map((source, at) => [at, next(source(either), at)]))
   try {
     while (pending.size > 0 && !signal.aborted) {
       const { at, source, result } = await Promise.race(pending.values())
@@ -125,7 +132,8 @@ async function* interleaved<T>(
       yield result.value
     }
   } finally {
-    for (const source of sources) void source.return().catch(() => undefined)
+    own.abort()
+    await Promise.allSettled(pending.values())
   }
 }
 
@@ -191,7 +199,7 @@ async function keepReading({ socket, path, term, clock, put }: Reading, signal: 
   let awaySince: number | null = null
   while (!signal.aborted) {
     try {
-      const response = await callKeeper({ socketPath: socket.path, method: 'GET', path, term: term() }, signal)
+      const response = await openStream({ socketPath: socket.path, method: 'GET', path, term: term(), clock }, signal)
       response.socket.setTimeout(silenceMs, () => response.destroy(new Error('the keeper has fallen silent')))
       awaySince = null
       for await (const view of readItems<EnvironmentView>(response)) if (view) put(view)

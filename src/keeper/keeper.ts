@@ -89,7 +89,7 @@ export class Keeper {
     })
     // Read only now: until the hand-over, another keeper may have written it.
     await this.#edge.load()
-    const before = await findPredecessor(this.#paths.owner)
+    const before = await findPredecessor(this.#paths.owner, clock)
     const door = this.#paths.drainDoor(config.generation)
     const doors = ((await readOwner(this.#paths.owner))?.drainDoors ?? []).filter(one => one !== door)
     this.#drainDoor = await DrainDoor.open(door, () => this.#edge.supervisor.draining())

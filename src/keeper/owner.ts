@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:net'
 import { request as httpRequest } from 'node:http'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
+import { persistently } from '../core/waiting.ts'
 import { readOrNull, writeDurably } from '../edge/haproxy/disk.ts'
 import { isRunning } from '../edge/haproxy/process.ts'
 
@@ -59,10 +60,18 @@ export async function writeOwner(path: string, record: OwnerRecord): Promise<voi
   await writeDurably(path, `${JSON.stringify(record)}\n`)
 }
 
-/** The HAProxy that runs already, left by a keeper that handed over or that died alone. */
-export async function findPredecessor(path: string): Promise<OwnerRecord | null> {
+/** One that is silent for longer (ms) is not waited for. */
+const silentMs = 30_000
+
+/**
+ * The HAProxy that runs already, left by a keeper that handed over or that died alone. Rejects `unavailable` when there is
+ * one that does not answer: a cold start beside it would share its listeners, and it has maps of the past.
+ */
+export async function findPredecessor(path: string, clock: Clock): Promise<OwnerRecord | null> {
   const owner = await readOwner(path)
-  return owner && (await isRunning(owner)) ? owner : null
+  if (!owner) return null
+  const patience = { clock, until: clock.monotonic() + silentMs, signal: new AbortController().signal }
+  return (await persistently(() => isRunning(owner, clock), patience)) ? owner : null
 }
 
 /**

@@ -5,6 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { systemClock } from '../../core/system.ts'
 import { DrainDoor, EarlierDrains, sumOf } from './drains.ts'
 import { KeptRuntime } from './runtime.ts'
 
@@ -76,7 +77,7 @@ void suite('what older HAProxies still have in flight', () => {
     })
     server.listen(path)
     await once(server, 'listening')
-    const kept = await KeptRuntime.open(path)
+    const kept = await KeptRuntime.open(path, systemClock)
     assert.deepEqual(await Promise.all([kept.ask('one'), kept.ask('two')]), ['answer to one\n', 'answer to two\n'])
     kept.close()
     server.close()

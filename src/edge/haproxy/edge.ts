@@ -89,7 +89,9 @@ export class HaproxyEdge {
       this.#process = before?.process ?? 0
       this.#earlier = earlier
       const held = before
-        ? await new Runtime(before.runtimeSocket).slots(this.#model.lanes.map(lane => lane.backend))
+        ? await new Runtime(before.runtimeSocket, this.#options.clock).slots(
+            this.#model.lanes.map(lane => lane.backend),
+          )
         : []
       this.admission.adopt(held)
       await this.#replace(before)

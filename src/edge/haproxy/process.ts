@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { AppError } from '../../core/errors.ts'
 import type { Clock } from '../../core/clock.ts'
-import { KeptRuntime, Runtime } from './runtime.ts'
+import type { Counts } from './drains.ts'
+import { answerMs, KeptRuntime, Runtime, Unanswered } from './runtime.ts'
 
 export interface StartOptions {
   readonly binary: string
@@ -11,6 +12,11 @@ export interface StartOptions {
   readonly takeFrom: string | null
   readonly log: (line: string) => void
 }
+
+/** It reads its configuration and takes the listeners in a second or two (ms). */
+const startMs = 30_000
+/** What an old process still has is asked for each view, and what it said last holds when it is silent for so long (ms). */
+const drainAnswerMs = 1000
 
 /** One HAProxy that we started. It ends by `drain`, `kill` or its own death. */
 export class Haproxy {
@@ -46,28 +52,37 @@ export class Haproxy {
       child.on('error', error => ended(`could not be started: ${error.message}`))
       child.on('exit', (code, signal) => ended(signal ? `killed by ${signal}` : `exited with ${code}`))
     })
-    const runtime = new Runtime(options.runtimeSocket)
-    const deadline = clock.monotonic() + 30_000
+    const runtime = new Runtime(options.runtimeSocket, clock)
+    const deadline = clock.monotonic() + startMs
     for (;;) {
+      const left = deadline - clock.monotonic()
       if (end !== null)
         throw new AppError('unavailable', `HAProxy ${String(end)}`, { details: alerts, retryable: true })
-      if (await answersAs(runtime, child.pid)) return new Haproxy(child.pid ?? 0, runtime, exited)
-      if (clock.monotonic() > deadline) {
+      if (left <= 0) {
         child.kill('SIGKILL')
-        throw new AppError('unavailable', 'HAProxy did not answer within 30 s', { details: alerts, retryable: true })
+        const what = `HAProxy did not answer within ${startMs / 1000} s of its start`
+        throw new AppError('unavailable', what, { details: alerts, retryable: true })
       }
+      const answers = await answersAs(runtime, child.pid, Math.min(left, answerMs)).catch(ifUnanswered)
+      if (answers) return new Haproxy(child.pid ?? 0, runtime, exited)
       await clock.sleep(10)
     }
   }
 }
 
-async function answersAs(runtime: Runtime, pid: number | undefined): Promise<boolean> {
+/** False when nobody listens, or somebody else. Rejects as `Unanswered` when somebody listens and says nothing. */
+async function answersAs(runtime: Runtime, pid: number | undefined, ms?: number): Promise<boolean> {
   try {
-    return new RegExp(`^Pid: ${pid}$`, 'm').test(await runtime.ask('show info'))
+    return new RegExp(`^Pid: ${pid}$`, 'm').test(await runtime.ask('show info', ms))
   } catch (error) {
-    if (error instanceof AppError && error.code === 'unavailable') return false
+    if (error instanceof AppError && error.code === 'unavailable' && !(error instanceof Unanswered)) return false
     throw error
   }
+}
+
+function ifUnanswered(error: unknown): false {
+  if (error instanceof Unanswered) return false
+  throw error
 }
 
 function follow(child: ChildProcess, line: (text: string) => void): void {
@@ -87,9 +102,12 @@ export interface Predecessor {
   readonly runtimeSocket: string
 }
 
-/** True while this process id is a HAProxy that answers on that socket. */
-export async function isRunning(before: Predecessor): Promise<boolean> {
-  return answersAs(new Runtime(before.runtimeSocket), before.pid)
+/**
+ * True while this process id is a HAProxy that answers on that socket. Rejects as `Unanswered` when it takes the question and
+ * is silent: it is not gone, and may serve again at any moment.
+ */
+export async function isRunning(before: Predecessor, clock: Clock): Promise<boolean> {
+  return answersAs(new Runtime(before.runtimeSocket, clock), before.pid)
 }
 
 /** An old HAProxy that serves what it has and gives everything new to the newest one. */
@@ -97,20 +115,30 @@ export class Draining {
   readonly pid: number
   readonly #before: Predecessor
   readonly #runtime: KeptRuntime
+  readonly #clock: Clock
+  #last: Counts
   #done = false
 
-  private constructor(before: Predecessor, runtime: KeptRuntime) {
-    this.pid = before.pid
-    this.#before = before
-    this.#runtime = runtime
+  private constructor(options: { before: Predecessor; runtime: KeptRuntime; last: Counts; clock: Clock }) {
+    this.pid = options.before.pid
+    this.#before = options.before
+    this.#runtime = options.runtime
+    this.#last = options.last
+    this.#clock = options.clock
   }
 
   /** From here on its new requests go to the newest process; then it stops listening. */
-  static async begin(before: Predecessor): Promise<Draining> {
-    const runtime = await KeptRuntime.open(before.runtimeSocket)
-    await runtime.ask('set server lading_next/next state ready')
-    process.kill(before.pid, 'SIGUSR1')
-    return new Draining(before, runtime)
+  static async begin(before: Predecessor, clock: Clock): Promise<Draining> {
+    const runtime = await KeptRuntime.open(before.runtimeSocket, clock)
+    try {
+      await runtime.ask('set server lading_next/next state ready')
+      const last = await runtime.inFlight()
+      process.kill(before.pid, 'SIGUSR1')
+      return new Draining({ before, runtime, last, clock })
+    } catch (error) {
+      runtime.close()
+      throw error
+    }
   }
 
   get done(): boolean {
@@ -118,12 +146,14 @@ export class Draining {
   }
 
   /** What it still has in its lanes, by backend; nothing once it has ended. */
-  async inFlight(): Promise<ReadonlyMap<string, number>> {
+  async inFlight(): Promise<Counts> {
     if (this.#done) return new Map()
     try {
-      return await this.#runtime.inFlight()
+      return (this.#last = await this.#runtime.inFlight(drainAnswerMs))
     } catch (error) {
-      if (await isRunning(this.#before)) throw error
+      // A view, and with it a rollout, must not wait for it.
+      if (error instanceof Unanswered) return this.#last
+      if (await isRunning(this.#before, this.#clock)) throw error
       this.#done = true
       return new Map()
     }
@@ -133,11 +163,11 @@ export class Draining {
    * Resolves when no request is left in a lane. The runtime connection is then closed, so that the process can end as
    * soon as its idle connections do.
    */
-  async untilEmpty(clock: Clock): Promise<void> {
+  async untilEmpty(): Promise<void> {
     while (!this.#done) {
       const counts = await this.inFlight()
       if ([...counts].every(([backend, count]) => count === 0 || backend.startsWith('lading_'))) break
-      await clock.sleep(500)
+      await this.#clock.sleep(500)
     }
     this.#done = true
     this.#runtime.close()

@@ -1,6 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
 import type { LogLine } from '../../docker/engine.ts'
-import { wholeLines } from '../lines.ts'
 import type { HaproxyEdge } from './edge.ts'
 import { followRing } from './ring.ts'
 import { asLogLine, parseRouterLine } from './router-log.ts'
@@ -23,7 +22,8 @@ export interface RouterLogRequest {
 export async function* readRouterLog(request: RouterLogRequest): AsyncIterable<LogLine> {
   const { edge, signal, tail } = request
   const past: LogLine[] = []
-  for await (const line of linesOf(request, wholeLines(edge.supervisor.runtime.stream('show events router', signal)))) {
+  const held = (await edge.supervisor.runtime.ask('show events router')).split('\n')
+  for await (const line of linesOf(request, held)) {
     past.push(line)
     if (past.length > tail) past.shift()
   }
@@ -31,7 +31,10 @@ export async function* readRouterLog(request: RouterLogRequest): AsyncIterable<L
   if (request.follow) yield* linesOf(request, followRing(edge.supervisor, 'router', request.clock, signal))
 }
 
-async function* linesOf(request: RouterLogRequest, lines: AsyncIterable<string>): AsyncIterable<LogLine> {
+async function* linesOf(
+  request: RouterLogRequest,
+  lines: AsyncIterable<string> | Iterable<string>,
+): AsyncIterable<LogLine> {
   for await (const text of lines) {
     const entry = parseRouterLine(text)
     if (entry?.environment === request.environment) yield asLogLine(entry, request.nameOf)

@@ -1,6 +1,30 @@
 import { connect, type Socket } from 'node:net'
+import type { Clock } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
+import { within } from '../deadline.ts'
+import { checkAnswerMs, connectMs } from '../slots.ts'
 import { mapNames, type MapChange, type MapName, type Maps } from './maps.ts'
+
+/**
+ * HAProxy answers in milliseconds. One that has not in so long (ms) is stopped or stuck, and whoever asks holds up all other
+ * changes of this edge: two of its questions end within the ten seconds that the control plane asks again, and within the
+ * longest call that a new holder of the lease waits out (docs/design/lease.md).
+ */
+export const answerMs = 5000
+
+/** HAProxy took the question and gave no answer: unlike one that is not there, it may still do what it was told. */
+export class Unanswered extends AppError {
+  constructor(path: string, ms: number) {
+    super(
+      'unavailable',
+      `the edge does not answer: HAProxy took a command on ${path} and said nothing for ${ms / 1000} s`,
+      {
+        retryable: true,
+        hint: 'Push again in a minute; if it stays so, start the edge anew on the server: docker restart $(docker ps -qf name=lading-keeper)',
+      },
+    )
+  }
+}
 
 /**
  * HAProxy's runtime socket. One connection per command: HAProxy closes it after the answer, which is how the answer's
@@ -9,36 +33,40 @@ import { mapNames, type MapChange, type MapName, type Maps } from './maps.ts'
  */
 export class Runtime {
   readonly path: string
+  readonly #clock: Clock
 
-  constructor(path: string) {
+  constructor(path: string, clock: Clock) {
     this.path = path
+    this.#clock = clock
   }
 
-  /** The raw answer. Rejects `unavailable` when no HAProxy listens. */
-  async ask(command: string): Promise<string> {
-    const chunks: string[] = []
-    for await (const text of this.stream(command)) chunks.push(text)
-    return chunks.join('')
+  /** The raw answer. Rejects `unavailable` when no HAProxy listens, and as `Unanswered` when it is silent for `ms`. */
+  async ask(command: string, ms = answerMs): Promise<string> {
+    return within({ clock: this.#clock, ms, late: () => new Unanswered(this.path, ms) }, async signal => {
+      const chunks: string[] = []
+      for await (const text of this.stream(command, signal)) chunks.push(text)
+      return chunks.join('')
+    })
   }
 
-  /** The answer's text as it comes; ends when HAProxy closes or the signal aborts. */
-  async *stream(command: string, signal?: AbortSignal): AsyncIterable<string> {
+  /** The answer's text as it comes, however long that takes; ends when HAProxy closes or the signal aborts. */
+  async *stream(command: string, signal: AbortSignal): AsyncIterable<string> {
     const socket = connect(this.path)
     const stop = () => socket.destroy()
-    signal?.addEventListener('abort', stop, { once: true })
+    signal.addEventListener('abort', stop, { once: true })
     try {
       socket.setEncoding('utf8')
       // `end` closes our half; a following command (`show events -w`) would end with it.
       socket.write(`${command}\n`)
       for await (const chunk of socket) yield chunk as string
     } catch (error) {
-      if (signal?.aborted) return
+      if (signal.aborted) return
       throw new AppError('unavailable', 'HAProxy does not answer on its runtime socket', {
         cause: error,
         retryable: true,
       })
     } finally {
-      signal?.removeEventListener('abort', stop)
+      signal.removeEventListener('abort', stop)
       socket.destroy()
     }
   }
@@ -172,9 +200,9 @@ function checkInWords(row: ReadonlyMap<string, string>): string {
     case 'L4CON':
       return /refused/i.test(detail) || detail === '' ? 'connection refused' : detail.toLowerCase()
     case 'L4TOUT':
-      return 'no connection within 1 s'
+      return `no connection within ${connectMs / 1000} s`
     case 'L7TOUT':
-      return 'timeout after 1 s'
+      return `timeout after ${checkAnswerMs / 1000} s`
     case 'L7STS':
       return `HTTP ${row.get('check_code')}`
     case 'L7RSP':
@@ -193,13 +221,17 @@ function checkInWords(row: ReadonlyMap<string, string>): string {
  * It keeps that process alive, so it must be closed in the end.
  */
 export class KeptRuntime {
+  readonly #path: string
+  readonly #clock: Clock
   readonly #socket: Socket
   #buffer = ''
   #waiting: { resolve: (text: string) => void; reject: (error: Error) => void } | null = null
   #last: Promise<unknown> = Promise.resolve()
   #closed: Error | null = null
 
-  private constructor(socket: Socket) {
+  private constructor(path: string, socket: Socket, clock: Clock) {
+    this.#path = path
+    this.#clock = clock
     this.#socket = socket
     socket.setEncoding('utf8')
     socket.on('data', (text: string) => this.#take(text))
@@ -207,22 +239,32 @@ export class KeptRuntime {
     socket.on('close', () => this.#fail(new Error('HAProxy has ended')))
   }
 
-  static async open(path: string): Promise<KeptRuntime> {
-    const socket = connect(path)
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve)
-      socket.once('error', reject)
-    })
-    const kept = new KeptRuntime(socket)
-    await kept.ask('prompt')
+  static async open(path: string, clock: Clock): Promise<KeptRuntime> {
+    const kept = new KeptRuntime(path, connect(path), clock)
+    try {
+      await kept.ask('prompt')
+    } catch (error) {
+      kept.close()
+      throw error
+    }
     return kept
   }
 
-  /** Answers have no names: a question waits until the one before it is answered. Rejects when the process has ended. */
-  ask(command: string): Promise<string> {
-    const answer = this.#last.then(() => this.#askNow(command))
-    this.#last = answer.catch(() => undefined)
-    return answer
+  /**
+   * Answers have no names: a question waits until the one before it is answered. Rejects when the process has ended, and
+   * as `Unanswered` when it is silent for `ms`; the connection stays, for there is no other way to ask an old process, and
+   * who comes after gets the answer to their own question.
+   */
+  ask(command: string, ms = answerMs): Promise<string> {
+    return within({ clock: this.#clock, ms, late: () => new Unanswered(this.#path, ms) }, async signal => {
+      const answer = this.#last.then(() => {
+        // Its turn has come too late.
+        signal.throwIfAborted()
+        return this.#askNow(command)
+      })
+      this.#last = answer.catch(() => undefined)
+      return answer
+    })
   }
 
   async #askNow(command: string): Promise<string> {
@@ -233,8 +275,8 @@ export class KeptRuntime {
   }
 
   /** Of all backends. */
-  async inFlight(): Promise<ReadonlyMap<string, number>> {
-    return parseInFlight(await this.ask('show stat -1 2 -1'))
+  async inFlight(ms?: number): Promise<ReadonlyMap<string, number>> {
+    return parseInFlight(await this.ask('show stat -1 2 -1', ms))
   }
 
   close(): void {

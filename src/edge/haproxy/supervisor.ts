@@ -4,7 +4,7 @@ import type { EdgePaths } from './files.ts'
 import { pointTo } from './disk.ts'
 import { sumOf, type Counts } from './drains.ts'
 import { Draining, Haproxy, isRunning, type Predecessor } from './process.ts'
-import type { Runtime } from './runtime.ts'
+import { Unanswered, type Runtime } from './runtime.ts'
 
 export interface SupervisorOptions {
   readonly binary: string
@@ -113,15 +113,20 @@ export class Supervisor {
   async #retire(before: Predecessor): Promise<void> {
     const { clock, log } = this.#options
     try {
-      const draining = await Draining.begin(before)
+      const draining = await Draining.begin(before, clock)
       this.#draining.push(draining)
-      draining
-        .untilEmpty(clock)
-        .catch((error: unknown) => log(`edge: draining HAProxy ${before.pid}: ${String(error)}`))
+      draining.untilEmpty().catch((error: unknown) => log(`edge: draining HAProxy ${before.pid}: ${String(error)}`))
     } catch (error) {
-      if (await isRunning(before)) throw error
+      if (error instanceof Unanswered) return this.#end(before)
+      if (await isRunning(before, clock)) throw error
       log(`edge: HAProxy ${before.pid} ended before it could drain`)
     }
+  }
+
+  /** One that cannot be told of the newest would listen beside it when it wakes, with maps of the past: never again. */
+  #end(silent: Predecessor): void {
+    this.#options.log(`edge: HAProxy ${silent.pid} is silent and cannot drain; killing it`)
+    process.kill(silent.pid, 'SIGKILL')
   }
 
   #ended(one: Haproxy, how: string): void {
