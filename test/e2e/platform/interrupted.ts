@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import type { Run } from '../../../src/core/run.ts'
 import { isFinal, wentLive } from '../../../src/core/states.ts'
@@ -9,7 +8,6 @@ import type { Platform } from '../host.ts'
 import { atRest } from '../kills/oracles.ts'
 import { Site } from '../kills/site.ts'
 import { runOf } from '../kills/socket.ts'
-import type { Hold } from '../kills/witness.ts'
 
 /**
  * Ctrl-C at a push through the real edge, which may keep it to itself that the client has left: before the point of no
@@ -21,17 +19,18 @@ export function interruptedPushes(platform: () => Platform): void {
   before(async () => (site = await Site.make(platform())))
   after(() => site?.[Symbol.dispose]())
 
+  test('ctrl-C while it is built: its run is cancelled, the branch has not moved', async () => {
+    const next = await site.commit({ build: true })
+    await interrupted(said => eventually('the build talks', () => said().includes('part 2 of 30')))
+    await cancelledWithoutTrace(next.commit)
+  })
+
   test('ctrl-C while the new release starts: its run is cancelled, nothing of it is left, the branch has not moved', async () => {
     const next = await site.commit({})
     const hold = site.witness.hold('boot', next.version)
     try {
-      await interrupted(hold)
-      const run = await end(next.commit)
-      assert.deepEqual([run.state, run.reason], ['cancelled', 'the push was interrupted'])
-      assert.equal(run.releasePhaseStarted, false)
-      await atRest(site)
-      assert.equal(await site.app.remoteHead(), site.head)
-      await site.app.answers(site.serving.version)
+      await interrupted(() => hold.arrived)
+      await cancelledWithoutTrace(next.commit)
     } finally {
       hold.letGo()
     }
@@ -41,7 +40,7 @@ export function interruptedPushes(platform: () => Platform): void {
     const next = await site.commit({ release: true })
     const hold = site.witness.hold('release', next.version)
     try {
-      await interrupted(hold)
+      await interrupted(() => hold.arrived)
     } finally {
       hold.letGo()
     }
@@ -57,19 +56,25 @@ export function interruptedPushes(platform: () => Platform): void {
 
   test('the next push goes as if nothing had been', () => site.proves())
 
-  /** Pushes, and presses ctrl-C when the app stands at the hold; resolves when the control plane has noticed. */
-  async function interrupted(hold: Hold): Promise<void> {
-    const { host } = platform()
-    const argv = ['git', 'push', 'lading', 'main']
+  async function cancelledWithoutTrace(commit: string): Promise<void> {
+    const run = await end(commit)
+    assert.deepEqual([run.state, run.reason], ['cancelled', 'the push was interrupted'])
+    await atRest(site)
+    assert.equal(await site.app.remoteHead(), site.head)
+    await site.app.answers(site.serving.version)
+  }
+
+  /** Pushes, and presses ctrl-C when the moment has come; resolves when the control plane has noticed. */
+  async function interrupted(moment: (said: () => string) => Promise<unknown>): Promise<void> {
     const env = { GIT_SSL_CAINFO: '/etc/lading/ca.pem' }
-    const git = await host.spawn(argv, { cwd: site.app.folder, env })
-    const said = Promise.all([text(git.stdout!), text(git.stderr!)])
+    const git = await platform().host.spawn(['git', 'push', 'lading', 'main'], { cwd: site.app.folder, env })
+    let said = ''
+    for (const stream of [git.stdout!, git.stderr!]) stream.on('data', chunk => (said += String(chunk)))
     const closed = once(git, 'close')
-    const early = closed.then(async ([code]) =>
-      assert.fail(`git ended with ${code} by itself: ${(await said).join('')}`),
-    )
-    await Promise.race([hold.arrived, early])
-    assert.notDeepEqual(await receiving(), [], 'the control plane receives nothing')
+    const early = closed.then(([code]) => assert.fail(`git ended with ${code} by itself: ${said}`))
+    const begun = eventually('the control plane receives it', async () => (await receiving()).length > 0)
+    await Promise.race([begun, early])
+    await Promise.race([moment(() => said), early])
     // As a terminal does: to the whole foreground group.
     process.kill(-git.pid!, 'SIGINT')
     await closed
