@@ -32,6 +32,15 @@ void suite('what an edge was told', () => {
     })
   })
 
+  test('an edge without a free place says that it makes room, and when to come again', () => {
+    assert.throws(() => models.withLane(leased, lane('shop', 2), () => undefined), {
+      code: 'no-room',
+      message: 'the edge has no free place for another release now; it makes room by itself',
+      hint: 'Push again in half a minute.',
+      retryable: true,
+    })
+  })
+
   test('a lane may change its time-outs, not its kind', () => {
     const changed = models.withLane(leased, lane('shop', 1, { idleSeconds: 99 }), firstFree)
     assert.equal(changed.lanes.length, 1)

@@ -73,8 +73,12 @@ export function withLane(
     })
   }
   const backend = choose(freeBackends(model, pool.name))
-  if (backend === undefined)
-    throw new AppError('no-room', `no free lane for ${environmentId(spec)}`, { retryable: true })
+  if (backend === undefined) {
+    throw new AppError('no-room', 'the edge has no free place for another release now; it makes room by itself', {
+      retryable: true,
+      hint: 'Push again in half a minute.',
+    })
+  }
   return { ...model, lanes: [...model.lanes, { backend, spec }] }
 }
 

@@ -40,7 +40,7 @@ export async function readModel(paths: EdgePaths): Promise<EdgeModel> {
   } catch (error) {
     throw new AppError('internal', `${paths.model} is damaged`, {
       cause: error,
-      hint: 'Remove it: the control plane states lanes and routes again when it reconciles.',
+      hint: 'Move it aside, let the keeper start, then: docker service update --force lading-control',
     })
   }
 }

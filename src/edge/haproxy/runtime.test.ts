@@ -5,11 +5,11 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import process from 'node:process'
 import { after, before, beforeEach, suite, test } from 'node:test'
 import { VirtualClock } from '../../../test/simulation/virtual-clock.ts'
 import { eventually } from '../../../test/rig/eventually.ts'
 import { startTimeOf } from '../../keeper/processes.ts'
+import { AppError } from '../../core/errors.ts'
 import { connectMs } from '../slots.ts'
 import { admitCommands, commandsFor } from './commands.ts'
 import { Draining, Haproxy, isRunning } from './process.ts'
@@ -148,6 +148,17 @@ void suite('a HAProxy that takes a command and says nothing', () => {
     await isClosed()
   })
 
+  test('is told apart from one that refuses a change, which is told with what to do next', async () => {
+    speaks = true
+    await assert.rejects(new Runtime(path(), clock).change(['set server a/s1 state ready']), (error: unknown) => {
+      assert.ok(error instanceof AppError && !(error instanceof Unanswered))
+      assert.match(error.message, /^the edge could not be changed: HAProxy refused a command \(answer to set server/)
+      assert.match(error.hint ?? '', /^Push again/)
+      assert.deepEqual(error.details, ['set server a/s1 state ready'])
+      return true
+    })
+  })
+
   test('is followed for as long as the reader wants', async () => {
     const own = new AbortController()
     const pieces: string[] = []
@@ -200,7 +211,7 @@ void suite('a HAProxy that takes a command and says nothing', () => {
   })
 
   test('still has, while it drains, what it said last', async () => {
-    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
+    const child = spawn('sleep', ['1000'], { stdio: 'ignore' })
     const ended = once(child, 'exit')
     speaks = true
     const draining = await Draining.begin({ pid: child.pid ?? 0, runtimeSocket: path() }, clock)

@@ -71,13 +71,12 @@ export class Runtime {
     }
   }
 
-  /** Commands that print nothing, or a line of praise, when they work. Rejects `internal` with HAProxy's own words. */
+  /** Commands that print nothing, or a line of praise, when they work. Rejects `internal`, HAProxy's own words within. */
   async change(commands: readonly string[]): Promise<void> {
     if (commands.length === 0) return
     const answer = await this.ask(commands.join('; '))
     const complaint = answer.split('\n').find(line => line.trim() !== '' && !isPraise(line))
-    if (complaint)
-      throw new AppError('internal', `HAProxy refused a change: ${complaint.trim()}`, { details: commands })
+    if (complaint) throw refused(complaint, commands)
   }
 
   /** Sets, adds or deletes one map entry, then reads it back. */
@@ -87,11 +86,11 @@ export class Runtime {
     const answer = await this.ask(words.join(' '))
     if (change.kind === 'del') {
       if (await this.#mapValue(file(map), key))
-        throw new AppError('internal', `map ${map} still holds ${key}: ${answer}`)
+        throw refused(`map ${map} still holds ${key}: ${answer}`, [words.join(' ')])
       return
     }
     const value = await this.#mapValue(file(map), key)
-    if (value !== change.value) throw new AppError('internal', `map ${map} has ${key} as ${value}: ${answer.trim()}`)
+    if (value !== change.value) throw refused(`map ${map} has ${key} as ${value}: ${answer}`, [words.join(' ')])
   }
 
   /** All maps as HAProxy holds them. */
@@ -129,6 +128,13 @@ export class Runtime {
   async lastChecks(backend: string): Promise<ReadonlyMap<string, string>> {
     return parseLastChecks(await this.ask(`show stat ${backend} 4 -1`))
   }
+}
+
+function refused(complaint: string, commands: readonly string[]): AppError {
+  return new AppError('internal', `the edge could not be changed: HAProxy refused a command (${complaint.trim()})`, {
+    hint: 'Push again: the edge then looks at what HAProxy holds. If it is refused again, that is a fault of Lading: report it with these lines.',
+    details: commands,
+  })
 }
 
 /** A command line must fit HAProxy's buffer of 16 KiB. */
