@@ -30,20 +30,28 @@ export function pemBlocks(pem: Secret): string {
   return text
 }
 
-/** Puts a certificate that lies on the disk into the running HAProxy. */
+/**
+ * Puts a certificate into the running HAProxy, whatever of it an earlier try has put there: HAProxy is asked, not remembered.
+ * A transaction that was left open belongs to nobody, and would refuse every other host's.
+ */
 export async function loadCertificate(options: {
   readonly runtime: Runtime
   readonly paths: EdgePaths
   readonly host: HostName
   readonly pem: string
-  readonly isNew: boolean
 }): Promise<void> {
-  const { runtime, paths, host, pem, isNew } = options
+  const { runtime, paths, host, pem } = options
   const path = paths.certificate(host)
-  if (isNew) await runtime.change([`new ssl cert ${path}`])
+  const loaded = (await runtime.ask('show ssl cert')).split('\n').map(line => line.trim())
+  for (const left of loaded.filter(line => line.startsWith('*'))) {
+    await said(runtime, `abort ssl cert ${left.slice(1)}`, /aborted/)
+  }
+  if (!loaded.includes(path)) await said(runtime, `new ssl cert ${path}`, /New empty/)
   await said(runtime, `set ssl cert ${path} <<\n${pem}\n`, /Transaction (created|updated)/)
   await said(runtime, `commit ssl cert ${path}`, /Success!/)
-  if (isNew) await said(runtime, `add ssl crt-list ${paths.certificateList} <<\n${path} ${host}\n\n`, /Success!/)
+  const list = (await runtime.ask(`show ssl crt-list ${paths.certificateList}`)).split('\n')
+  if (list.some(line => line.split(' ')[0] === path)) return
+  await said(runtime, `add ssl crt-list ${paths.certificateList} <<\n${path} ${host}\n\n`, /Success!/)
 }
 
 async function said(runtime: Runtime, command: string, expected: RegExp): Promise<void> {

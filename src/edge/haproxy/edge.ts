@@ -144,7 +144,8 @@ export class HaproxyEdge {
     await this.#change(term, async () => {
       const { paths } = this.#options
       const isNew = !this.#model.certificates.includes(host)
-      await loadCertificate({ runtime: this.supervisor.runtime, paths, host, pem, isNew })
+      // HAProxy first: one that it refuses would keep the next from starting. Repeated, for the call was not answered.
+      await loadCertificate({ runtime: this.supervisor.runtime, paths, host, pem })
       await writeDurably(paths.certificate(host), pem, 0o600)
       if (isNew) await this.#commit({ ...this.#model, certificates: [...this.#model.certificates, host] })
     })
@@ -197,7 +198,7 @@ export class HaproxyEdge {
     })
   }
 
-  /** Disk first, then HAProxy, then the answer is read back (D4). */
+  /** Disk first, then HAProxy, then the answer is read back (D4): but for certificates. */
   async #commit(after: models.EdgeModel): Promise<void> {
     const before = this.#model
     if (after === before && !this.#mapsInDoubt) return
