@@ -188,14 +188,16 @@ export class HaproxyEdge {
    * after which none ever does here. For the hand-over to another keeper.
    */
   async freeze(outcome: Promise<'resumed' | 'retired'>): Promise<void> {
-    await new Promise<void>(resolve => {
-      void this.#exclusive.run(async () => {
-        resolve()
-        if ((await outcome) === 'resumed') return
-        this.supervisor.release()
-        this.#exclusive.close(new AppError('unavailable', 'another keeper has taken over', { retryable: true }))
-      })
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const frozen = this.#exclusive.run(async () => {
+      resolve()
+      if ((await outcome) === 'resumed') return
+      this.supervisor.release()
+      this.#exclusive.close(new AppError('unavailable', 'another keeper has taken over', { retryable: true }))
     })
+    // Asked a second time, after another keeper has taken over.
+    frozen.catch(reject)
+    await promise
   }
 
   /** Disk first, then HAProxy, then the answer is read back (D4): but for certificates. */
