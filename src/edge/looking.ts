@@ -124,7 +124,9 @@ export class Looking {
       const slots = [...this.#held.of(lane)]
       for (const [at, slot] of slots.entries()) {
         if (slot.kind !== 'open') continue
-        if (!(await probe(lane.spec.protocol, slot.tenant.address, lane.spec.healthPath ?? '/'))) continue
+        const { protocol, healthPath } = lane.spec
+        const { address } = slot.tenant
+        if (!(await probe({ protocol, address, path: healthPath ?? '/' }, this.#options.clock))) continue
         await this.#options.runtime().change(checkAgainCommands(lane.backend, at))
         slots[at] = { kind: 'admitted', tenant: slot.tenant, proven: true }
         this.#held.set(lane.backend, slots)
