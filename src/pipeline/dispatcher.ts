@@ -70,8 +70,15 @@ export class Dispatcher implements Pipeline {
     if (!app || app.destroyedAt !== null) throw new AppError('not-found', `there is no app ${key.app}`)
     const id = parseRunId(ids.runId())
     const run = await store.insertRun({ ...key, id, intent, by, reason: 'waiting to start', now: clock.now() })
-    if (intent.kind === 'commit') await repositories.pin(key.app, id, intent.commit, this.#signal)
-    if (supersedes(intent)) await this.#supersedeOlder(run)
+    try {
+      if (intent.kind === 'commit') await repositories.pin(key.app, id, intent.commit, this.#signal)
+      if (supersedes(intent)) await this.#supersedeOlder(run)
+    } catch (error) {
+      // Nobody would ever begin it. When this fails too, the next control plane ends it with the rest.
+      const reason = `it could not begin: ${asAppError(error).message}`
+      await store.advanceRun(id, 'queued', 'failed', { reason, now: clock.now() }).catch(() => undefined)
+      throw error
+    }
     this.#begin(run)
     return run
   }
@@ -94,7 +101,7 @@ export class Dispatcher implements Pipeline {
   async cancel(id: RunId, reason: string): Promise<Run> {
     const run = await this.#stop(await this.#run(id), 'cancelled', reason)
     if (run.state === 'cancelled' || isFinal(run.state)) return run
-    throw new AppError('conflict', `run ${id} is past the point of no return and is carried to its own end`, {
+    throw new AppError('conflict', `run ${id} cannot be stopped any more and is carried to its own end`, {
       hint: `Follow it with "lading runs show ${id}"; "lading rollback" goes back afterwards.`,
     })
   }
