@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { unexplained, type Bar } from './bar.ts'
+import { exitCode, unexplained, type Bar } from './bar.ts'
 import { digits, median, quantile } from './numbers.ts'
 import { interleave, ratios } from './pairs.ts'
 import { plainTables } from './table.ts'
@@ -39,6 +39,14 @@ test('a missed bar is explained only by a line with its full id', () => {
   assert.deepEqual(unexplained(bars, '| N1 | code-only push |'), [bars[0]])
   assert.deepEqual(unexplained(bars, '| N1.assembled.more | x |'), [bars[0]])
   assert.deepEqual(unexplained(bars, '| N1.assembled | 2 ms, because … |'), [])
+})
+
+test('a missed bar that nobody owned up to, or a bench that broke, is exit code 1', () => {
+  const promises = '| N1 | NOT DONE: N1.assembled |'
+  const code = (bars: readonly Bar[], broken = 0) => exitCode({ bars, broken, promises })
+  assert.equal(code([bar('N1.dockerfile', 1), bar('N1.assembled', 2)]), 0)
+  assert.equal(code([bar('N1.dockerfile', 2), bar('N1.assembled', 2)]), 1)
+  assert.equal(code([bar('N1.dockerfile', 1)], 1), 1)
 })
 
 test('a table names what was measured, in which unit, and which bar was missed', () => {
