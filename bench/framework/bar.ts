@@ -27,6 +27,14 @@ function words(line: string): readonly string[] {
 }
 
 /** 0: all bars held, or owned up to; 1: one was missed without a line in docs/promises.md, or a bench broke. */
-export function exitCode({ bars, broken, promises }: { bars: readonly Bar[]; broken: number; promises: string }): 0 | 1 {
+export function exitCode({
+  bars,
+  broken,
+  promises,
+}: {
+  bars: readonly Bar[]
+  broken: number
+  promises: string
+}): 0 | 1 {
   return broken > 0 || unexplained(bars, promises).length > 0 ? 1 : 0
 }
