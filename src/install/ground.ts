@@ -8,9 +8,9 @@ import { firewallText, foreignBridges } from './firewall.ts'
 import { hasAddress, listAddresses, listInterfaces, listRoutes } from './network.ts'
 import type { UpOptions } from './options.ts'
 import {
-  enginePackages,
   groundPackages,
   installPackages,
+  missingEngine,
   missingPackages,
   packagesToCome,
   recordPackages,
@@ -39,10 +39,10 @@ import { unitText } from './unit.ts'
 export function groundSteps(site: Site, machine: Machine, options: UpOptions): Step[] {
   return [
     checks(),
-    packages('tools', groundPackages),
+    packages('tools', groundPackages, () => missingPackages(groundPackages)),
     clusterAddress(site, machine, options),
     firewall(site, machine),
-    packages('engine packages', enginePackages(machine.debian)),
+    packages('engine packages', ['dockerd', 'docker'], () => missingEngine(machine.debian)),
     engine(machine),
     gateway(site),
     swarm(site),
@@ -56,15 +56,15 @@ function checks(): Step {
   return { title: 'this machine', check: signal => checkRoom(signal), act: () => Promise.resolve() }
 }
 
-function packages(title: string, names: readonly string[]): Step {
+function packages(title: string, result: readonly string[], missing: () => Promise<string[]>): Step {
   return {
     title,
-    check: async () => ((await missingPackages(names)).length === 0 ? names.join(' ') : null),
+    check: async () => ((await missing()).length === 0 ? result.join(' ') : null),
     act: async (say, signal) => {
-      const missing = await missingPackages(names)
+      const names = await missing()
       await refreshPackages(say, signal)
-      await recordPackages(await packagesToCome(missing, signal))
-      await installPackages(missing, say, signal)
+      await recordPackages(await packagesToCome(names, signal))
+      await installPackages(names, say, signal)
     },
   }
 }

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { changes, debianRelease, enginePackages, installedPackages } from './packages.ts'
+import type { AppError } from '../core/errors.ts'
+import {
+  changes,
+  debianRelease,
+  enginePackages,
+  installedPackages,
+  onlyComing,
+  unfinishedPackages,
+} from './packages.ts'
 
 test('Debian 12 and 13 are told apart, other systems are not Debian', () => {
   assert.equal(debianRelease('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n'), 12)
@@ -25,4 +33,21 @@ test('a simulated run of apt tells which packages would come or go', () => {
     'Reading package lists...\nInst runc (1.1.15)\nInst docker.io (26.1.5 Debian:13.0/stable [amd64])\nConf runc\n'
   assert.deepEqual(changes(text, 'Inst'), ['runc', 'docker.io'])
   assert.deepEqual(changes(text, 'Remv'), [])
+})
+
+test('an installation that would remove a package of the machine is refused, and the package named', () => {
+  const text = 'Remv docker-ce [5:28.5.1-1~debian.13]\nInst docker.io (26.1.5 Debian:13.0/stable [amd64])\n'
+  assert.throws(
+    () => onlyComing(['docker.io'], text),
+    (error: AppError) => error.code === 'conflict' && error.details.join() === 'docker-ce',
+  )
+  assert.deepEqual(onlyComing(['docker.io'], text.replace(/^Remv.*\n/, '')), ['docker.io'])
+})
+
+test('a package that a killed dpkg left half-way is told from one that is there, was removed or never was', () => {
+  const of = (state: string) => `Package: docker.io\nStatus: install ok ${state}\n`
+  for (const state of ['unpacked', 'half-configured', 'half-installed', 'triggers-pending'])
+    assert.ok(unfinishedPackages(of(state)).has('docker.io'))
+  for (const state of ['installed', 'config-files', 'not-installed'])
+    assert.ok(!unfinishedPackages(of(state)).has('docker.io'))
 })

@@ -1,3 +1,7 @@
+import { access, constants } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AppError } from '../core/errors.ts'
+import { environment } from './config.ts'
 import { readIfThere, writeWhole } from './files.ts'
 import { paths } from './paths.ts'
 import { runProgram } from './run-program.ts'
@@ -25,11 +29,47 @@ export async function missingPackages(names: readonly string[]): Promise<string[
 }
 
 export function installedPackages(status: string): Set<string> {
+  return packagesWhose(status, state => state === 'installed')
+}
+
+/** Those that a killed dpkg has left half-way. */
+export function unfinishedPackages(status: string): Set<string> {
+  return packagesWhose(status, state => !['installed', 'config-files', 'not-installed'].includes(state))
+}
+
+function packagesWhose(status: string, isSo: (state: string) => boolean): Set<string> {
   const names = status.split('\n\n').flatMap(paragraph => {
     const name = /^Package: (.+)$/m.exec(paragraph)?.[1]
-    return name !== undefined && /^Status: \S+ ok installed$/m.test(paragraph) ? [name] : []
+    const state = /^Status: \S+ \S+ (\S+)$/m.exec(paragraph)?.[1]
+    return name !== undefined && state !== undefined && isSo(state) ? [name] : []
   })
   return new Set(names)
+}
+
+/**
+ * The engine's packages that are to be installed. None where the programs are there from elsewhere (docker-ce, a build of
+ * one's own): Debian's packages would replace them, and all their containers would end.
+ */
+export async function missingEngine(debian: number): Promise<string[]> {
+  const names = enginePackages(debian)
+  const unfinished = unfinishedPackages((await readIfThere('/var/lib/dpkg/status')) ?? '')
+  if ((await engineIsInstalled()) && !names.some(name => unfinished.has(name))) return []
+  return missingPackages(names)
+}
+
+/** Both programs are in PATH, whatever package they came in. */
+export async function engineIsInstalled(): Promise<boolean> {
+  return (await Promise.all(['dockerd', 'docker'].map(isInPath))).every(Boolean)
+}
+
+async function isInPath(program: string): Promise<boolean> {
+  const folders = (environment['PATH'] ?? '').split(':').filter(folder => folder !== '')
+  const there = (folder: string) =>
+    access(join(folder, program), constants.X_OK).then(
+      () => true,
+      () => false,
+    )
+  return (await Promise.all(folders.map(there))).includes(true)
 }
 
 const quiet = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' }
@@ -41,9 +81,21 @@ export async function refreshPackages(say: (line: string) => void, signal: Abort
   await runProgram('apt-get', [...lock, 'update', '-q'], { env: quiet, say }, signal)
 }
 
-/** What installing these would bring, dependencies included; recorded before it is done. */
+/**
+ * What installing these would bring, dependencies included; recorded before it is done. Rejects `conflict` when a package
+ * of this machine would have to go for it.
+ */
 export async function packagesToCome(names: readonly string[], signal: AbortSignal): Promise<string[]> {
-  return changes(await aptGet(['-s', 'install', '--no-install-recommends', ...names], {}, signal), 'Inst')
+  return onlyComing(names, await aptGet(['-s', 'install', '--no-install-recommends', ...names], {}, signal))
+}
+
+export function onlyComing(names: readonly string[], simulation: string): string[] {
+  const leaving = changes(simulation, 'Remv')
+  if (leaving.length === 0) return changes(simulation, 'Inst')
+  throw new AppError('conflict', `to install ${names.join(' ')}, apt would remove packages of this machine`, {
+    details: leaving,
+    hint: 'Nothing was installed or removed. Remove them yourself if nothing needs them, then run "lading up" again.',
+  })
 }
 
 /** Adds to the record of what was not there before us. */
@@ -56,13 +108,13 @@ export async function recordedPackages(): Promise<string[]> {
   return ((await readIfThere(paths.packages)) ?? '').split('\n').filter(name => name !== '')
 }
 
-/** Installs Debian packages without their recommendations. */
+/** Installs Debian packages without their recommendations; removes none. */
 export async function installPackages(
   names: readonly string[],
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  await aptGet(['install', '-q', '-y', '--no-install-recommends', ...names], { say }, signal)
+  await aptGet(['install', '-q', '-y', '--no-remove', '--no-install-recommends', ...names], { say }, signal)
 }
 
 /**
