@@ -29,7 +29,9 @@ export const ladingYamlSchema = z.strictObject({
     .string()
     .regex(/^\/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,199}$/, 'write a path such as /health')
     .optional()
-    .describe('HTTP path that must answer 200–399 before traffic moves; without it a TCP connection is the check.'),
+    .describe(
+      "HTTP path that must answer 200–399 before traffic moves; without it a TCP connection is the check. An image's HEALTHCHECK is off.",
+    ),
   protocol: z.enum(['h1', 'h2c']).optional().describe('What `web` speaks; h2c for gRPC.'),
   timeouts: z
     .strictObject({

@@ -28,6 +28,14 @@ test('a service is dnsrr, with a host-mode port without number, and its labels a
   assert.deepEqual(json.TaskTemplate.ContainerSpec.Env, ['PORT=8080', 'TOKEN=s3cret'])
 })
 
+test("an image's HEALTHCHECK is off, and an engine that keeps it on is refused", () => {
+  const sent = serviceJson(spec)
+  assert.deepEqual(sent.TaskTemplate.ContainerSpec.Healthcheck, { Test: ['NONE'] })
+  const kept = structuredClone(sent) as { TaskTemplate: { ContainerSpec: { Healthcheck?: object } } }
+  delete kept.TaskTemplate.ContainerSpec.Healthcheck
+  assert.throws(() => assertServiceKept(sent, kept), /Healthcheck/)
+})
+
 test('what the engine adds is no difference; what it drops or changes is', () => {
   assert.deepEqual(differences({ a: 1, b: [{ c: 2 }] }, { a: 1, b: [{ c: 2, d: 3 }], e: 4 }, ''), [])
   assert.deepEqual(differences({ a: 1, b: [{ c: 2 }] }, { a: 2, b: [] }, ''), ['a', 'b'])

@@ -24,6 +24,8 @@ export function serviceJson(spec: ServiceSpec) {
         ...(spec.command === null ? {} : { Command: spec.command }),
         Env: envList(spec.env).map(withoutTemplates),
         Init: true,
+        // An image's HEALTHCHECK would let Swarm kill a process that serves; whether it may serve is the edge's question.
+        Healthcheck: { Test: ['NONE'] },
         StopGracePeriod: spec.stopSeconds * nanoseconds,
         Mounts: mounts(policy),
         Ulimits: ulimits(policy),
@@ -73,7 +75,14 @@ export function assertServiceKept(sent: ReturnType<typeof serviceJson>, kept: un
   const { TaskTemplate: task } = sent
   assertKept(sent.Name, kept, {
     TaskTemplate: {
-      ContainerSpec: pick(task.ContainerSpec, ['Init', 'StopGracePeriod', 'Mounts', 'Ulimits', 'CapabilityDrop']),
+      ContainerSpec: pick(task.ContainerSpec, [
+        'Init',
+        'Healthcheck',
+        'StopGracePeriod',
+        'Mounts',
+        'Ulimits',
+        'CapabilityDrop',
+      ]),
       Resources: task.Resources,
       LogDriver: task.LogDriver,
     },
