@@ -1,10 +1,10 @@
 import { access, constants } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../core/errors.ts'
+import { runApt } from './apt.ts'
 import { environment } from './config.ts'
 import { readIfThere, writeWhole } from './files.ts'
 import { paths } from './paths.ts'
-import { runProgram } from './run-program.ts'
 
 /** What must be there before the firewall can be loaded; the engine comes after it. */
 export const groundPackages = ['ca-certificates', 'iproute2', 'mmdebstrap', 'nftables', 'openssl']
@@ -72,13 +72,10 @@ async function isInPath(program: string): Promise<boolean> {
   return (await Promise.all(folders.map(there))).includes(true)
 }
 
-const quiet = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' }
-const lock = ['-o', 'DPkg::Lock::Timeout=300']
-
-/** Repairs a dpkg that was killed half-way, then fetches the package lists. Waits up to five minutes for another apt. */
+/** Repairs a dpkg that was killed half-way, then fetches the package lists. */
 export async function refreshPackages(say: (line: string) => void, signal: AbortSignal): Promise<void> {
-  await runProgram('dpkg', ['--configure', '-a'], { env: quiet, say }, signal)
-  await runProgram('apt-get', [...lock, 'update', '-q'], { env: quiet, say }, signal)
+  await runApt('dpkg', ['--configure', '-a'], say, signal)
+  await runApt('apt-get', ['update', '-q'], say, signal)
 }
 
 /**
@@ -86,7 +83,7 @@ export async function refreshPackages(say: (line: string) => void, signal: Abort
  * of this machine would have to go for it.
  */
 export async function packagesToCome(names: readonly string[], signal: AbortSignal): Promise<string[]> {
-  return onlyComing(names, await aptGet(['-s', 'install', '--no-install-recommends', ...names], {}, signal))
+  return onlyComing(names, await simulate(['install', '--no-install-recommends', ...names], signal))
 }
 
 export function onlyComing(names: readonly string[], simulation: string): string[] {
@@ -114,7 +111,7 @@ export async function installPackages(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  await aptGet(['install', '-q', '-y', '--no-remove', '--no-install-recommends', ...names], { say }, signal)
+  await runApt('apt-get', ['install', '-q', '-y', '--no-remove', '--no-install-recommends', ...names], say, signal)
 }
 
 /**
@@ -129,22 +126,23 @@ export async function purgePackages(
   const missing = new Set(await missingPackages(names))
   const present = names.filter(name => !missing.has(name))
   const removable = await removableOf(present, signal)
-  if (removable.length > 0) await aptGet(['purge', '-q', '-y', ...removable], { say }, signal)
+  if (removable.length > 0) await runApt('apt-get', ['purge', '-q', '-y', ...removable], say, signal)
   return present.filter(name => !removable.includes(name))
 }
 
 /** All of them, mostly; one by one only where removing all would take something else along. */
 async function removableOf(names: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
   const takesNoneBut = async (some: readonly string[]) =>
-    changes(await aptGet(['-s', 'remove', ...some], {}, signal), 'Remv').every(each => names.includes(each))
+    changes(await simulate(['remove', ...some], signal), 'Remv').every(each => names.includes(each))
   if (names.length === 0 || (await takesNoneBut(names))) return names
   const removable: string[] = []
   for (const name of names) if (await takesNoneBut([name])) removable.push(name)
   return removable
 }
 
-function aptGet(args: readonly string[], options: { say?: (line: string) => void }, signal: AbortSignal) {
-  return runProgram('apt-get', [...lock, ...args], { ...options, env: quiet }, signal)
+/** What apt would do; it changes nothing and takes no lock. */
+function simulate(args: readonly string[], signal: AbortSignal): Promise<string> {
+  return runApt('apt-get', ['-s', ...args], () => {}, signal)
 }
 
 /** `Inst docker.io (26.1…)`: the names that a simulated run would change. */
