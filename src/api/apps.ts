@@ -26,7 +26,11 @@ export function appRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
 
   api.post('/v1/apps', async c => {
     const app = parseNewAppName((await bodyOf(c, newApp)).name)
-    if (await store.findApp(app)) throw new AppError('already-exists', `the name ${app} is taken`)
+    if (await store.findApp(app)) {
+      throw new AppError('already-exists', `the name ${app} is taken`, {
+        hint: `If the app is yours, connect a folder to it: lading connect ${app}`,
+      })
+    }
     // The repository first: left over after a crash it harms nobody, and the next try finds it.
     await repositories.create(app, c.req.raw.signal)
     const row = await store.createApp(app, nameOf(c.get('principal')), clock.now())

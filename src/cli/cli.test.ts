@@ -116,6 +116,28 @@ test('create makes a folder push with git, and the token stands in no file of gi
   assert.match(elsewhere.err, /there is no token for https:\/\/evil.example/)
 })
 
+test('what a killed create left undone, connect does, as often as it is asked', async t => {
+  const { rig, origin } = await networkRig(t)
+  await rig.run('git', ['init', '-q', '-b', 'main'])
+  await rig.lading(['login', origin], { input: token })
+  // Killed after its request: the app is there, and nothing of it in the folder.
+  await rig.lading(['create', 'shop', '--no-remote'])
+  const again = await rig.lading(['create', 'shop'])
+  assert.deepEqual(
+    [again.code, again.err.split('\n')[1]],
+    [5, 'If the app is yours, connect a folder to it: lading connect shop'],
+  )
+  const said = 'This folder is connected to shop. Deploy it: git push lading main\n'
+  assert.deepEqual(await rig.lading(['connect', 'shop']), { code: 0, out: said, err: '' })
+  const config = await readFile(join(rig.work, '.git/config'), 'utf8')
+  assert.match(config, new RegExp(`url = ${origin}/shop.git`))
+  assert.match(config, /helper = .* credential/)
+  // Killed between its calls of git.
+  await rig.run('git', ['config', '--remove-section', `credential.${origin}`])
+  assert.equal((await rig.lading(['connect', 'shop', '--json'])).code, 0)
+  assert.deepEqual(await readFile(join(rig.work, '.git/config'), 'utf8'), config)
+})
+
 test('a remote that leads elsewhere stays as it is', async t => {
   const { rig, origin } = await networkRig(t)
   await rig.run('git', ['init', '-q'])
@@ -124,7 +146,7 @@ test('a remote that leads elsewhere stays as it is', async t => {
   rig.environment['LADING_TOKEN'] = token
   const create = await rig.lading(['create', 'shop'])
   assert.equal(create.code, 5)
-  assert.match(create.err, /shop was made, but this folder's remote "lading" is https:\/\/other.example\/x.git/)
+  assert.match(create.err, /shop is there, but this folder's remote "lading" is https:\/\/other.example\/x.git/)
 })
 
 test('secrets come from a file or from stdin, and stay as they are', async t => {

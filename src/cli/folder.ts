@@ -6,18 +6,15 @@ import { remoteName, type Session } from './session.ts'
 
 /**
  * Makes `git push lading main` work in this folder: the remote, our credential helper (so that the token stands in no
- * URL and no argument), and the platform's own CA where its certificate needs it. Returns the remote's name, or null
- * where there is no git repository.
+ * URL and no argument), and the platform's own CA where its certificate needs it. What a killed call left is completed.
+ * Returns the remote's name, or null where there is no git repository; rejects `conflict` when the remote leads elsewhere.
  */
 export async function connectFolder(session: Session, app: AppDocument): Promise<string | null> {
   const { git, terminal, config } = session
-  if ((await git.topLevel()) === null) {
-    terminal.say(`This folder is no git repository. When it is: git remote add ${remoteName} ${app.gitUrl}`)
-    return null
-  }
+  if ((await git.topLevel()) === null) return null
   const present = await git.remoteUrl(remoteName)
   if (present !== null && present !== app.gitUrl) {
-    throw new AppError('conflict', `${app.app} was made, but this folder's remote "${remoteName}" is ${present}`, {
+    throw new AppError('conflict', `${app.app} is there, but this folder's remote "${remoteName}" is ${present}`, {
       hint: `Change it yourself if that is what you want: git remote set-url ${remoteName} ${app.gitUrl}`,
     })
   }

@@ -7,7 +7,7 @@ import { Git } from './git.ts'
 import { findPlace } from './places.ts'
 import type { Terminal } from './terminal.ts'
 
-/** The git remote that `lading create` adds. */
+/** The git remote that `lading create` and `lading connect` add. */
 export const remoteName = 'lading'
 
 /** One call of the program: where it stands, whom it speaks to, and when it must stop. */
@@ -49,7 +49,7 @@ export class Session {
     const [, app] = /\/([^/]+?)(?:\.git)?$/.exec(url ?? '') ?? []
     if (app !== undefined) return parseAppName(app)
     throw new AppError('invalid-input', 'which app?', {
-      hint: 'Name it with --app NAME, or run this in the folder of an app ("lading create NAME" makes one).',
+      hint: 'Name it with --app NAME, or run this in the folder of an app ("lading create NAME" makes one, "lading connect NAME" takes one that exists).',
     })
   }
 }

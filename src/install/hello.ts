@@ -52,27 +52,46 @@ function hello(site: Site): Step {
       return `https://${host}`
     },
     act: async (say, signal) => {
-      await makeRepository(say, signal)
+      const isAgain = (await readIfThere(join(paths.hello, '.git/HEAD'))) !== null
+      if (!isAgain) await makeRepository(say, signal)
       const here = { say, cwd: paths.hello }
-      await runProgram(join(checkout, 'lading'), ['create', 'hello'], here, signal).catch(unlessThere)
-      // A CA file in the environment would win over the one that `lading create` has set for this repository.
-      const trusting = { ...here, env: { GIT_SSL_CAINFO: paths.caCertificate } }
-      await runProgram('git', [...toThisMachine(site), 'push', 'lading', 'main'], trusting, signal)
+      const lading = (verb: string) => runProgram(join(checkout, 'lading'), [verb, 'hello'], here, signal)
+      await createOrConnect(lading, { isAgain })
+      // A CA file in the environment would win over the one that `lading create` has set for this repository. A prompt
+      // would wait on the terminal for a name and a password that nobody has.
+      const env = { GIT_SSL_CAINFO: paths.caCertificate, GIT_TERMINAL_PROMPT: '0' }
+      await runProgram('git', [...toThisMachine(site), 'push', 'lading', 'main'], { ...here, env }, signal)
       const live = async () => ((await askEdge(host, signal))?.status === 200 ? true : null)
       await waitFor({ title: `${host} does not answer`, seconds: 20 }, live, { clock: systemClock, signal })
     },
   }
 }
 
-/** A run before this one was killed after it had made the app. */
-function unlessThere(error: unknown): void {
-  const told = error instanceof AppError ? error.details.join('\n') : ''
-  if (!/already|exists|is taken/.test(told)) throw error
+/**
+ * `isAgain`: the folder is of a run before this one, which may have been killed anywhere inside `create`, so an app of
+ * this name is its work. Rejects `conflict` when the name is somebody else's.
+ */
+export async function createOrConnect(
+  lading: (verb: 'create' | 'connect') => Promise<unknown>,
+  { isAgain }: { readonly isAgain: boolean },
+): Promise<void> {
+  try {
+    await lading('create')
+  } catch (error) {
+    const told = error instanceof AppError ? error.details : []
+    if (!told.some(line => line.endsWith('the name hello is taken'))) throw error
+    if (!isAgain) {
+      throw new AppError('conflict', 'an app "hello" is there that "lading up" did not make', {
+        hint: 'Leave it as it is, without the example: lading up --no-hello',
+        cause: error,
+      })
+    }
+    await lading('connect')
+  }
 }
 
 /** The copy appears when its commit is made: a kill leaves the whole of it or nothing. */
 async function makeRepository(say: (line: string) => void, signal: AbortSignal): Promise<void> {
-  if ((await readIfThere(join(paths.hello, '.git/HEAD'))) !== null) return
   const beside = `${paths.hello}.new`
   await rm(beside, { recursive: true, force: true })
   await cp(join(checkout, 'examples/hello'), beside, { recursive: true })

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
 import { AppError } from '../../core/errors.ts'
 import type { AppDocument } from '../../api/documents.ts'
+import { parseAppName } from '../../core/names.ts'
 import { addCommand, type Common, on } from '../command.ts'
 import { connectFolder } from '../folder.ts'
 import type { Session } from '../session.ts'
@@ -25,8 +26,29 @@ export function appCommands(program: Command, session: Session): void {
       const connected = options.remote ? await connectFolder(session, app) : null
       if (options.json) return terminal.json({ ...app, remote: connected })
       terminal.print(`${app.app} answers at ${app.url} after the first push.`)
-      if (connected) terminal.print(`Deploy it: git push ${connected} main`)
-      else terminal.print(`Its repository: ${app.gitUrl}`)
+      if (connected) return terminal.print(`Deploy it: git push ${connected} main`)
+      terminal.print(`Its repository: ${app.gitUrl}`)
+      if (options.remote) terminal.say(`This folder is no git repository. When it is: lading connect ${app.app}`)
+    },
+  )
+
+  on(
+    addCommand(program, 'connect <name>', {
+      summary: 'make the git remote "lading" in this folder for an app that exists',
+      more: 'It may be run again: what "lading create" has left undone when it was stopped, it does.',
+      examples: ['git clone https://git.example.com/shop && cd shop && lading connect shop', 'git push lading main'],
+      isAppless: true,
+    }),
+    async (options: Common, name: string) => {
+      const app = await (await session.client()).app(parseAppName(name))
+      const remote = await connectFolder(session, app)
+      if (remote === null) {
+        throw new AppError('invalid-input', 'this folder is no git repository', {
+          hint: `Make one: git init --initial-branch=main && lading connect ${app.app}`,
+        })
+      }
+      if (options.json) terminal.json({ ...app, remote })
+      else terminal.print(`This folder is connected to ${app.app}. Deploy it: git push ${remote} main`)
     },
   )
 
