@@ -210,6 +210,14 @@ test('a Node app without dependencies never meets the builder', async () => {
   assert.ok(config.config.Env?.includes('LANG=C.UTF-8') && config.config.Env.includes('NODE_ENV=production'))
 })
 
+test("a start script that needs a shell is web's command; one that needs none stays the image's own", async () => {
+  await using lading = await platform()
+  const processes = async (start: string) =>
+    (await lading.build(lading.commits.add({ 'package.json': JSON.stringify({ scripts: { start } }) }))).processes
+  assert.deepEqual(await processes('A=1 node a.js'), [{ type: 'web', command: 'A=1 node a.js' }])
+  assert.deepEqual(await processes('node a.js'), [{ type: 'web', command: null }])
+})
+
 test('dependencies are built once per lock file; code goes on top without the builder', async () => {
   await using lading = await platform()
   const files = { 'package.json': '{"dependencies":{"ms":"2"}}', 'package-lock.json': '{}', 'server.js': '1' }

@@ -20,7 +20,8 @@ import { BuilderContainer } from './builder-container.ts'
 import type { Builder, BuildRequest } from './builder.ts'
 import type { EngineHttp } from './engine-http.ts'
 import { FairQueue } from './fair-queue.ts'
-import type { ImageConfig, Manifest } from './image-document.ts'
+import type { ContainerConfig, ImageConfig, Manifest } from './image-document.ts'
+import { ownCommand } from './own-command.ts'
 import { chooseRecipe, type Assembled, type ByDockerfile, type Recipe } from './recipe.ts'
 import { RegistryGate } from './registry-gate.ts'
 import { Registry, type RegistryAddress } from './registry.ts'
@@ -72,6 +73,7 @@ interface Made {
   readonly how: Image['how']
   readonly digest: Digest
   readonly layers: readonly StoredLayer[]
+  readonly config: ContainerConfig
 }
 
 /** What the code of an assembled image goes on. */
@@ -158,7 +160,7 @@ class ImageBuilder implements StoppableBuilder {
     const image: Image = {
       reference: parseImageReference(`${registryName}/${source.app}@${made.digest}`),
       buildKey: key,
-      processes: processesOf(source),
+      processes: processesOf(source, ownCommand(made.config)),
       releaseCommand: source.procfile?.releaseCommand ?? null,
       settings: source.yaml.settings,
       layers: made.layers,
@@ -186,7 +188,7 @@ class ImageBuilder implements StoppableBuilder {
         }
         const image = await this.#run(work, job, work.key, signal)
         const layers = image.manifest.layers.map(({ digest, size }) => ({ digest, size, isNew: !before.has(digest) }))
-        return { how: recipe.how, digest: image.digest, layers }
+        return { how: recipe.how, digest: image.digest, layers, config: image.config.config }
       },
       signal,
     )
@@ -208,7 +210,7 @@ class ImageBuilder implements StoppableBuilder {
       this.#registry,
       signal,
     )
-    return { how: 'node-assembled', ...made }
+    return { how: 'node-assembled', ...made, config: recipe.start ? { Cmd: recipe.start } : {} }
   }
 
   /** The image that the code goes on: built once per lock file. Null: they cannot be installed by themselves. */

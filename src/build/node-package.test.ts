@@ -70,10 +70,10 @@ test('what an install needs from the repository decides whether the app can be a
   assert.match(why({}, ['patches/a.patch']) ?? '', /patches dependencies/)
 })
 
-test('the start command is the script, else a file; a plain one is started without npm and shell', () => {
+test('the start command is the script, else a file; without npm in between, and a plain one without a shell', () => {
   const start = (pkg: object, ...paths: string[]) => plan({ pkg, paths, startIsSaid: false }).start
   assert.deepEqual(start({ scripts: { start: 'node --no-warnings src/a.js' } }), ['node', '--no-warnings', 'src/a.js'])
-  assert.deepEqual(start({ scripts: { start: 'node a.js && x' } }), ['npm', 'start'])
+  assert.deepEqual(start({ scripts: { start: 'node a.js && x' } }), ['/bin/sh', '-c', 'node a.js && x'])
   assert.deepEqual(start({ scripts: { start: 'node a.js', prestart: 'x' } }), ['npm', 'start'])
   assert.deepEqual(start({ main: './app.js' }, 'app.js'), ['node', './app.js'])
   assert.deepEqual(start({}, 'server.js', 'index.js'), ['node', 'server.js'])

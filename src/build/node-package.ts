@@ -148,9 +148,10 @@ function notAssembled(buildScript: string | null, install: Install | null, reaso
 function startCommand(pkg: Package, paths: ReadonlySet<string>): readonly string[] {
   const script = pkg.scripts?.['start']
   if (script) {
-    // Without npm and a shell in between, SIGTERM reaches the app itself.
+    if (pkg.scripts?.['prestart']) return ['npm', 'start']
+    // Without npm in between, SIGTERM reaches the app itself; its programs are in PATH (nodeEnv).
     const plain = /^node(?: [A-Za-z0-9_./=:@,-]+)+$/.test(script.trim())
-    return plain && !pkg.scripts?.['prestart'] ? script.trim().split(' ') : ['npm', 'start']
+    return plain ? script.trim().split(' ') : ['/bin/sh', '-c', script]
   }
   const main = ['server.js', pkg.main, 'index.js'].find(
     path => path !== undefined && paths.has(path.replace(/^\.\//, '')),

@@ -54,7 +54,7 @@ export async function readSource(
   }
 }
 
-/** What runs: the Procfile, else `web` with the image's own command. */
-export function processesOf({ procfile }: Source): readonly Process[] {
-  return procfile && procfile.processes.length > 0 ? procfile.processes : [{ type: web, command: null }]
+/** What runs: the Procfile, else `web` with `command`, which is null for the image's own. */
+export function processesOf({ procfile }: Source, command: string | null): readonly Process[] {
+  return procfile && procfile.processes.length > 0 ? procfile.processes : [{ type: web, command }]
 }

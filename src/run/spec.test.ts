@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempDisposable, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
@@ -146,6 +149,20 @@ test('at SIGTERM the shell waits for its child and passes its exit code on', asy
   const [file = '', ...args] = spec?.command ?? []
   // Its own process group, all of which gets the signal: what the engine's init does (TINI_KILL_PROCESS_GROUP).
   const shell = spawn(file, args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(shell.stdout, 'data')
+  process.kill(-(shell.pid ?? 0), 'SIGTERM')
+  assert.deepEqual(await once(shell, 'exit'), [7, null])
+})
+
+test('at SIGTERM a script of npm ends by its own handler, too', async () => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'lading-npm-'))
+  const app = 'process.on("SIGTERM", () => process.exit(7)); console.log("ready"); setInterval(() => {}, 1000)'
+  await writeFile(join(folder.path, 'app.js'), app)
+  const start = `"${process.execPath}" app.js`
+  await writeFile(join(folder.path, 'package.json'), JSON.stringify({ scripts: { start } }))
+  const [spec] = serviceSpecs(release({}, 'npm start --silent'), {})
+  const [file = '', ...args] = spec?.command ?? []
+  const shell = spawn(file, args, { cwd: folder.path, detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
   await once(shell.stdout, 'data')
   process.kill(-(shell.pid ?? 0), 'SIGTERM')
   assert.deepEqual(await once(shell, 'exit'), [7, null])

@@ -95,11 +95,16 @@ function processLabels(release: Release, type: ProcessType | 'release'): Labels 
 /**
  * By a shell inside the app's own container, as the Procfile promises; `&&` and variables work there. A shell that SIGTERM
  * ends at once takes the container with it before the app's own handler is done (Debian 13's dash stays the parent); with
- * a trap it waits for its child and passes its exit code on. The child does not inherit it (POSIX, "trap").
+ * a trap it waits for its child and passes its exit code on. The child does not inherit it (POSIX, "trap"). npm, pnpm
+ * and Yarn 1 start scripts by a shell of their own that has no trap; bash steps aside for the last program of a script.
  */
 function shell(command: string | null): readonly string[] | null {
-  return command === null ? null : ['sh', '-c', `trap : TERM\n${command}`]
+  return command === null ? null : ['sh', '-c', `trap : TERM\n${bashForScripts}\n${command}`]
 }
+
+/** Only where the image has bash and nobody chose another shell. Source: npm docs, config, "script-shell". */
+const bashForScripts =
+  '[ "$npm_config_script_shell" ] || ! command -v bash >/dev/null || export npm_config_script_shell=bash'
 
 function environmentVariables(release: Release, type: string, config: Env): ServiceSpec['env'] {
   return {
