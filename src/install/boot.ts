@@ -6,8 +6,11 @@ import { engineAnswers } from './engine-call.ts'
 import { readIfThere, writeWhole } from './files.ts'
 import { reservedInterface } from './addresses.ts'
 import { makeReservedInterface } from './network.ts'
+import { engineIsInstalled, missingPackages } from './packages.ts'
 import { paths } from './paths.ts'
 import { runProgram } from './run-program.ts'
+import type { Site } from './site.ts'
+import { makeFolders } from './trust.ts'
 import { unitText } from './unit.ts'
 import { waitFor } from './waiting.ts'
 
@@ -18,6 +21,23 @@ import { waitFor } from './waiting.ts'
 export async function prepareNetwork(decisions: Decisions, signal: AbortSignal): Promise<void> {
   if (decisions.clusterInterface === 'reserved') await makeReservedInterface(decisions.clusterAddress, signal)
   await runProgram('nft', ['-f', paths.firewall], {}, signal)
+}
+
+/** All that a boot does on a machine without systemd. Tasks whose folders are missing are rejected by Swarm. */
+export async function bootNode(decisions: Decisions, hasSystemd: boolean, signal: AbortSignal): Promise<void> {
+  await makeFolders()
+  await prepareNetwork(decisions, signal)
+  await startEngine(hasSystemd, signal)
+}
+
+/**
+ * Containers run on while their engine is dead, and nobody else can tell whose they are or stop them. Nothing happens
+ * where it answers, or where there is no engine or no firewall yet to start before it.
+ */
+export async function startDeadEngine(site: Site, hasSystemd: boolean, signal: AbortSignal): Promise<void> {
+  if (!site.decided || (await readIfThere(paths.firewall)) === null || (await engineAnswers(signal))) return
+  if (!(await engineIsInstalled()) || (await missingPackages(['iproute2', 'nftables'])).length > 0) return
+  await bootNode(site.decisions, hasSystemd, signal)
 }
 
 /** The unit that does the same at boot, where systemd runs; `lading boot` does it elsewhere. */

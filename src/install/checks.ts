@@ -4,12 +4,16 @@ import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import { parseNodeName, type NodeName } from '../core/names.ts'
+import { systemClock } from '../core/system.ts'
 import { engine, engineAnswers, filters } from './engine-call.ts'
 import { debianRelease } from './packages.ts'
 import { findPortHolders, totalMemory } from './ports-in-use.ts'
+import { imageNames } from './recipes.ts'
+import type { Site } from './site.ts'
 
 const GiB = 1024 ** 3
-const leastDisk = 3 * GiB
+/** For images and their layers in the builder; with the images there, for what an upgrade adds. */
+const leastDisk = { first: 3 * GiB, later: 0.5 * GiB }
 const leastMemory = 0.9 * GiB
 /** The edge's, Swarm's, and the registry's on the loopback (ARCHITECTURE.md). */
 const ports = [80, 443, 2377, 5443]
@@ -38,12 +42,13 @@ export async function readMachine(): Promise<Machine> {
 }
 
 /** Rejects with everything that stands in the way, not only the first; otherwise says what is there. */
-export async function checkRoom(signal: AbortSignal): Promise<string> {
+export async function checkRoom(site: Site, signal: AbortSignal): Promise<string> {
   const disk = await statfs('/var/lib')
+  const needed = hasImages(site) ? leastDisk.later : leastDisk.first
   const free = disk.bavail * disk.bsize
   const memory = await totalMemory()
   const problems: string[] = []
-  if (free < leastDisk) problems.push(`/var/lib has ${gib(free)} free; ${gib(leastDisk)} are needed`)
+  if (free < needed) problems.push(`/var/lib has ${gib(free)} free; ${gib(needed)} are needed`)
   if (memory < leastMemory) problems.push(`the machine has ${gib(memory)} of memory; 1 GiB is needed`)
   const answers = await engineAnswers(signal)
   const ours = answers ? await platformContainers(signal) : []
@@ -52,7 +57,11 @@ export async function checkRoom(signal: AbortSignal): Promise<string> {
     if (holder.port === 2377 && answers) continue
     problems.push(`port ${holder.port} is taken by ${holder.program}`)
   }
-  if (answers) problems.push(...(await foreignSwarm(signal)))
+  if (answers) {
+    const swarm = await settledSwarm(signal)
+    requireOwnSwarm(swarm, site)
+    problems.push(...foreignSwarm(swarm))
+  }
   if (problems.length > 0) {
     throw new AppError('conflict', 'this machine is not ready for Lading', {
       details: problems,
@@ -62,26 +71,76 @@ export async function checkRoom(signal: AbortSignal): Promise<string> {
   return `ports free, ${gib(free)} of disk, ${gib(memory)} of memory`
 }
 
+/** The platform's images were there once: what is missing by now is small. */
+function hasImages(site: Site): boolean {
+  return site.decided && imageNames.every(name => site.decisions.images[name] !== undefined)
+}
+
+export interface SwarmState {
+  /** `ours`: Lading made it. `active`: somebody else did. `worker`: nobody can tell. Else the engine's word for it. */
+  readonly state: string
+  /** Why it does not start; may be empty. */
+  readonly error: string
+}
+
+/**
+ * Rejects `unavailable` when this site's swarm does not start. Only one that runs shows whose it is, and ours is never to
+ * be left: the data key is in it.
+ */
+export function requireOwnSwarm({ state, error }: SwarmState, site: Pick<Site, 'decided' | 'decisions'>): void {
+  if (!site.decided || ['ours', 'inactive', 'active'].includes(state)) return
+  const { clusterAddress, clusterInterface } = site.decisions
+  const remedy = clusterInterface === 'reserved' ? ' "lading boot" brings it back.' : ''
+  throw new AppError('unavailable', `Lading's swarm does not start: ${error || state}`, {
+    hint: `Is ${clusterAddress} on this machine (ip address)?${remedy} Do not leave the swarm: the data key is in it.`,
+  })
+}
+
+/** A swarm that Lading did not make is not touched: it may carry somebody's work. */
+export function foreignSwarm({ state, error }: SwarmState): string[] {
+  if (state === 'inactive' || state === 'ours') return []
+  if (state === 'active' || state === 'worker')
+    return ['the engine is part of a swarm that Lading did not make; leave it first: docker swarm leave --force']
+  return [`the engine is part of a swarm that does not start: ${error || state}`]
+}
+
+/** An engine that has just started is `pending`, or not a manager yet, until its swarm runs: asked for up to 30 s. */
+export async function settledSwarm(signal: AbortSignal): Promise<SwarmState> {
+  const end = systemClock.monotonic() + 30_000
+  for (;;) {
+    const found = await readSwarm(signal)
+    if (!['pending', 'worker'].includes(found.state) || systemClock.monotonic() > end) return found
+    await systemClock.sleep(200, signal)
+  }
+}
+
+export async function swarmState(signal: AbortSignal): Promise<string> {
+  return (await readSwarm(signal)).state
+}
+
 const engineInfo = z.object({
-  Swarm: z.object({ LocalNodeState: z.string(), ControlAvailable: z.boolean().optional() }),
+  Swarm: z.object({
+    LocalNodeState: z.string(),
+    ControlAvailable: z.boolean().optional(),
+    Error: z.string().optional(),
+  }),
 })
 const swarmView = z.object({ Spec: z.object({ Labels: z.record(z.string(), z.string()).nullish() }) })
 
-/** A swarm that Lading did not make is not touched: it may carry somebody's work. */
-async function foreignSwarm(signal: AbortSignal): Promise<string[]> {
-  const state = await swarmState(signal)
-  if (state === 'inactive' || state === 'ours') return []
-  return [
-    `the engine is part of a swarm that Lading did not make (${state}); leave it first: docker swarm leave --force`,
-  ]
-}
-
-/** `ours`, or the engine's word for what it is in. We label the swarm in the very call that makes it. */
-export async function swarmState(signal: AbortSignal): Promise<string> {
+/** We label the swarm in the very call that makes it. */
+async function readSwarm(signal: AbortSignal): Promise<SwarmState> {
   const { Swarm } = engineInfo.parse(await engine.json({ method: 'GET', path: '/info' }, signal))
-  if (Swarm.LocalNodeState !== 'active' || Swarm.ControlAvailable !== true) return Swarm.LocalNodeState
-  const { Spec } = swarmView.parse(await engine.json({ method: 'GET', path: '/swarm' }, signal))
-  return Spec.Labels?.[label.role] === 'platform' ? 'ours' : Swarm.LocalNodeState
+  const error = Swarm.Error ?? ''
+  if (Swarm.LocalNodeState !== 'active') return { state: Swarm.LocalNodeState, error }
+  if (Swarm.ControlAvailable !== true) return { state: 'worker', error: error || 'this node does not manage it' }
+  try {
+    const { Spec } = swarmView.parse(await engine.json({ method: 'GET', path: '/swarm' }, signal))
+    return { state: Spec.Labels?.[label.role] === 'platform' ? 'ours' : 'active', error }
+  } catch (cause) {
+    // A manager that has just started has no leader for a moment.
+    if (cause instanceof AppError && cause.code === 'unavailable') return { state: 'pending', error: cause.message }
+    throw cause
+  }
 }
 
 async function platformContainers(signal: AbortSignal): Promise<string[]> {

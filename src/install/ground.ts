@@ -38,7 +38,7 @@ import { unitText } from './unit.ts'
  */
 export function groundSteps(site: Site, machine: Machine, options: UpOptions): Step[] {
   return [
-    checks(),
+    checks(site),
     packages('tools', groundPackages, () => missingPackages(groundPackages)),
     clusterAddress(site, machine, options),
     firewall(site, machine),
@@ -52,8 +52,8 @@ export function groundSteps(site: Site, machine: Machine, options: UpOptions): S
 }
 
 /** Never "done": what the machine is like is asked each time. */
-function checks(): Step {
-  return { title: 'this machine', check: signal => checkRoom(signal), act: () => Promise.resolve() }
+function checks(site: Site): Step {
+  return { title: 'this machine', check: signal => checkRoom(site, signal), act: () => Promise.resolve() }
 }
 
 function packages(title: string, result: readonly string[], missing: () => Promise<string[]>): Step {

@@ -1,9 +1,10 @@
 import { setMaxListeners } from 'node:events'
 import { AppError, asAppError, unreachable } from '../core/errors.ts'
 import { systemClock } from '../core/system.ts'
-import { prepareNetwork, startEngine } from './boot.ts'
-import { readMachine } from './checks.ts'
+import { bootNode, startDeadEngine, startEngine } from './boot.ts'
+import { readMachine, requireOwnSwarm, settledSwarm } from './checks.ts'
 import { downSteps } from './down.ts'
+import { engineAnswers } from './engine-call.ts'
 import { groundSteps } from './ground.ts'
 import { helloSteps } from './hello.ts'
 import { imageSteps, saveImages } from './images.ts'
@@ -17,7 +18,7 @@ import { purgeSteps } from './purge.ts'
 import { report } from './report.ts'
 import { Site } from './site.ts'
 import { runSteps } from './steps.ts'
-import { makeFolders, trustSteps } from './trust.ts'
+import { trustSteps } from './trust.ts'
 
 /** From a bare Debian, or from wherever an earlier run got to, to a platform that serves `hello`. Idempotent. */
 export async function up(options: UpOptions, signal: AbortSignal): Promise<void> {
@@ -25,6 +26,7 @@ export async function up(options: UpOptions, signal: AbortSignal): Promise<void>
   const site = await Site.load()
   const progress = new Progress(process.stdout, systemClock)
   process.stdout.write(`Lading on Debian ${machine.debian}, node ${machine.node}\n\n`)
+  await startDeadEngine(site, machine.hasSystemd, signal)
   await runSteps(groundSteps(site, machine, options), progress, signal)
   const domainBefore = site.decisions.baseDomain
   if (options.domain !== null) await site.change({ baseDomain: options.domain })
@@ -45,9 +47,15 @@ export async function down(options: DownOptions, signal: AbortSignal): Promise<v
     )
   }
   const machine = await readMachine()
+  const site = await Site.load()
   const progress = new Progress(process.stdout, systemClock)
+  await startDeadEngine(site, machine.hasSystemd, signal)
   if (options.purge && (await missingPackages(['docker.io'])).length === 0)
     await startEngine(machine.hasSystemd, signal)
+  if (site.decided && (await engineAnswers(signal))) {
+    const swarm = await settledSwarm(signal)
+    if (!options.purge) requireOwnSwarm(swarm, site)
+  }
   await runSteps(downSteps(), progress, signal)
   if (options.purge) await runSteps(purgeSteps(machine), progress, signal)
   process.stdout.write(`\n${await outcome(options)}\n`)
@@ -63,9 +71,7 @@ async function outcome({ purge }: DownOptions): Promise<string> {
 export async function boot(signal: AbortSignal): Promise<void> {
   const machine = await readMachine()
   const { decisions } = await Site.load()
-  await makeFolders()
-  await prepareNetwork(decisions, signal)
-  await startEngine(machine.hasSystemd, signal)
+  await bootNode(decisions, machine.hasSystemd, signal)
 }
 
 async function run(command: Command, signal: AbortSignal): Promise<void> {

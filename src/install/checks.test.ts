@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { AppError } from '../core/errors.ts'
+import { foreignSwarm, requireOwnSwarm } from './checks.ts'
+import type { Decisions } from './decisions.ts'
+
+const site = {
+  decided: true,
+  decisions: { clusterAddress: '10.64.0.1', clusterInterface: 'reserved' } as Decisions,
+}
+
+test('where Lading is installed, a swarm that does not start is its own, and nobody is told to leave it', () => {
+  const error = 'bind: cannot assign requested address'
+  for (const state of ['pending', 'error', 'locked', 'worker'])
+    assert.throws(
+      () => requireOwnSwarm({ state, error }, site),
+      (thrown: AppError) =>
+        thrown.message === `Lading's swarm does not start: ${error}` &&
+        /Is 10\.64\.0\.1 on this machine .* Do not leave the swarm: the data key is in it\./.test(thrown.hint ?? ''),
+    )
+  for (const state of ['ours', 'inactive']) requireOwnSwarm({ state, error: '' }, site)
+})
+
+test('only a swarm that runs without our label is one that Lading did not make', () => {
+  assert.match(foreignSwarm({ state: 'active', error: '' }).join(), /did not make.*docker swarm leave --force/)
+  assert.doesNotMatch(foreignSwarm({ state: 'error', error: 'no address' }).join(), /leave/)
+  assert.deepEqual(foreignSwarm({ state: 'ours', error: '' }), [])
+  assert.deepEqual(foreignSwarm({ state: 'inactive', error: '' }), [])
+})
