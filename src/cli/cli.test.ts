@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -62,6 +62,30 @@ test('the network asks for a token, which a login keeps for that platform alone'
   assert.equal((await rig.lading(['apps'])).code, 0)
 })
 
+test('a platform with a CA of its own: a login needs it once, by --ca or LADING_CA', async t => {
+  const rig = await rigOf(t)
+  const { api, place } = await makeTestApi({ access })
+  const argv = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc']
+  argv.push('-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', 'key.pem', '-out', 'ca.pem')
+  assert.equal((await rig.run('openssl', argv)).code, 0)
+  const read = (name: string) => readFile(join(rig.work, name), 'utf8')
+  place.url = await rig.servePort(api, { key: await read('key.pem'), cert: await read('ca.pem') })
+
+  const stranger = await rig.lading(['login', place.url], { input: token })
+  assert.equal(stranger.code, 6)
+  assert.match(stranger.err, /is not trusted .*\n.*"scp root@127.0.0.1:\/etc\/lading\/ca.pem \." fetches it/)
+  assert.ok(stranger.err.includes(`"lading login ${place.url} --ca ca.pem", or LADING_CA=ca.pem.`))
+  const login = await rig.lading(['login', place.url, '--ca', 'ca.pem'], { input: token })
+  assert.deepEqual(login, { code: 0, out: `You are owner at ${place.url}.\n`, err: '' })
+  assert.equal((await rig.lading(['apps', '--json'])).out, '[]\n')
+
+  await rm(join(rig.folder, 'home'), { recursive: true })
+  rig.environment['LADING_CA'] = 'ca.pem'
+  assert.equal((await rig.lading(['login', place.url], { input: token })).code, 0)
+  delete rig.environment['LADING_CA']
+  assert.equal((await rig.lading(['apps', '--json'])).out, '[]\n')
+})
+
 test('what the edge answers by itself is told as such', async t => {
   const server = createServer((request, response) => {
     const isUnknown = request.headers.host?.startsWith('127') ?? false
@@ -89,6 +113,8 @@ test('a token is not sent where it would travel in clear', async t => {
     refused.err,
     'lading: over http://lading.example.com a token would travel in clear\nUse https://lading.example.com\n',
   )
+  // Said before stdin is read: nobody is asked for a token that will not be used.
+  assert.deepEqual(await rig.lading(['login', 'http://lading.example.com']), refused)
 })
 
 test('a name below localhost is this machine, whatever the resolver says', async t => {

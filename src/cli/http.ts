@@ -95,7 +95,7 @@ function unreachable(place: Place, cause: NodeJS.ErrnoException): AppError {
   }
   if (/CERT|VERIFY|ISSUER|ALTNAME/.test(code)) {
     return new AppError('unavailable', `the certificate of ${where} is not trusted (${code})`, {
-      hint: 'Set LADING_CA to the file of the platform’s CA: /etc/lading/ca.pem on the server.',
+      hint: `The platform's CA is its own: "scp root@${new URL(where).hostname}:/etc/lading/ca.pem ." fetches it. Then "lading login ${where} --ca ca.pem", or LADING_CA=ca.pem.`,
       cause,
     })
   }

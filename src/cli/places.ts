@@ -8,7 +8,7 @@ import type { Place } from './http.ts'
 
 /**
  * Where the control plane is. In this order: LADING_URL; the platform of the folder's git remote, when we have a token
- * for it; root's socket, on the server; the one platform that we have a token for.
+ * for it; root's socket, on the server, where no other platform is meant; the one platform that we have a token for.
  */
 export async function findPlace(config: CliConfig, remoteUrl: string | null): Promise<Place> {
   if (config.url !== null) return urlPlace(config, originOf(config.url, 'LADING_URL'))
@@ -16,6 +16,12 @@ export async function findPlace(config: CliConfig, remoteUrl: string | null): Pr
   if (remote !== null && (await readToken(config, remote))) return urlPlace(config, remote)
   if (await isThere(config.socket)) return { kind: 'socket', path: config.socket }
   if (remote !== null) return urlPlace(config, remote)
+  if (await isThere(config.serverTokenFile)) {
+    throw new AppError('unavailable', 'Lading is installed here, and its control plane does not run', {
+      hint: 'Start it: lading up',
+      retryable: true,
+    })
+  }
   const known = await knownPlatforms(config)
   if (known[0] !== undefined && known.length === 1) return urlPlace(config, known[0])
   throw new AppError('invalid-input', 'where is the platform?', {
@@ -27,11 +33,7 @@ export async function findPlace(config: CliConfig, remoteUrl: string | null): Pr
 }
 
 async function urlPlace(config: CliConfig, origin: string): Promise<Place> {
-  if (!isSafeForToken(origin)) {
-    throw new AppError('invalid-input', `over ${origin} a token would travel in clear`, {
-      hint: `Use ${origin.replace(/^http:/, 'https:')}`,
-    })
-  }
+  refuseClearText(origin)
   const ca = config.caFile === null ? await readOrNull(caFile(config, origin)) : await readFile(config.caFile, 'utf8')
   return { kind: 'url', url: origin, token: await readToken(config, origin), ca }
 }
@@ -99,6 +101,14 @@ function originOrNull(text: string): string | null {
   if (!URL.canParse(text)) return null
   const { protocol, origin } = new URL(text)
   return protocol === 'http:' || protocol === 'https:' ? origin : null
+}
+
+/** Rejects `invalid-input` where a token would be read by everybody on the way. */
+export function refuseClearText(origin: string): void {
+  if (isSafeForToken(origin)) return
+  throw new AppError('invalid-input', `over ${origin} a token would travel in clear`, {
+    hint: `Use ${origin.replace(/^http:/, 'https:')}`,
+  })
 }
 
 /** Plain HTTP only where it never leaves the machine. */

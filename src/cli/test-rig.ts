@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
@@ -54,13 +56,16 @@ export class CliRig {
     await chmod(this.socket, 0o600)
   }
 
-  /** The door of the network; resolves with its origin. */
-  async servePort(api: Hono<ApiEnv>): Promise<string> {
-    const server = createAdaptorServer({ fetch: api.fetch }) as Server
-    this.#servers.push(server)
+  /** The door of the network, with a certificate behind TLS; resolves with its origin. */
+  async servePort(api: Hono<ApiEnv>, certificate?: { readonly key: string; readonly cert: string }): Promise<string> {
+    const { fetch } = api
+    const server = certificate
+      ? createAdaptorServer({ fetch, createServer: createSecureServer, serverOptions: certificate })
+      : createAdaptorServer({ fetch })
+    this.#servers.push(server as Server)
     await once(server.listen(0, '127.0.0.1'), 'listening')
-    const address = server.address()
-    return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+    const { port } = server.address() as AddressInfo
+    return `${certificate ? 'https' : 'http'}://127.0.0.1:${port}`
   }
 
   lading(args: readonly string[], { input = '' }: { readonly input?: string } = {}): Promise<Result> {

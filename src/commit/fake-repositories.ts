@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto'
 import { AppError } from '../core/errors.ts'
-import { parseCommitId, type AppName, type BranchName, type CommitId, type RunId } from '../core/names.ts'
+import {
+  parseBranchName,
+  parseCommitId,
+  type AppName,
+  type BranchName,
+  type CommitId,
+  type RunId,
+} from '../core/names.ts'
 import { tar } from './fake-tar.ts'
 import type { BranchMove, CommitFacts, Repositories, TreeEntry } from './repository.ts'
 
@@ -74,6 +81,17 @@ export class FakeRepositories implements Repositories {
     return this.#get(app).refs.get(`refs/heads/${branch}`) ?? null
   }
 
+  async branchInTheWay(app: AppName, branch: BranchName, signal: AbortSignal): Promise<BranchName | null> {
+    signal.throwIfAborted()
+    return this.#inTheWay(this.#get(app), branch)
+  }
+
+  #inTheWay({ refs }: FakeRepository, branch: BranchName): BranchName | null {
+    const branches = [...refs.keys()].filter(name => name.startsWith('refs/heads/')).map(name => name.slice(11))
+    const found = branches.find(name => name.startsWith(`${branch}/`) || branch.startsWith(`${name}/`))
+    return found === undefined ? null : parseBranchName(found)
+  }
+
   async isAncestor(app: AppName, older: CommitId, newer: CommitId, signal: AbortSignal): Promise<boolean> {
     signal.throwIfAborted()
     this.#commit(app, older)
@@ -97,13 +115,16 @@ export class FakeRepositories implements Repositories {
 
   async moveBranches(app: AppName, moves: readonly BranchMove[], signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    const { refs } = this.#get(app)
+    const repository = this.#get(app)
+    const { refs } = repository
     for (const { branch, from, to } of moves) {
       const present = refs.get(`refs/heads/${branch}`) ?? null
       if (present === to) continue
       if (present !== from)
         throw new AppError('conflict', `${branch} moved meanwhile: it is at ${present ?? 'nothing'}`)
       if (to !== null) this.#commit(app, to)
+      const other = present === null ? this.#inTheWay(repository, branch) : null
+      if (other !== null) throw new AppError('conflict', `git did not move the branch: ${other} is in the way`)
     }
     for (const { branch, to } of moves) {
       if (to === null) refs.delete(`refs/heads/${branch}`)

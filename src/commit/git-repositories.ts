@@ -1,7 +1,14 @@
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../core/errors.ts'
-import { parseCommitId, type AppName, type BranchName, type CommitId, type RunId } from '../core/names.ts'
+import {
+  parseBranchName,
+  parseCommitId,
+  type AppName,
+  type BranchName,
+  type CommitId,
+  type RunId,
+} from '../core/names.ts'
 import { gitError, runGit, streamGit, type GitCall, type GitProgram, type GitResult } from './git-program.ts'
 import type { BranchMove, CommitFacts, Repositories, TreeEntry } from './repository.ts'
 
@@ -66,6 +73,34 @@ export class GitRepositories implements Repositories {
   async branch(app: AppName, branch: BranchName, signal: AbortSignal): Promise<CommitId | null> {
     const id = await this.#ref(app, `refs/heads/${branch}`, signal)
     return id === null ? null : parseCommitId(id)
+  }
+
+  async branchInTheWay(app: AppName, branch: BranchName, signal: AbortSignal): Promise<BranchName | null> {
+    const name = `refs/heads/${branch}`
+    const folders = foldersOf(branch).map(folder => `refs/heads/${folder}`)
+    const args = ['for-each-ref', '--format=%(refname)', `${name}/`, ...folders]
+    const { stdout } = await this.#succeed(app, args, { signal })
+    const found = stdout
+      .toString()
+      .split('\n')
+      .find(line => line.startsWith(`${name}/`) || folders.includes(line))
+    return found === undefined ? null : parseBranchName(found.slice('refs/heads/'.length))
+  }
+
+  /**
+   * Removes the locks of refs that a cut of power has left: git would wait for them and then refuse, for ever. Only while
+   * nobody else writes: under the lease, before any door is open.
+   */
+  async removeStaleLocks(): Promise<void> {
+    for (const repository of await entries(this.program.root, { recursive: false })) {
+      if (!repository.endsWith('.git')) continue
+      const path = join(this.program.root, repository)
+      const refs = (await entries(join(path, 'refs'), { recursive: true })).map(name => join('refs', name))
+      // No branch has such a name: git forbids it.
+      for (const name of ['packed-refs.lock', 'HEAD.lock', ...refs]) {
+        if (name.endsWith('.lock')) await rm(join(path, name), { force: true })
+      }
+    }
   }
 
   async isAncestor(app: AppName, older: CommitId, newer: CommitId, signal: AbortSignal): Promise<boolean> {
@@ -218,6 +253,22 @@ export class GitRepositories implements Repositories {
     if (found?.type === 'commit') return
     if (found) throw new AppError('invalid-input', `${commit} is a ${found.type}, not a commit`)
     throw new AppError('not-found', `${app} has no commit ${commit}`)
+  }
+}
+
+/** `a/b/c` → `a`, `a/b` */
+function foldersOf(branch: BranchName): readonly string[] {
+  const parts = branch.split('/')
+  return parts.slice(1).map((_, at) => parts.slice(0, at + 1).join('/'))
+}
+
+async function entries(folder: string, options: { readonly recursive: boolean }): Promise<readonly string[]> {
+  try {
+    return await readdir(folder, options)
+  } catch (error) {
+    // Before the first app, and below a repository whose making was cut.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
   }
 }
 

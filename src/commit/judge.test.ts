@@ -27,6 +27,16 @@ const cases: readonly [string, { present: CommitId | null; from: CommitId | null
   ['a forced move over a deleted branch fetches first', { present: null, from: root, force: true }, 'fetch first'],
 ]
 
+test('a new branch is refused at once while another is in the way', async () => {
+  const topic = parseBranchName('topic')
+  await repositories.moveBranch(app, topic, { from: null, to: root }, signal)
+  const move = { branch: parseBranchName('topic/x'), from: null, force: false }
+  await assert.rejects(judgeMove(repositories, { app, commit: child, move }, signal), {
+    code: 'conflict',
+    message: 'git cannot hold topic/x beside the branch topic',
+  })
+})
+
 for (const [sentence, { present, from, force }, verdict] of cases) {
   test(sentence, async () => {
     const before = await repositories.branch(app, branch, signal)

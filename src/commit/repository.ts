@@ -9,8 +9,16 @@ export interface Repositories {
   resolve(app: AppName, text: string, signal: AbortSignal): Promise<CommitId>
   /** Null when the branch does not exist. */
   branch(app: AppName, branch: BranchName, signal: AbortSignal): Promise<CommitId | null>
+  /**
+   * A branch that stands in the way of a new one of this name: git keeps branches as files, so that `main` and `main/x`
+   * cannot both be. Null: there is none.
+   */
+  branchInTheWay(app: AppName, branch: BranchName, signal: AbortSignal): Promise<BranchName | null>
   isAncestor(app: AppName, older: CommitId, newer: CommitId, signal: AbortSignal): Promise<boolean>
-  /** Compare-and-swap: moves only if the branch still is `from`; rejects `conflict` otherwise. Already at `to`: no error. */
+  /**
+   * Compare-and-swap: moves only if the branch still is `from`; rejects `conflict` otherwise, and when another branch is
+   * in the way or git cannot write. Already at `to`: no error.
+   */
   moveBranch(
     app: AppName,
     branch: BranchName,

@@ -33,9 +33,13 @@ export async function report(
   lines.push(
     `  control plane     ${scheme}://${api}`,
     `  your next app     cd APP && ${checkout}/lading create NAME && git push lading main`,
-    isLocal
-      ? `  from elsewhere    not by this name: names below localhost stay on a machine. Use: lading up --domain D`
-      : `  from elsewhere    lading login https://${api}   with the token in ${paths.token}`,
+    ...(isLocal
+      ? [`  from elsewhere    not by this name: names below localhost stay on a machine. Use: lading up --domain D`]
+      : [
+          `  from elsewhere    in a checkout of Lading there, once:`,
+          `                      scp root@${api}:${paths.caCertificate} .`,
+          `                      ssh root@${api} cat ${paths.token} | ./lading login https://${api} --ca ca.pem`,
+        ]),
     `  trust             the platform's own CA: ${paths.caCertificate}`,
   )
   if (!isLocal) lines.push(`  DNS               point *.${site.decisions.baseDomain} at this machine`)

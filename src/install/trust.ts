@@ -28,7 +28,9 @@ function folders(): Step {
     title: 'folders',
     check: async () => {
       const modes = await Promise.all(platformFolders.map(([path]) => modeOf(path)))
-      return platformFolders.every(([, mode], at) => modes[at] === mode) ? `${paths.state}, ${paths.run}` : null
+      return platformFolders.every(([, mode], at) => modes[at] === mode)
+        ? `${paths.etc}, ${paths.state}, ${paths.run}`
+        : null
     },
     act: makeFolders,
   }
@@ -36,6 +38,8 @@ function folders(): Step {
 
 /** HAProxy, which is not root, passes through the last one to the registry's socket; each socket guards itself. */
 const platformFolders = [
+  // Whoever logs in by ssh reads the CA's certificate here, also where root's umask is 077. The secrets in it are 0600.
+  [paths.etc, 0o755],
   [paths.control, 0o700],
   [paths.keeper, 0o700],
   [paths.registry, 0o700],

@@ -1,4 +1,5 @@
 import { AppError, asAppError } from '../core/errors.ts'
+import type { CommitId } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
 import { wentLive } from '../core/states.ts'
@@ -7,6 +8,8 @@ import type { Traffic } from './traffic.ts'
 import type { Journey } from './way.ts'
 
 const retryMs = 500
+/** A branch that does not move for so long, although nobody else moves it, stays where it is (ms). */
+const branchMs = 10_000
 
 /**
  * Past the point of no return: one map switch on every edge, the row `live`, the branch. Carried to its end by whoever
@@ -33,20 +36,38 @@ async function isOvertaken(release: Release, tools: Tools): Promise<boolean> {
   return runs.some(run => wentLive(run.state) && (run.release ?? 0) > release.number)
 }
 
-/** The branch follows the row, never the other way round; entered again after a crash it is a no-op. */
-async function landBranch(run: Run, journey: Journey, tools: Tools, signal: AbortSignal): Promise<void> {
+/**
+ * The branch follows the row, never the other way round; entered again after a crash it is a no-op. A refusal that does
+ * not pass (another branch's name in the way, a disk that is full) is told, and the environment goes on without it.
+ */
+export async function landBranch(
+  run: Run,
+  journey: Pick<Journey, 'say'>,
+  tools: Pick<Tools, 'repositories' | 'clock' | 'log'>,
+  signal: AbortSignal,
+): Promise<void> {
   if (run.intent.kind !== 'commit' || !run.intent.move) return
   const { commit, move } = run.intent
+  const until = tools.clock.monotonic() + branchMs
+  const branch = () => tools.repositories.branch(run.app, move.branch, signal)
+  const isFinal = async (error: unknown, from: CommitId | null) =>
+    error instanceof AppError &&
+    (error.code === 'not-found' ||
+      (error.code === 'conflict' && tools.clock.monotonic() >= until && (await branch()) === from))
   await untilDone(
     'branch',
     async () => {
-      const now = await tools.repositories.branch(run.app, move.branch, signal)
+      const now = await branch()
       if (now === commit) return
       try {
         await tools.repositories.moveBranch(run.app, move.branch, { from: now, to: commit }, signal)
       } catch (error) {
-        if (!(error instanceof AppError && error.code === 'not-found')) throw error
-        journey.say(` !     The branch ${move.branch} could not be moved: ${error.message}`)
+        if (!(await isFinal(error, now))) throw error
+        const { message } = asAppError(error)
+        tools.log('branch not moved', { app: run.app, branch: move.branch, run: run.id, error: message })
+        journey.say(
+          ` !     ${move.branch} stays at ${now?.slice(0, 7) ?? 'nothing'}, it could not be moved: ${message}`,
+        )
       }
     },
     tools,
@@ -54,7 +75,12 @@ async function landBranch(run: Run, journey: Journey, tools: Tools, signal: Abor
   )
 }
 
-async function untilDone(what: string, work: () => Promise<void>, tools: Tools, signal: AbortSignal): Promise<void> {
+async function untilDone(
+  what: string,
+  work: () => Promise<void>,
+  tools: Pick<Tools, 'clock' | 'log'>,
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
     try {
       return await work()

@@ -115,6 +115,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     quiet: until => lease.quiet(until),
     log,
   }
+  await repositories.removeStaleLocks()
   await recoverFromCluster({ ...tools, open: openWith(config.dataKey) }, signal)
   const pipeline = new Dispatcher(tools, signal)
   await pipeline.recover()

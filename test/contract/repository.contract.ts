@@ -62,6 +62,20 @@ export function repositoriesContract(name: string, make: () => Promise<Repositor
     assert.equal(await repositories.branch(app, main, signal), null)
   })
 
+  check('main and main/x cannot both be branches', async ({ repositories, commit }) => {
+    const one = await commit({ files: { a: '1' } })
+    const [inner, deeper, other] = [parseBranchName('main/x'), parseBranchName('main/x/y'), parseBranchName('mainly')]
+    const inTheWay = (branch: typeof main) => repositories.branchInTheWay(app, branch, signal)
+    await repositories.moveBranch(app, other, { from: null, to: one }, signal)
+    assert.deepEqual([await inTheWay(main), await inTheWay(inner)], [null, null])
+    await repositories.moveBranch(app, inner, { from: null, to: one }, signal)
+    assert.deepEqual([await inTheWay(main), await inTheWay(deeper)], [inner, inner])
+    assert.equal(await inTheWay(inner), null)
+    for (const branch of [main, deeper]) {
+      await assert.rejects(repositories.moveBranch(app, branch, { from: null, to: one }, signal), code('conflict'))
+    }
+  })
+
   check('a branch does not move to a commit that is not there', async ({ repositories }) => {
     await assert.rejects(repositories.moveBranch(app, main, { from: null, to: absent }, signal), code('not-found'))
   })

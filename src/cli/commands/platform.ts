@@ -6,7 +6,7 @@ import { serverCommands, serverHelp, type ServerCommandName } from '../../core/s
 import { Client } from '../client.ts'
 import { addCommand, type Common, on } from '../command.ts'
 import { credential } from '../credential.ts'
-import { keep, originOf, readOrNull } from '../places.ts'
+import { keep, originOf, readOrNull, refuseClearText } from '../places.ts'
 import type { Session } from '../session.ts'
 import { when, whatIs } from '../words.ts'
 
@@ -36,15 +36,20 @@ export function platformCommands(program: Command, session: Session): void {
   on(
     addCommand(program, 'login <url>', {
       summary: 'keep the token for a platform on this machine (0600); it is read from stdin',
-      examples: ['ssh server sudo cat /etc/lading/token | lading login https://lading.example.com'],
+      more: "The platform's certificate is of its own CA, which lies on the server in /etc/lading/ca.pem.",
+      examples: [
+        'scp root@lading.example.com:/etc/lading/ca.pem .',
+        'ssh root@lading.example.com cat /etc/lading/token | lading login https://lading.example.com --ca ca.pem',
+      ],
       isAppless: true,
-    }).option('--ca <file>', "the platform's own CA, from /etc/lading/ca.pem on the server"),
+    }).option('--ca <file>', "the platform's own CA (PEM); without it, that of LADING_CA"),
     async (options: Common & { ca?: string }, text: string) => {
       const url = originOf(text, 'this')
+      refuseClearText(url)
+      const caFile = options.ca ?? session.config.caFile
+      const given = caFile === null ? null : await readOrNull(caFile)
+      if (caFile !== null && given === null) throw new AppError('invalid-input', `${caFile} cannot be read`)
       const token = new Secret(await tokenFrom(session))
-      const given = options.ca === undefined ? null : await readOrNull(options.ca)
-      if (options.ca !== undefined && given === null)
-        throw new AppError('invalid-input', `${options.ca} cannot be read`)
       const info = await new Client({ kind: 'url', url, token, ca: given }, session.signal).info()
       await keep(session.config, url, { token, ca: info.ca ?? given })
       if (options.json) terminal.json({ url, you: info.you })
