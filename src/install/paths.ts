@@ -15,11 +15,12 @@ export const paths = {
   /** With it engines read images from the registry; it never changes, for swarm services carry it. */
   registryToken: '/etc/lading/registry-token',
   caCertificate: '/etc/lading/ca.pem',
-  /** Until the recovery code was shown once. */
+  /** Until the recovery code was shown once; its owner writes it here when the swarm was lost. */
   unshownCode: '/etc/lading/recovery-code',
   state: '/var/lib/lading',
   control: '/var/lib/lading/control',
   ca: '/var/lib/lading/control/ca',
+  database: '/var/lib/lading/control/lading.db',
   keeper: '/var/lib/lading/keeper',
   registry: '/var/lib/lading/registry',
   hello: '/var/lib/lading/examples/hello',

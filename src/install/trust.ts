@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { AppError } from '../core/errors.ts'
 import { engine, filters } from './engine-call.ts'
 import { isMissing, readIfThere, writeWhole } from './files.ts'
 import { paths } from './paths.ts'
@@ -73,19 +74,37 @@ export async function dataKeyId(signal: AbortSignal): Promise<string | null> {
 
 /**
  * The key that encrypts config in store and cluster. It lies in Swarm alone; until its owner has seen it once (the end
- * of the first `up`) also in a file, so that a kill in between does not lose it.
+ * of the first `up`) also in a file, so that a kill in between does not lose it. Into the same file the owner writes it
+ * when the swarm was lost.
  */
 function dataKey(): Step {
   return {
     title: 'data key',
     check: async signal => ((await dataKeyId(signal)) === null ? null : `swarm secret ${dataKeyName}`),
     act: async (_say, signal) => {
-      const key = (await readIfThere(paths.unshownCode))?.trim() ?? randomBytes(32).toString('hex')
+      const code = (await readIfThere(paths.unshownCode))?.trim() ?? null
+      const key = dataKeyFor({ code, hasDatabase: (await modeOf(paths.database)) !== null })
       await writeWhole(paths.unshownCode, key + '\n', 0o600)
       const body = { Name: dataKeyName, Labels: platformLabels, Data: Buffer.from(key).toString('base64') }
       await engine.json({ method: 'POST', path: '/secrets/create', body }, signal)
     },
   }
+}
+
+/**
+ * The key of the recovery code, else a new one: 32 bytes as hexadecimal digits. Rejects `conflict` where a database is
+ * there, for a new key would not open it, and `invalid-input` when the code is none.
+ */
+export function dataKeyFor(found: { readonly code: string | null; readonly hasDatabase: boolean }): string {
+  const hint = `Write the recovery code into ${paths.unshownCode} (mode 0600), then run "lading up" again.`
+  if (found.code === null) {
+    if (!found.hasDatabase) return randomBytes(32).toString('hex')
+    throw new AppError('conflict', `${paths.database} was sealed with a data key that the swarm no longer has`, {
+      hint,
+    })
+  }
+  if (/^[0-9a-f]{64}$/.test(found.code)) return found.code
+  throw new AppError('invalid-input', `${paths.unshownCode} does not hold 64 hexadecimal digits`, { hint })
 }
 
 function token(title: string, path: string): Step {

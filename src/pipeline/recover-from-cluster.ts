@@ -145,7 +145,7 @@ function openAll(configs: readonly ConfigView[], { open, log }: RecoveryTools): 
   const [first] = failures
   if (!first || documents.length > 0) return documents
   throw new AppError('conflict', `the database is empty, and no release can be read back: ${first.message}`, {
-    hint: 'Give the control plane the data key that these releases were sealed with: the recovery code that "lading up" printed.',
+    hint: 'Write the recovery code that they were sealed with into /etc/lading/recovery-code (mode 0600), then run "lading up"; how to remove a wrong key first: docs/design/secrets.md.',
     cause: first,
   })
 }

@@ -26,7 +26,7 @@ const TAG_BYTES = 16
 export function createSealer(dataKey: Secret, purpose: string): Sealer {
   if (!/^[0-9a-f]{64}$/.test(dataKey.reveal())) {
     throw new AppError('invalid-input', 'the data key is not 32 bytes in hexadecimal', {
-      hint: 'Give the recovery code that "lading up" printed.',
+      hint: 'Write the recovery code that "lading up" printed into /etc/lading/recovery-code (mode 0600), then run "lading up".',
     })
   }
   const secret = Buffer.from(dataKey.reveal(), 'hex')
@@ -61,7 +61,7 @@ function open({ key, keyId, context }: Use, sealed: string): Secret {
   }
   if (sealedBy !== keyId) {
     throw new AppError('internal', `${context} was sealed with data key ${sealedBy}, and this is ${keyId}`, {
-      hint: 'Give the control plane the data key of this store: the recovery code that "lading up" printed.',
+      hint: `Write the recovery code of key ${sealedBy} into /etc/lading/recovery-code (mode 0600), then run "lading up"; how to remove a wrong key first: docs/design/secrets.md.`,
     })
   }
   const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
