@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
+import { registryName } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
 import { reservedInterface } from './addresses.ts'
 import { stopEngine } from './boot.ts'
@@ -13,6 +14,7 @@ import { isMissing, readIfThere } from './files.ts'
 import { removeInterface } from './network.ts'
 import { missingPackages, purgePackages, recordedPackages } from './packages.ts'
 import { paths } from './paths.ts'
+import { imageNames } from './recipes.ts'
 import { runProgram } from './run-program.ts'
 import type { Step } from './steps.ts'
 import { gatewayBridge, platformLabels } from './swarm.ts'
@@ -125,13 +127,21 @@ const imageList = z.array(
   z.object({ Id: z.string(), RepoTags: z.array(z.string()).nullish(), RepoDigests: z.array(z.string()).nullish() }),
 )
 
-/** By name: tags of the platform, and what came from our registry. Nothing is pruned (law 5). */
+/**
+ * Of image names, those of the platform, and of what came from our registry. `up` writes to it through a loopback port
+ * that differs each time; others may have a registry on the loopback too.
+ */
+export function ourImages(names: readonly string[]): string[] {
+  const platform = new RegExp(`^(127\\.0\\.0\\.1:\\d+/)?lading/(${imageNames.join('|')})[:@]`)
+  return names.filter(name => (platform.test(name) || name.startsWith(`${registryName}/`)) && !name.endsWith('@<none>'))
+}
+
+/** By name. Nothing is pruned (law 5). */
 function images(): Step {
   const ours = async (signal: AbortSignal) => {
     if (!(await engineAnswers(signal))) return []
     const list = imageList.parse(await engine.json({ method: 'GET', path: '/images/json' }, signal))
-    const names = list.flatMap(each => [...(each.RepoTags ?? []), ...(each.RepoDigests ?? [])])
-    return names.filter(name => /^(lading\/|127\.0\.0\.1:\d+\/)/.test(name) && !name.endsWith('@<none>'))
+    return ourImages(list.flatMap(each => [...(each.RepoTags ?? []), ...(each.RepoDigests ?? [])]))
   }
   return removing('images', ours, (name, signal) =>
     ifThere(engine.json({ method: 'DELETE', path: `/images/${name}`, query: { force: true } }, signal)),
