@@ -20,6 +20,11 @@ test('the bridges of an engine are not a place in a network', () => {
   assert.deepEqual(chooseClusterAddress(addresses, [], null), { address: '10.64.0.1', kind: 'reserved' })
 })
 
+test('a tunnel is not a place in a network: its address goes with it', () => {
+  for (const name of ['wg0', 'ppp0', 'ztr2qx', 'podman0', 'tailscale0', 'ipsec0', 'tun0'])
+    assert.equal(chooseClusterAddress([at(name, '10.8.0.2')], [], null).kind, 'reserved', name)
+})
+
 test('an address from DHCP may change, so a reserved one is taken', () => {
   assert.equal(chooseClusterAddress([at('eth0', '192.168.1.7', { dynamic: true })], [], null).kind, 'reserved')
 })

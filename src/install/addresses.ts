@@ -57,10 +57,12 @@ export function chooseRanges(taken: readonly string[]): { addressPool: string; g
 
 /** Bridges and wires of engines, virtual machines and tunnels: never a node's own place in a network. */
 function isContainerInterface(name: string): boolean {
-  return /^(lo|docker\d*|docker_gwbridge|br-[0-9a-f]{12}|veth.*|virbr.*|lxc.*|lxdbr.*|cni.*|flannel.*|tun.*|tap.*)$/.test(
-    name,
-  )
+  return containerInterfaces.test(name) || tunnelInterfaces.test(name)
 }
+
+const containerInterfaces =
+  /^(lo|docker\d*|docker_gwbridge|br-[0-9a-f]{12}|podman.*|veth.*|virbr.*|lxc.*|lxdbr.*|cni.*|flannel.*)$/
+const tunnelInterfaces = /^(tun|tap|wg|ppp|zt|tailscale|ipsec)/
 
 /** RFC 1918. */
 export function isPrivate(address: string): boolean {
