@@ -16,7 +16,7 @@ const refused = (name: string, message: RegExp, policy = alone) =>
     (error: unknown) => error instanceof AppError && error.code === 'build-failed' && message.test(error.message),
   )
 
-test("names of Debian 13 and Node 24 stand for the platform's own images", async () => {
+test("with no other registry, names of Debian 13 and Node 24 stand for the platform's own images", async () => {
   for (const name of ['debian', 'debian:trixie-slim', 'debian:13.1', 'docker.io/library/debian:stable'])
     assert.equal((await choose(name))?.instead, base, name)
   for (const name of ['node:24', 'library/node:24-slim', 'node:24.3.0-trixie'])
@@ -27,12 +27,13 @@ test('what nobody has is refused at once, with its line', async () => {
   await refused('node:20', /^base image node:20 is not to be had: .* \(Dockerfile line 3\)$/)
   await refused('node:24-alpine', /is not to be had/)
   await refused('ghcr.io/a/b@sha256:c', /is not to be had/)
+  await refused('node:24-slim@sha256:c', /is not to be had/)
 })
 
-test('with other registries at hand everything else stays as it is named', async () => {
+test('with other registries at hand every image is the one that its name says', async () => {
   const open = { ...alone, outside: async () => true }
-  assert.deepEqual(await choose('node:20', open), { name: 'node:20', instead: null })
-  assert.equal((await choose('node:24', open))?.instead, node)
+  for (const name of ['node:20', 'node:24', 'debian', 'node:24-slim@sha256:c'])
+    assert.deepEqual(await choose(name, open), { name, instead: null })
 })
 
 test("images of the platform and of the app itself may be named, another app's may not", async () => {

@@ -4,7 +4,10 @@ import type { DockerfileImage } from './dockerfile.ts'
 import { mayRead } from './registry-rights.ts'
 
 export interface BasePolicy {
-  /** A name, or a beginning of names with `*` at its end, to the platform's image that stands for it. */
+  /**
+   * A name, or a beginning of names with `*` at its end, to the platform's image that stands for it while the real one
+   * is not to be had.
+   */
   readonly mirrors: Readonly<Record<string, ImageReference>>
   /** Whether images can be had from elsewhere: other registries answer from this machine, now. */
   readonly outside: () => Promise<boolean>
@@ -17,7 +20,7 @@ export interface Base {
   readonly instead: ImageReference | null
 }
 
-/** The mirrors of an installation that has its own bases and no Docker Hub (D7). */
+/** The platform's own images, which stand for Docker Hub's where there is none (D7). */
 export function ownMirrors(base: ImageReference, node: ImageReference): BasePolicy['mirrors'] {
   return {
     'debian:latest': base,
@@ -38,15 +41,13 @@ export async function chooseBases(
   policy: BasePolicy,
   app: AppName,
 ): Promise<readonly Base[]> {
-  const bases: Base[] = []
-  for (const image of images) bases.push(await chooseBase(image, policy, app))
-  return bases
+  let answer: Promise<boolean> | undefined
+  const asksOnce = { ...policy, outside: () => (answer ??= policy.outside()) }
+  return Promise.all(images.map(image => chooseBase(image, asksOnce, app)))
 }
 
 async function chooseBase(image: DockerfileImage, policy: BasePolicy, app: AppName): Promise<Base> {
   const name = familiar(image.name)
-  const instead = mirrorOf(name, policy.mirrors)
-  if (instead) return { name: image.name, instead }
   const [, host, repository] = /^((?:localhost|127\.[0-9.]+|\[::1\])(?::\d+)?)\/([^@:]*)/.exec(name) ?? []
   if (host !== undefined && repository !== undefined) {
     if (host === registryName && mayRead(app, repository)) return { name: image.name, instead: null }
@@ -54,6 +55,8 @@ async function chooseBase(image: DockerfileImage, policy: BasePolicy, app: AppNa
     throw refusal(image, 'is the image of another app', hint)
   }
   if (await policy.outside()) return { name: image.name, instead: null }
+  const instead = mirrorOf(name, policy.mirrors)
+  if (instead) return { name: image.name, instead }
   throw refusal(
     image,
     'is not to be had: no public registry answers this server',
@@ -72,6 +75,8 @@ function familiar(name: string): string {
 }
 
 function mirrorOf(name: string, mirrors: BasePolicy['mirrors']): ImageReference | null {
+  // A digest asks for exactly these bytes.
+  if (name.includes('@')) return null
   for (const [pattern, reference] of Object.entries(mirrors)) {
     if (pattern === name) return reference
     // Another distribution under the same tag: what is built on it would not find its package manager.

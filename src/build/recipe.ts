@@ -68,7 +68,7 @@ async function byDockerfile(
     bases,
     notes: bases
       .filter(base => base.instead !== null)
-      .map(base => `${base.name} is ${nameOf(base.instead!)} of this platform`),
+      .map(base => `${base.name} is ${nameOf(base.instead!)} of this platform: no public registry answers`),
   }
 }
 

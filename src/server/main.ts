@@ -168,17 +168,21 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
 
 /**
  * Whether a Dockerfile may name images of public registries (D7): any answer, also 401, says that they are in reach. Who
- * was told no is not told so for ever: it is asked again until there was an answer once.
+ * was told no is not told so for ever: it is asked again until there was an answer once. A no holds for a minute, for
+ * where packets are dropped each question costs 3 s.
  */
 function publicRegistry(): () => Promise<boolean> {
   let answered = false
+  let asked = -Infinity
   return async () => {
+    if (answered || systemClock.monotonic() - asked < 60_000) return answered
     try {
-      if (!answered) await fetch('https://registry-1.docker.io/v2/', { signal: AbortSignal.timeout(3_000) })
+      await fetch('https://registry-1.docker.io/v2/', { signal: AbortSignal.timeout(3_000) })
       answered = true
     } catch (error) {
       log('no public registry in reach', { error: asAppError(error).message })
     }
+    asked = systemClock.monotonic()
     return answered
   }
 }
