@@ -20,7 +20,10 @@ export interface Content {
 /** One tar of it all, in the order of the parts. The same content gives the same bytes. */
 export async function* writeTar({ files, commit, leaveOut, stamp }: Content): AsyncGenerator<Uint8Array> {
   for (const [path, bytes] of files ?? []) {
-    yield tarHeader({ path, kind: 'file', executable: false, target: '', size: bytes.length }, stamp)
+    yield tarHeader(
+      { path: Buffer.from(path).toString('latin1'), kind: 'file', executable: false, target: '', size: bytes.length },
+      stamp,
+    )
     yield bytes
     yield tarPadding(bytes.length)
   }

@@ -20,8 +20,8 @@ async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(all)
 }
 
-/** A repository with every kind of entry, and its archive. */
-function archive(): Buffer {
+/** A repository with every kind of entry, and what else `more` puts into its folder, as an archive. */
+function archive(more: (folder: string) => void = () => undefined): Buffer {
   const folder = mkdtempSync(join(tmpdir(), 'lading-tar-'))
   const git = (...args: string[]) => {
     const { status, stdout, stderr } = spawnSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', ...args], {
@@ -42,6 +42,7 @@ function archive(): Buffer {
     writeFileSync(join(folder, 'run.sh'), '#!/bin/sh\n')
     chmodSync(join(folder, 'run.sh'), 0o755)
     symlinkSync(`${'t'.repeat(120)}/x`, join(folder, 'link'))
+    more(folder)
     git('add', '.')
     git('commit', '-qm', 'all')
     return git('archive', '--format=tar', 'HEAD')
@@ -75,6 +76,25 @@ test('every kind of entry of a git archive comes through, and GNU tar reads what
     `lrwxrwxrwx 1000/1000 0 app/link -> ${'t'.repeat(120)}/x`,
   ])
   assert.ok(lines.every(line => line.includes('1970-01-01')))
+})
+
+test('names that are not UTF-8 keep their bytes, short and long ones and targets of links', async () => {
+  const short = Buffer.from('caf\xe9', 'latin1')
+  const long = Buffer.from(`${'x'.repeat(120)}\xff`, 'latin1')
+  const tar = archive(folder => {
+    for (const name of [short, long]) writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), name]), 'x')
+    symlinkSync(long, join(folder, 'to-long'))
+  })
+  const written = await collect(writeTar({ commit: { archive: chunked(tar), folder: 'app' }, stamp: appStamp }))
+  const { stdout } = spawnSync('tar', ['-tv', '--quoting-style=literal'], {
+    input: written,
+  })
+  const lines = stdout.toString('latin1').split('\n')
+  for (const end of [short.toString('latin1'), `app/${long.toString('latin1')}`, `-> ${long.toString('latin1')}`])
+    assert.ok(
+      lines.some(line => line.endsWith(end)),
+      JSON.stringify(lines),
+    )
 })
 
 test('the same content gives the same layer, whatever the chunks, and its two digests are right', async () => {

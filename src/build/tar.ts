@@ -1,6 +1,9 @@
 import { AppError } from '../core/errors.ts'
 
-/** One file of a tar. `body` must be read to its end, or dropped whole, before the next entry is asked for. */
+/**
+ * One file of a tar. Names are bytes, of which each is one character here (latin1): git's need not be UTF-8. `body` must be
+ * read to its end, or dropped whole, before the next entry is asked for.
+ */
 export interface TarEntry {
   readonly path: string
   readonly kind: 'file' | 'folder' | 'link'
@@ -61,8 +64,8 @@ export type TarHead = Omit<TarEntry, 'body'>
 export function tarHeader(entry: TarHead, stamp: TarStamp): Buffer {
   const path = entry.kind === 'folder' ? `${entry.path}/` : entry.path
   const records = [
-    ...(Buffer.byteLength(path) > 100 ? [record('path', path)] : []),
-    ...(Buffer.byteLength(entry.target) > 100 ? [record('linkpath', entry.target)] : []),
+    ...(path.length > 100 ? [record('path', path)] : []),
+    ...(entry.target.length > 100 ? [record('linkpath', entry.target)] : []),
     ...(entry.size >= 0o77777777777 ? [record('size', String(entry.size))] : []),
   ]
   const own = ustar(path, entry, stamp)
@@ -91,14 +94,14 @@ function ustar(path: string, entry: TarHead, stamp: TarStamp): Buffer {
         .padStart(length - 1, '0')}\0`,
       at,
     )
-  header.write(path, 0, 100)
+  header.write(path, 0, 100, 'latin1')
   octal(entry.kind === 'link' ? 0o777 : entry.kind === 'folder' || entry.executable ? 0o755 : 0o644, 100, 8)
   octal(stamp.uid, 108, 8)
   octal(stamp.gid, 116, 8)
   octal(entry.kind === 'file' ? entry.size : 0, 124, 12)
   octal(stamp.modified, 136, 12)
   header.write({ file: '0', folder: '5', link: '2' }[entry.kind], 156)
-  header.write(entry.target, 157, 100)
+  header.write(entry.target, 157, 100, 'latin1')
   header.write('ustar\x0000', 257)
   seal(header)
   return header
@@ -116,10 +119,10 @@ function checksum(header: Uint8Array): number {
 }
 
 function record(key: string, value: string): Buffer {
-  const rest = Buffer.byteLength(` ${key}=${value}\n`)
+  const rest = ` ${key}=${value}\n`.length
   let length = rest + String(rest).length
   if (rest + String(length).length > length) length++
-  return Buffer.from(`${length} ${key}=${value}\n`)
+  return Buffer.from(`${length} ${key}=${value}\n`, 'latin1')
 }
 
 function extendedHeader(bytes: Uint8Array): ReadonlyMap<string, string> {
@@ -127,7 +130,7 @@ function extendedHeader(bytes: Uint8Array): ReadonlyMap<string, string> {
   for (let at = 0; at < bytes.length;) {
     const length = Number.parseInt(Buffer.from(bytes.subarray(at, at + 20)).toString(), 10)
     if (!(length > 0)) throw broken('an extended header without length')
-    const whole = Buffer.from(bytes.subarray(at, at + length - 1)).toString()
+    const whole = Buffer.from(bytes.subarray(at, at + length - 1)).toString('latin1')
     const pair = whole.slice(whole.indexOf(' ') + 1)
     found.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1))
     at += length
@@ -138,7 +141,7 @@ function extendedHeader(bytes: Uint8Array): ReadonlyMap<string, string> {
 function text(header: Uint8Array, at: number, length: number): string {
   const field = header.subarray(at, at + length)
   const end = field.indexOf(0)
-  return Buffer.from(end < 0 ? field : field.subarray(0, end)).toString()
+  return Buffer.from(end < 0 ? field : field.subarray(0, end)).toString('latin1')
 }
 
 function padded(size: number): number {
