@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import type { Clock } from '../core/clock.ts'
 import { parseAppName, parseCommitId, parseImageReference, type CommitId } from '../core/names.ts'
@@ -237,16 +238,21 @@ test('dependencies are built once per lock file; code goes on top without the bu
 })
 
 test('dependencies that cannot be installed alone are built with the whole repository', async () => {
-  let failures = 0
+  const builds: Promise<Buffer>[] = []
   let finish: (exec: ScriptedExec) => void = () => undefined
   await using lading = await platform(exec => {
-    if (exec.command[0] !== 'lading-build' || failures++ > 0) return finish(exec)
+    if (exec.command[0] !== 'lading-build' || builds.push(exec.stdin) > 1) return finish(exec)
     exec.write(1, '{"exit":1,"memoryHits":0,"memoryKills":0,"pidsPeak":1,"metadata":null}')
     exec.end(0)
   })
   finish = exec => void succeed(lading.registry, exec)
   const files = { 'package.json': '{"dependencies":{"ms":"2"}}', 'package-lock.json': '{}', 'server.js': '1' }
   assert.equal((await lading.build(lading.commits.add(files))).how, 'node-built')
+  const [alone, whole] = await Promise.all(
+    builds.map(async stdin => (await filesOf(Readable.from([await stdin])))['build/Dockerfile']!),
+  )
+  assert.match(alone!, /^COPY package.json package-lock.json \.\/$/m)
+  assert.match(whole!, /^COPY \. \.\nRUN .* npm ci --include=dev$/m)
 })
 
 test('a repository with nothing to build, and a lading.yaml that is wrong, say so before anything runs', async () => {
@@ -258,6 +264,10 @@ test('a repository with nothing to build, and a lading.yaml that is wrong, say s
   await assert.rejects(lading.build(lading.commits.add({ 'lading.yaml': 'x: 1' })), {
     code: 'invalid-input',
     message: /line 1: x:/,
+  })
+  await assert.rejects(lading.build(lading.commits.add({ 'lading.yml': '', 'package.json': '{}', 'index.js': '' })), {
+    code: 'invalid-input',
+    message: /must be called lading.yaml/,
   })
   await assert.rejects(lading.build(lading.commits.add({ Dockerfile: 'FROM a:1' })), {
     message: /base image a:1 is not to be had/,

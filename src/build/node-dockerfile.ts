@@ -19,14 +19,16 @@ export const nodeDockerignore = 'node_modules\n.git\n'
 export function nodeDockerfile(plan: NodePlan, node: ImageReference): string {
   const { install } = plan
   const lines = [`FROM ${node} AS build`, 'WORKDIR /app', quiet]
+  if (install?.program === 'yarn-berry') lines.push(yarnLikeTheOthers)
   if (install?.get) lines.push(getProgram(install.get))
   if (install && plan.installsAlone) lines.push(copyManifests(install))
   else lines.push('COPY . .')
-  if (install) lines.push(run(installCommands[install.program].all))
+  if (install) lines.push(run(install.locked ? installCommands[install.program].all : ownScripts))
   if (install && plan.installsAlone) lines.push('COPY . .')
-  if (plan.buildScript) lines.push(`RUN --mount=type=cache,target=/root/.cache npm run ${plan.buildScript}`)
-  if (install) lines.push(run(installCommands[install.program].prune))
-  lines.push('RUN mkdir -p node_modules', pack('modules', 'node_modules'), pack('code', '--exclude=./node_modules .'))
+  // Not earlier: without development dependencies there may be nothing to build with.
+  if (plan.buildScript) lines.push('ENV NODE_ENV=production', runBuild(plan.buildScript))
+  if (install?.prunes) lines.push(...prune(install))
+  lines.push('RUN mkdir -p node_modules', pack('modules', 'node_modules'), pack('code', `${leaveOut(install)} .`))
   lines.push('', `FROM ${node}`, take('modules'), take('code'))
   return [...lines, ...footer(plan.start), ''].join('\n')
 }
@@ -47,7 +49,8 @@ const installCommands = {
   },
   pnpm: {
     all: 'pnpm install --frozen-lockfile --prod=false',
-    prune: 'CI=true pnpm prune --prod',
+    // "pnpm prune" empties the packages of a workspace.
+    prune: 'CI=true pnpm install --frozen-lockfile --prod --ignore-scripts',
     production: 'pnpm install --frozen-lockfile --prod',
   },
   yarn: {
@@ -62,11 +65,34 @@ const installCommands = {
   },
 } as const
 
+/** Without a lock file, where there is nothing to get. */
+const ownScripts = 'npm install --no-package-lock'
+
+/** Yarn's default, Plug'n'Play, would have to be started with the app. */
+const yarnLikeTheOthers = 'ENV YARN_NODE_LINKER=node-modules'
+
+function prune({ program }: Install): readonly string[] {
+  const command = run(installCommands[program].prune)
+  if (program !== 'yarn-berry') return [command]
+  // It runs the app's install scripts again, which may call what it just removed, and has no option to leave them.
+  return ['RUN cp -p package.json / && npm pkg delete scripts', command, 'RUN cp -p /package.json .']
+}
+
+function runBuild(script: string): string {
+  return `RUN --mount=type=cache,target=/root/.cache npm run ${script}`
+}
+
+/** Of the code, besides dependencies: what only an install reads, and is not the same after each. */
+function leaveOut(install: Install | null): string {
+  const yarn = install?.program === 'yarn-berry' ? ['./.yarn/cache', './.yarn/install-state.gz'] : []
+  return ['./node_modules', ...yarn].map(path => `--exclude=${path}`).join(' ')
+}
+
 /** Of npm, which else praises itself between the lines that matter. */
 const quiet = 'ENV npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false'
 
 const secret = '--mount=type=secret,id=npmrc,target=/root/.npmrc'
-const caches = ['/root/.npm', '/root/.cache', '/usr/local/share/.cache', '/root/.local/share/pnpm/store']
+const caches = ['/root/.npm', '/root/.cache', '/usr/local/share/.cache', '/root/.local/share/pnpm/store', '/root/.yarn']
 
 function run(command: string): string {
   return `RUN ${[secret, ...caches.map(path => `--mount=type=cache,target=${path}`)].join(' ')} ${command}`

@@ -41,6 +41,42 @@ test('development dependencies alone count only when something is built', () => 
   refused({ pkg: { devDependencies: dependencies, scripts: { build: 'x' } } }, /no lock file/)
 })
 
+test('own install scripts run also when nothing, or only what develops, is to be installed', () => {
+  for (const name of ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare']) {
+    const alone = plan({ pkg: { scripts: { [name]: 'x' } } })
+    assert.deepEqual(alone.install, {
+      program: 'npm',
+      get: null,
+      manifests: ['package.json'],
+      locked: false,
+      prunes: false,
+    })
+    assert.equal(alone.notAssembled, `it has a script "${name}"`)
+  }
+  const develops = { devDependencies: dependencies, scripts: { prepare: 'x' } }
+  assert.equal(plan({ pkg: develops, paths: ['package-lock.json'] }).install?.prunes, true)
+  refused({ pkg: develops }, /no lock file/)
+})
+
+test('a monorepo of pnpm has something to install, though its root has no dependencies', () => {
+  const { install, notAssembled } = plan({ pkg: {}, paths: ['pnpm-lock.yaml', 'pnpm-workspace.yaml'] })
+  assert.deepEqual([install?.program, notAssembled], ['pnpm', 'it has workspaces'])
+})
+
+test('Yarn 2 and later is installed with the whole repository, and prunes where it can', () => {
+  const berry = (version: number, ...more: string[]) =>
+    plan({
+      pkg: { dependencies, packageManager: 'yarn@3.8.7' },
+      paths: ['yarn.lock', ...more],
+      yarnLock: `__metadata:\n  version: ${version}\n`,
+    })
+  assert.equal(berry(8).installsAlone, false)
+  assert.deepEqual([berry(8).install?.prunes, berry(8).warnings], [true, []])
+  assert.equal(berry(6, '.yarn/plugins/@yarnpkg/plugin-workspace-tools.cjs').install?.prunes, true)
+  assert.equal(berry(6).install?.prunes, false)
+  assert.match(berry(6).warnings[0] ?? '', /^development dependencies stay in the image/)
+})
+
 test('two lock files are refused by name', () => {
   const paths = ['package-lock.json', 'yarn.lock']
   refused({ pkg: { dependencies }, paths }, /^there are two lock files: package-lock.json and yarn.lock$/)
@@ -67,7 +103,11 @@ test('what an install needs from the repository decides whether the app can be a
   assert.match(why({ workspaces: ['a'] }) ?? '', /workspaces/)
   for (const version of ['file:../a', 'link:a', '../a', 'workspace:*', 'patch:a'])
     assert.match(why({ dependencies: { a: version } }) ?? '', /the dependency a is a path/, version)
+  assert.match(why({ resolutions: { a: 'patch:a@1#.yarn/patches/a' } }) ?? '', /the dependency a is a path/)
   assert.match(why({}, ['patches/a.patch']) ?? '', /patches dependencies/)
+  const prisma = { dependencies: { '@prisma/client': '6' } }
+  assert.equal(why(prisma), null)
+  assert.match(why(prisma, ['prisma/schema.prisma']) ?? '', /made from the repository's schema/)
 })
 
 test('the start command is the script, else a file; without npm in between, and a plain one without a shell', () => {
@@ -76,6 +116,9 @@ test('the start command is the script, else a file; without npm in between, and 
   assert.deepEqual(start({ scripts: { start: 'node a.js && x' } }), ['/bin/sh', '-c', 'node a.js && x'])
   assert.deepEqual(start({ scripts: { start: 'node a.js', prestart: 'x' } }), ['npm', 'start'])
   assert.deepEqual(start({ main: './app.js' }, 'app.js'), ['node', './app.js'])
+  assert.deepEqual(start({ main: 'app' }, 'app.js'), ['node', 'app.js'])
+  assert.deepEqual(start({ main: './lib' }, 'lib/index.js'), ['node', './lib/index.js'])
+  assert.deepEqual(start({ main: false }, 'index.js'), ['node', 'index.js'])
   assert.deepEqual(start({}, 'server.js', 'index.js'), ['node', 'server.js'])
   assert.throws(() => start({}), /nothing says how to start this app/)
 })
@@ -91,4 +134,5 @@ test('another Node than asked for is a warning, and so is node_modules in the re
 test('a package.json that is none is refused', () => {
   refused({ pkg: '{' }, /^package.json: /)
   refused({ pkg: { scripts: { build: 1 } } }, /^package.json: scripts.build: /)
+  assert.equal(plan({ pkg: { scripts: { '//': ['a note'] } } }).notAssembled, null)
 })

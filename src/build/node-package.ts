@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import { satisfies } from './version-range.ts'
@@ -22,16 +23,35 @@ export interface Install {
   readonly get: string | null
   /** Files that decide what is installed, package.json first. */
   readonly manifests: readonly string[]
+  /** False: there is no lock file, for there is nothing to get; npm only runs the app's own install scripts. */
+  readonly locked: boolean
+  /** Whether development dependencies can be, and have to be, removed when all is built. */
+  readonly prunes: boolean
 }
 
+const script = z.string().optional()
+/** In the order in which npm runs them; the other programs know most of them. */
+const installScripts = z.object({
+  preinstall: script,
+  install: script,
+  postinstall: script,
+  prepublish: script,
+  preprepare: script,
+  prepare: script,
+  postprepare: script,
+})
+const ownInstallScripts = installScripts.keyof().options
+// Under other names people keep what npm leaves alone, such as notes.
+const scripts = installScripts.extend({ 'heroku-postbuild': script, build: script, prestart: script, start: script })
 const record = z.record(z.string(), z.string()).optional()
 const schema = z.object({
-  main: z.string().optional(),
+  main: z.string().optional().catch(undefined),
   packageManager: z.string().optional(),
-  scripts: record,
+  scripts: scripts.optional(),
   dependencies: record,
   optionalDependencies: record,
   devDependencies: record,
+  resolutions: z.record(z.string(), z.unknown()).optional().catch(undefined),
   engines: z.object({ node: z.string().optional() }).optional().catch(undefined),
   workspaces: z.unknown().optional(),
   pnpm: z.object({ patchedDependencies: z.unknown().optional() }).optional(),
@@ -44,7 +64,6 @@ const lockFiles = {
   'pnpm-lock.yaml': 'pnpm',
   'yarn.lock': 'yarn',
 } as const
-const ownInstallScripts = ['preinstall', 'install', 'postinstall', 'preprepare', 'prepare', 'postprepare'] as const
 const configFiles = ['.npmrc', '.yarnrc', '.yarnrc.yml', '.pnpmfile.cjs', 'pnpm-workspace.yaml'] as const
 /** What builds an app whose package.json pins no version. */
 const programs = { pnpm: 'pnpm@10.28.0', yarn: 'yarn@1.22.22' } as const
@@ -65,16 +84,16 @@ export interface NodeFiles {
 /** How a Node app is made into an image. Rejects `invalid-input` and `build-failed` with what to do about it. */
 export function planNode(files: NodeFiles): NodePlan {
   const pkg = parsePackage(files.packageJson)
-  const buildScript = ['heroku-postbuild', 'build'].find(name => pkg.scripts?.[name]) ?? null
+  const buildScript = (['heroku-postbuild', 'build'] as const).find(name => pkg.scripts?.[name]) ?? null
   const install = planInstall(pkg, buildScript !== null, files)
-  const reason = notAlone(pkg, files.paths)
+  const reason = install && notAlone(install, pkg, files.paths)
   return {
     install,
     buildScript,
     start: files.startIsSaid ? null : startCommand(pkg, files.paths),
     installsAlone: reason === null,
-    notAssembled: notAssembled(buildScript, install, reason),
-    warnings: warnings(pkg, files),
+    notAssembled: buildScript ? `it has a script "${buildScript}"` : reason,
+    warnings: warnings(pkg, install, files),
   }
 }
 
@@ -92,22 +111,45 @@ function parsePackage(text: string): Package {
 }
 
 function planInstall(pkg: Package, builds: boolean, files: NodeFiles): Install | null {
-  const wanted = { ...pkg.dependencies, ...pkg.optionalDependencies, ...(builds ? pkg.devDependencies : {}) }
+  const runsScripts = ownInstallScript(pkg) !== undefined
+  const development = builds || runsScripts ? pkg.devDependencies : {}
+  const wanted = { ...pkg.dependencies, ...pkg.optionalDependencies, ...development }
+  const nothing = Object.keys(wanted).length === 0 && !hasWorkspaces(pkg, files.paths)
   const locks = Object.entries(lockFiles).filter(([name]) => files.paths.has(name))
   if (new Set(locks.map(([, program]) => program)).size > 1) {
     const names = locks.map(([name]) => name).join(' and ')
     throw new AppError('build-failed', `there are two lock files: ${names}`, { hint: 'Keep the one you use.' })
   }
-  if (Object.keys(wanted).length === 0 && pkg.workspaces === undefined) return null
+  if (nothing && !runsScripts) return null
+  const present = configFiles.filter(name => files.paths.has(name))
   const [lock] = locks
-  if (!lock) {
+  if (!lock && !nothing) {
     throw new AppError('build-failed', 'package.json has dependencies, but there is no lock file', {
       hint: 'Run "npm install" and commit package-lock.json: a deploy must not install other versions than you tried.',
     })
   }
-  const [lockFile, kind] = lock
-  const present = configFiles.filter(name => files.paths.has(name))
-  return { ...programOf(kind, pkg, files), manifests: ['package.json', lockFile, ...present] }
+  const [lockFile, kind] = lock ?? [null, 'npm' as const]
+  const program = programOf(kind, pkg, files)
+  return {
+    ...program,
+    manifests: ['package.json', ...(lockFile === null ? [] : [lockFile]), ...present],
+    locked: lockFile !== null,
+    prunes: lockFile !== null && (program.program !== 'yarn-berry' || focuses(files)),
+  }
+}
+
+function hasWorkspaces(pkg: Package, paths: ReadonlySet<string>): boolean {
+  return pkg.workspaces !== undefined || paths.has('pnpm-workspace.yaml')
+}
+
+function ownInstallScript(pkg: Package): string | undefined {
+  return ownInstallScripts.find(name => pkg.scripts?.[name])
+}
+
+/** `yarn workspaces focus` came with Yarn 4, whose lock files begin at version 8, and was a plugin before. */
+function focuses({ yarnLock, paths }: NodeFiles): boolean {
+  const [, version] = /^__metadata:\n\s+version: (\d+)/m.exec(yarnLock ?? '') ?? []
+  return Number(version) >= 8 || paths.has('.yarn/plugins/@yarnpkg/plugin-workspace-tools.cjs')
 }
 
 function programOf(kind: 'npm' | 'pnpm' | 'yarn', pkg: Package, files: NodeFiles): Pick<Install, 'program' | 'get'> {
@@ -128,21 +170,23 @@ function programOf(kind: 'npm' | 'pnpm' | 'yarn', pkg: Package, files: NodeFiles
 }
 
 /** Why an install needs more of the repository than its manifests, or null. */
-function notAlone(pkg: Package, paths: ReadonlySet<string>): string | null {
-  if (pkg.workspaces !== undefined || paths.has('pnpm-workspace.yaml')) return 'it has workspaces'
-  const all = Object.entries({ ...pkg.dependencies, ...pkg.optionalDependencies, ...pkg.devDependencies })
-  const local = all.find(([, version]) => /^(?:file:|link:|portal:|patch:|workspace:|\.{0,2}\/|~\/)/.test(version))
+function notAlone(install: Install, pkg: Package, paths: ReadonlySet<string>): string | null {
+  if (hasWorkspaces(pkg, paths)) return 'it has workspaces'
+  // Yarn itself, its plugins and patches may be in .yarn.
+  if (install.program === 'yarn-berry') return 'Yarn 2 and later read more than the lock file'
+  const all = { ...pkg.dependencies, ...pkg.optionalDependencies, ...pkg.devDependencies, ...pkg.resolutions }
+  const local = Object.entries(all).find(([, version]) => isLocal(version))
   if (local) return `the dependency ${local[0]} is a path`
   if (pkg.pnpm?.patchedDependencies !== undefined || [...paths].some(path => path.startsWith('patches/')))
     return 'it patches dependencies'
-  const script = ownInstallScripts.find(name => pkg.scripts?.[name])
-  return script ? `it has a script "${script}"` : null
+  if (all['@prisma/client'] !== undefined && [...paths].some(path => path.endsWith('.prisma')))
+    return "@prisma/client is made from the repository's schema"
+  const script = ownInstallScript(pkg)
+  return script === undefined ? null : `it has a script "${script}"`
 }
 
-function notAssembled(buildScript: string | null, install: Install | null, reason: string | null): string | null {
-  if (buildScript) return `it has a script "${buildScript}"`
-  if (install?.program === 'yarn-berry') return 'Yarn 2 and later may keep dependencies anywhere'
-  return install ? reason : null
+function isLocal(version: unknown): boolean {
+  return typeof version === 'string' && /^(?:file:|link:|portal:|patch:|workspace:|\.{0,2}\/|~\/)/.test(version)
 }
 
 function startCommand(pkg: Package, paths: ReadonlySet<string>): readonly string[] {
@@ -153,16 +197,19 @@ function startCommand(pkg: Package, paths: ReadonlySet<string>): readonly string
     const plain = /^node(?: [A-Za-z0-9_./=:@,-]+)+$/.test(script.trim())
     return plain ? script.trim().split(' ') : ['/bin/sh', '-c', script]
   }
-  const main = ['server.js', pkg.main, 'index.js'].find(
-    path => path !== undefined && paths.has(path.replace(/^\.\//, '')),
-  )
+  const main = ['server.js', ...mainFiles(pkg.main), 'index.js'].find(path => paths.has(posix.normalize(path)))
   if (main) return ['node', main]
   throw new AppError('build-failed', 'nothing says how to start this app', {
     hint: 'Write a Procfile ("web: node app.js") or a script "start" in package.json.',
   })
 }
 
-function warnings(pkg: Package, { nodeVersion, paths }: NodeFiles): readonly string[] {
+/** What Node would look for. */
+function mainFiles(main: string | undefined): readonly string[] {
+  return main ? [main, `${main}.js`, `${main}/index.js`] : []
+}
+
+function warnings(pkg: Package, install: Install | null, { nodeVersion, paths }: NodeFiles): readonly string[] {
   const wanted = pkg.engines?.node
   const found: string[] = []
   if (wanted && satisfies(nodeVersion, wanted) === false) {
@@ -170,6 +217,11 @@ function warnings(pkg: Package, { nodeVersion, paths }: NodeFiles): readonly str
   }
   if ([...paths].some(path => path.startsWith('node_modules/'))) {
     found.push('node_modules is in the repository; it is left out, dependencies are installed from the lock file')
+  }
+  if (install?.program === 'yarn-berry' && !install.prunes) {
+    found.push(
+      'development dependencies stay in the image: commit .yarn after "yarn plugin import workspace-tools", or use Yarn 4',
+    )
   }
   return found
 }

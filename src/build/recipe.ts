@@ -83,7 +83,8 @@ function byNode(source: Source, packageJson: string, paths: ReadonlySet<string>,
   const built: ByDockerfile = {
     how: 'node-built',
     title: `Building a Node ${options.nodeVersion} app${plan.install ? ` with ${plan.install.program}` : ''}`,
-    dockerfile: nodeDockerfile(plan, options.node),
+    // What is to be assembled is built only after its install failed alone.
+    dockerfile: nodeDockerfile(plan.notAssembled === null ? { ...plan, installsAlone: false } : plan, options.node),
     dockerignore: nodeDockerignore,
     bases: [{ name: options.node, instead: null }],
     notes: [...plan.warnings.map(warning => `Warning: ${warning}`), ...whyBuilt(plan)],

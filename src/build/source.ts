@@ -20,7 +20,7 @@ export interface Source {
   readonly yarnLock: string | null
 }
 
-/** Rejects `invalid-input` for a lading.yaml or Procfile that is wrong, or a Dockerfile that is not there. */
+/** Rejects `invalid-input` for a lading.yaml or Procfile that is wrong or misnamed, or a Dockerfile that is not there. */
 export async function readSource(
   repository: Repository,
   app: AppName,
@@ -28,14 +28,20 @@ export async function readSource(
   signal: AbortSignal,
 ): Promise<Source> {
   const text = async (path: string) => (await repository.readFile(app, commit, path, signal))?.toString('utf8') ?? null
-  const [ladingYaml, procfile, packageJson, yarnLock, tree] = await Promise.all([
+  const [ladingYaml, ladingYml, procfile, packageJson, yarnLock, tree] = await Promise.all([
     text('lading.yaml'),
+    text('lading.yml'),
     text('Procfile'),
     text('package.json'),
     text('yarn.lock'),
     repository.treeOf(app, commit, '', signal),
   ])
   if (tree === null) throw new AppError('not-found', `${app} has no commit ${commit}`)
+  if (ladingYml !== null) {
+    throw new AppError('invalid-input', 'lading.yml is not read: the file must be called lading.yaml', {
+      hint: 'git mv lading.yml lading.yaml',
+    })
+  }
   const yaml = parseLadingYaml(ladingYaml)
   const path = yaml.dockerfile ?? 'Dockerfile'
   const [dockerfile, ignore] = await Promise.all([text(path), text(`${path}.dockerignore`)])

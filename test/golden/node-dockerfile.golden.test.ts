@@ -30,13 +30,22 @@ const cases = {
     },
     paths: ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml'],
   },
+  'own-scripts': {
+    packageJson: { main: 'server.js', scripts: { postinstall: 'node prepare.js' } },
+    paths: ['package.json', 'server.js', 'prepare.js'],
+  },
+  'yarn-berry': {
+    packageJson: { main: 'server.js', packageManager: 'yarn@4.5.0', dependencies: { ms: '2' } },
+    yarnLock: '__metadata:\n  version: 8\n',
+    paths: ['package.json', 'yarn.lock', '.yarnrc.yml', 'server.js'],
+  },
 } as const
 
-for (const [name, { packageJson, paths }] of Object.entries(cases)) {
+for (const [name, { packageJson, paths, ...more }] of Object.entries(cases)) {
   test(`the Dockerfile of "${name}"`, () => {
     const plan = planNode({
       packageJson: JSON.stringify(packageJson),
-      yarnLock: null,
+      yarnLock: 'yarnLock' in more ? more.yarnLock : null,
       paths: new Set<string>(paths),
       startIsSaid: false,
       nodeVersion: '24.21.0',

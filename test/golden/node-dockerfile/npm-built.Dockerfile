@@ -2,10 +2,11 @@ FROM 127.0.0.1:5443/lading/node@sha256:00000000000000000000000000000000000000000
 WORKDIR /app
 ENV npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false
 COPY package.json package-lock.json .npmrc ./
-RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=cache,target=/root/.npm --mount=type=cache,target=/root/.cache --mount=type=cache,target=/usr/local/share/.cache --mount=type=cache,target=/root/.local/share/pnpm/store npm ci --include=dev
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=cache,target=/root/.npm --mount=type=cache,target=/root/.cache --mount=type=cache,target=/usr/local/share/.cache --mount=type=cache,target=/root/.local/share/pnpm/store --mount=type=cache,target=/root/.yarn npm ci --include=dev
 COPY . .
+ENV NODE_ENV=production
 RUN --mount=type=cache,target=/root/.cache npm run build
-RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=cache,target=/root/.npm --mount=type=cache,target=/root/.cache --mount=type=cache,target=/usr/local/share/.cache --mount=type=cache,target=/root/.local/share/pnpm/store npm prune --omit=dev
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=cache,target=/root/.npm --mount=type=cache,target=/root/.cache --mount=type=cache,target=/usr/local/share/.cache --mount=type=cache,target=/root/.local/share/pnpm/store --mount=type=cache,target=/root/.yarn npm prune --omit=dev
 RUN mkdir -p node_modules
 RUN tar -cf /modules.tar --mtime=@0 node_modules && mkdir /modules && tar -xf /modules.tar -C /modules && touch -d @0 /modules && rm /modules.tar
 RUN tar -cf /code.tar --mtime=@0 --exclude=./node_modules . && mkdir /code && tar -xf /code.tar -C /code && touch -d @0 /code && rm /code.tar
