@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { AppError } from '../core/errors.ts'
 import { environment } from './config.ts'
 import { aptProxy, mirrorOf, readSources, sourceLines } from './mirror.ts'
+import { hasAddress } from './network.ts'
 import { checkout, paths } from './paths.ts'
 import {
   bootstrapOptions,
@@ -60,7 +61,16 @@ async function dockerBuild(job: BuildJob, folder: string, signal: AbortSignal): 
   if (recipe.name === 'base') args.push('--label', `${certificatesLabel}=${await fileHash(hostCertificates)}`)
   const proxy = environment['http_proxy'] ?? (await aptProxy(signal))
   if (proxy !== null) args.push('--build-arg', `http_proxy=${proxy}`)
+  // Containers reach nothing on their node (D3b), and their loopback is another.
+  if (proxy !== null && isOnThisMachine(proxy)) args.push('--network', 'host')
   await runProgram('docker', [...args, folder], { say, env: { DOCKER_BUILDKIT: '0' } }, signal)
+}
+
+/** Whether a proxy's address, `http://127.0.0.1:3128` or `localhost:3128`, is one of this machine. */
+export function isOnThisMachine(proxy: string): boolean {
+  const url = URL.parse(proxy.includes('://') ? proxy : `http://${proxy}`)
+  const host = (url?.hostname ?? '').replace(/^\[|\]$/g, '')
+  return host === 'localhost' || host.startsWith('127.') || hasAddress(host)
 }
 
 /** Node's binary from the lock file's package; npm from its registry, by checksum. */

@@ -104,10 +104,11 @@ async function makeRepository(say: (line: string) => void, signal: AbortSignal):
   await rename(beside, paths.hello)
 }
 
-/** The base domain may not resolve yet, or to another machine. */
+/** The base domain may not resolve yet, or to another machine; and no proxy of the environment leads here. */
 function toThisMachine(site: Site): string[] {
   const host = apiHost(site)
-  return ['-c', `http.curloptResolve=${host}:443:127.0.0.1`, '-c', `http.curloptResolve=${host}:80:127.0.0.1`]
+  const settings = ['http.proxy=', ...[443, 80].map(port => `http.curloptResolve=${host}:${port}:127.0.0.1`)]
+  return settings.flatMap(setting => ['-c', setting])
 }
 
 export function apiHost(site: Site): string {
