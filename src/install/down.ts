@@ -16,10 +16,12 @@ export function downSteps(): Step[] {
   return [drain(), oneOffs(), keepers()]
 }
 
+const taskLabel = 'com.docker.swarm.task.id'
+
 function drain(): Step {
   const isDrained = async (signal: AbortSignal) =>
     !(await isOurs(signal)) ||
-    ((await nodeAvailability(signal)) === 'drain' && (await running('com.docker.swarm.task.id', signal)).length === 0)
+    ((await nodeAvailability(signal)) === 'drain' && (await running(taskLabel, signal)).length === 0)
   return {
     title: 'apps and control plane',
     check: async signal => ((await isDrained(signal)) ? 'stopped' : null),
@@ -27,7 +29,13 @@ function drain(): Step {
       await setNodeAvailability('drain', signal)
       say('waiting for them to end')
       const ended = async () => ((await isDrained(signal)) ? true : null)
-      await waitFor({ title: 'some processes do not end', seconds: 120 }, ended, { clock: systemClock, signal })
+      const what = {
+        title: 'some containers do not end',
+        seconds: 120,
+        hint: 'Why: docker logs NAME. To end one at once: docker kill NAME. Then run "lading down" again.',
+        details: async () => (await running(taskLabel, signal)).map(container => container.name),
+      }
+      await waitFor(what, ended, { clock: systemClock, signal })
     },
   }
 }
@@ -61,12 +69,24 @@ export async function isOurs(signal: AbortSignal): Promise<boolean> {
   return (await engineAnswers(signal)) && (await swarmState(signal)) === 'ours'
 }
 
-const containers = z.array(z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()) }))
+const containers = z.array(
+  z.object({ Id: z.string(), Names: z.array(z.string()), Labels: z.record(z.string(), z.string()) }),
+)
+
+interface Running {
+  readonly id: string
+  readonly name: string
+  readonly type: string | undefined
+}
 
 /** Running containers that carry the label. */
-async function running(name: string, signal: AbortSignal): Promise<{ id: string; type: string | undefined }[]> {
+async function running(name: string, signal: AbortSignal): Promise<Running[]> {
   if (!(await engineAnswers(signal))) return []
   const query = filters({ label: [name] })
   const list = containers.parse(await engine.json({ method: 'GET', path: '/containers/json', query }, signal))
-  return list.map(({ Id, Labels }) => ({ id: Id, type: Labels[label.type] }))
+  return list.map(({ Id, Names, Labels }) => ({
+    id: Id,
+    name: (Names[0] ?? Id).replace(/^\//, ''),
+    type: Labels[label.type],
+  }))
 }

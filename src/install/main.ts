@@ -32,7 +32,7 @@ export async function up(options: UpOptions, signal: AbortSignal): Promise<void>
   if (options.domain !== null) await site.change({ baseDomain: options.domain })
   const steps = [...imageSteps(site, options), ...trustSteps(), keeperStep(site), ...platformSteps(site)]
   await runSteps(options.hello ? [...steps, ...helloSteps(site)] : steps, progress, signal)
-  await report(site, domainBefore, process.stdout, signal)
+  await report({ site, domainBefore, hasSystemd: machine.hasSystemd }, process.stdout, signal)
 }
 
 /** Stops all that is ours and keeps the data; with `purge` and `yes`, removes all that is ours. Idempotent. */

@@ -5,13 +5,18 @@ import { apiHost, helloHost } from './hello.ts'
 import { checkout, paths } from './paths.ts'
 import type { Site } from './site.ts'
 
+interface Reported {
+  readonly site: Site
+  readonly domainBefore: string
+  readonly hasSystemd: boolean
+}
+
 /**
  * What a person does next. Where the domain has changed in this run, what does not follow by itself. The recovery code
  * is shown once, in the first report.
  */
 export async function report(
-  site: Site,
-  domainBefore: string,
+  { site, domainBefore, hasSystemd }: Reported,
   out: NodeJS.WritableStream,
   signal: AbortSignal,
 ): Promise<void> {
@@ -45,6 +50,10 @@ export async function report(
   if (!isLocal) lines.push(`  DNS               point *.${site.decisions.baseDomain} at this machine`)
   if (/^ENABLED=yes$/m.test((await readIfThere('/etc/ufw/ufw.conf')) ?? ''))
     lines.push('  ufw               is on here, and its refusals stand: ufw allow 80,443/tcp')
+  if (!hasSystemd)
+    lines.push(
+      `  at each start     without systemd nobody brings it back: run ${checkout}/lading boot when the machine starts`,
+    )
   if (site.decisions.baseDomain !== domainBefore) {
     lines.push(
       '',

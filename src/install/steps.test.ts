@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { Writable } from 'node:stream'
 import { test } from 'node:test'
+import { AppError } from '../core/errors.ts'
 import { systemClock } from '../core/system.ts'
 import { Progress } from './progress.ts'
 import { runSteps, type Step } from './steps.ts'
@@ -53,6 +54,22 @@ test('a failing step is marked and ends the run; those after it are not begun', 
   await assert.rejects(runSteps([failing, step('second', second)], progress, signal), /no mirror/)
   assert.equal(second.acted, 0)
   assert.match(text(), /✗ first/)
+})
+
+test('a failure says what to do: its own hint, else which step it was and that the same command goes on', async () => {
+  const failing = (error: Error) =>
+    step('keeper', { done: false, acted: 0 }, () => {
+      throw error
+    })
+  const own = new AppError('no-room', 'the disk is full', { hint: 'Clear it.', details: ['/var/lib'] })
+  await assert.rejects(runSteps([failing(own)], screen().progress, signal), own)
+  await assert.rejects(
+    runSteps([failing(new AppError('unavailable', 'no answer', { details: ['log'] }))], screen().progress, signal),
+    (error: AppError) =>
+      error.code === 'unavailable' &&
+      error.details.join() === 'log' &&
+      /the step "keeper"\. Run the same command again/.test(error.hint ?? ''),
+  )
 })
 
 test('an act that leaves its check unfulfilled is an error, not a success', async () => {

@@ -1,4 +1,4 @@
-import { AppError } from '../core/errors.ts'
+import { AppError, asAppError } from '../core/errors.ts'
 import type { Progress } from './progress.ts'
 
 /**
@@ -14,20 +14,30 @@ export interface Step {
   readonly act: (say: (line: string) => void, signal: AbortSignal) => Promise<void>
 }
 
-/** Runs the steps in order; rejects with the first failure, whose step is named in the message's hint. */
+/** Runs the steps in order; rejects with the first failure, whose hint is its own, else names the step. */
 export async function runSteps(steps: readonly Step[], progress: Progress, signal: AbortSignal): Promise<void> {
   for (const step of steps) {
     signal.throwIfAborted()
     await using line = progress.begin(step.title)
-    const before = await step.check(signal)
-    if (before !== null) {
-      line.unchanged(before)
-      continue
+    try {
+      const before = await step.check(signal)
+      if (before !== null) {
+        line.unchanged(before)
+        continue
+      }
+      line.working()
+      await step.act(text => line.say(text), signal)
+      const after = await step.check(signal)
+      if (after === null) throw new AppError('internal', `the step "${step.title}" ended without its result`)
+      line.done(after)
+    } catch (error) {
+      throw withHint(asAppError(error), step.title)
     }
-    line.working()
-    await step.act(text => line.say(text), signal)
-    const after = await step.check(signal)
-    if (after === null) throw new AppError('internal', `the step "${step.title}" ended without its result`)
-    line.done(after)
   }
+}
+
+function withHint(error: AppError, title: string): AppError {
+  if (error.hint !== undefined) return error
+  const hint = `That was the step "${title}". Run the same command again: what is done stays done.`
+  return new AppError(error.code, error.message, { hint, details: error.details, cause: error })
 }
