@@ -8,6 +8,7 @@ import { isPassing, persistently, withTicks } from '../core/waiting.ts'
 import type { Engine, ServiceSpec } from '../docker/engine.ts'
 import type { Edges, EnvironmentView, LaneSpec, ProcessView } from '../edge/edges.ts'
 import { diagnose } from './diagnose.ts'
+import { SwarmsWord } from './refusal.ts'
 import { laneSpec, serviceSpecs, spaceNetwork } from './spec.ts'
 
 export interface RunTools {
@@ -177,66 +178,4 @@ class Patience {
     }
     return now - this.#since >= this.#limitMs
   }
-}
-
-/**
- * Swarm's own refusals (no node has room, no such image), which no keeper can see because no container exists. Asked
- * once a second; believed when seen twice in a row, for Swarm rejects a task now and then just after an engine's start.
- */
-class SwarmsWord {
-  readonly #release: Release
-  readonly #tools: RunTools
-  #askedAt = -Infinity
-  #last: string | null = null
-
-  constructor(release: Release, tools: RunTools) {
-    this.#release = release
-    this.#tools = tools
-  }
-
-  async refusal(signal: AbortSignal): Promise<AppError | null> {
-    const now = this.#tools.clock.monotonic()
-    if (now - this.#askedAt < 1_000) return null
-    this.#askedAt = now
-    const words = await this.#words(signal).catch(silence)
-    if (words === silent) return null
-    const again = words !== null && words === this.#last
-    this.#last = words
-    return again ? refusalOf(words, this.#release) : null
-  }
-
-  async #words(signal: AbortSignal): Promise<string | null> {
-    for (const { name } of serviceSpecs(this.#release, {})) {
-      const tasks = await this.#tools.engine.listTasks(name, signal)
-      const refused = tasks.find(
-        task => task.container === null && task.error && /no suitable node|no such image|invalid/i.test(task.error),
-      )
-      if (refused?.error) return refused.error
-    }
-    return null
-  }
-}
-
-const silent = Symbol('silent')
-
-/** An engine that cannot be asked just now has refused nothing. */
-function silence(error: unknown): typeof silent {
-  if (!isPassing(error)) throw error
-  return silent
-}
-
-function refusalOf(words: string, release: Release): AppError {
-  if (/no suitable node/i.test(words)) {
-    const limit = Math.round(release.image.settings.memory / 1024 / 1024)
-    const share = Math.round(limit * defaults.reservedMemoryShare)
-    return new AppError('no-room', `no node has room for v${release.number}: ${words}`, {
-      hint: `Each process may use ${limit} MB and needs ${share} MB that no other has reserved. Lower "memory" in lading.yaml, run fewer processes (lading scale), or add a node.`,
-    })
-  }
-  if (/no such image/i.test(words)) {
-    return new AppError('not-healthy', `the image of v${release.number} is missing on the node: ${words}`, {
-      hint: 'Push again; the image is then built anew.',
-    })
-  }
-  return new AppError('not-healthy', `the engine refused to start v${release.number}: ${words}`)
 }
