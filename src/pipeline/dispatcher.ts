@@ -6,6 +6,7 @@ import type { Run, RunIntent } from '../core/run.ts'
 import { isFinal, pastNoReturn, wentLive } from '../core/states.ts'
 import { goLive } from './go-live.ts'
 import { Trip } from './journey.ts'
+import { landingLines } from './landing.ts'
 import type { Pipeline, RunEvent } from './pipeline.ts'
 import { Progress } from './progress.ts'
 import { isAutomatic, settleOrRollBack } from './settle-or-roll-back.ts'
@@ -130,7 +131,7 @@ export class Dispatcher implements Pipeline {
     } finally {
       trip.endTurn()
     }
-    await this.#landed(trip)
+    await this.#landed(trip, release)
     // What this release replaced may be two back by now: it need not stay warm until our own ten seconds are over.
     this.#background('sweep', this.#upkeep.sweep(trip.run))
     const crash = await watchWarm(release, this.#tools, this.#signal)
@@ -164,10 +165,10 @@ export class Dispatcher implements Pipeline {
     await this.#upkeep.sweep(trip.run)
   }
 
-  async #landed(trip: Trip): Promise<void> {
+  async #landed(trip: Trip, release: Release): Promise<void> {
     const { run } = trip
-    trip.say(`-----> v${run.release} is live`)
-    for (const host of this.#tools.hosts(run)) trip.say(`       ${this.#tools.urlOf(host)}/`)
+    const urls = this.#tools.hosts(run).map(host => `${this.#tools.urlOf(host)}/`)
+    for (const line of landingLines(release, urls)) trip.say(line)
     await this.#progress.flush(run.id)
     trip.isLanding = false
     this.#progress.publish(run.id)
