@@ -1,3 +1,5 @@
+import { defaults } from '../core/defaults.ts'
+
 /** What BuildKit tells about one step; `buildx --progress=rawjson` writes one such object after another. */
 interface Vertex {
   readonly digest: string
@@ -27,8 +29,7 @@ const notStarted = /^runc run failed: (unable to start container process.*)/
 /** BuildKit's own housekeeping. */
 const hidden = /^\[internal\]|^\[context |load metadata for|^exporting to image$/
 
-const mostLines = 2000
-const mostCharacters = 1000
+const { outputLines: mostLines, outputCharactersOfLine: mostCharacters } = defaults
 const keptLines = 50
 
 /**

@@ -36,6 +36,9 @@ export const defaults = {
   buildsAtOnce: 2,
   builderIdleSeconds: 5 * 60,
   configBytes: 64 * 1024,
+  /** Of the output of a build, and of a release phase; the rest is left out. */
+  outputLines: 2000,
+  outputCharactersOfLine: 1000,
   releasePhaseSeconds: 60 * 60,
   /** A crash of the same process type this often before proof fails the rollout. */
   crashesBeforeFailure: 2,

@@ -7,9 +7,10 @@ import type { Engine, OneOffSpec, OneOffView } from '../docker/engine.ts'
 import type { Store } from '../store/store.ts'
 
 const pollMs = 200
+const { outputLines: mostLines, outputCharactersOfLine: mostCharacters } = defaults
 
 interface PhaseTools {
-  readonly store: Store
+  readonly store: Pick<Store, 'startReleasePhase'>
   readonly engine: Engine
   readonly clock: Clock
 }
@@ -78,7 +79,7 @@ function assertPassed({ exitCode, outOfMemory }: OneOffView): void {
   })
 }
 
-/** Progress only: a log that breaks off does not fail a migration that goes on. */
+/** Progress only, and no more of it than of a build: a log that breaks off does not fail a migration that goes on. */
 async function followLog(
   name: string,
   say: (line: string) => void,
@@ -86,7 +87,11 @@ async function followLog(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    for await (const line of engine.logs(name, { follow: true }, signal)) say(`       ${line.text}`)
+    let lines = 0
+    for await (const { text } of engine.logs(name, { follow: true }, signal)) {
+      if (lines++ < mostLines) say(`       ${text.slice(0, mostCharacters)}`)
+      else if (lines === mostLines + 1) say(`       … ${mostLines} lines shown; the rest is left out`)
+    }
   } catch (error) {
     if (!signal.aborted)
       say(`       (the log of the release phase broke off: ${error instanceof Error ? error.message : String(error)})`)
