@@ -1,6 +1,7 @@
 import { chooseClusterAddress, chooseRanges, reservedInterface } from './addresses.ts'
 import { installBootUnit, prepareNetwork, startEngine } from './boot.ts'
 import { checkRoom, swarmState, type Machine } from './checks.ts'
+import { commandLinkStep } from './command-link.ts'
 import type { Decisions } from './decisions.ts'
 import { engineAnswers } from './engine-call.ts'
 import { readIfThere, writeWhole } from './files.ts'
@@ -39,6 +40,8 @@ import { unitText } from './unit.ts'
 export function groundSteps(site: Site, machine: Machine, options: UpOptions): Step[] {
   return [
     checks(site),
+    // Early, for every hint from here on says "lading up".
+    commandLinkStep(),
     packages('tools', groundPackages, () => missingPackages(groundPackages)),
     clusterAddress(site, machine, options),
     firewall(site, machine),

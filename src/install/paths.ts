@@ -6,6 +6,8 @@ export const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url)))
 
 /** Everything Lading keeps on a node; ARCHITECTURE.md has the table. */
 export const paths = {
+  /** A link to the launcher of this checkout. */
+  command: '/usr/local/bin/lading',
   etc: '/etc/lading',
   install: '/etc/lading/install.json',
   /** Debian packages that were not there before, one a line; `down --purge` removes them. */

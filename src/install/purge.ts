@@ -7,6 +7,7 @@ import { registryName } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
 import { reservedInterface } from './addresses.ts'
 import { stopEngine } from './boot.ts'
+import { commandLinkRemoval } from './command-link.ts'
 import { isOurs } from './down.ts'
 import { engine, engineAnswers, filters, find } from './engine-call.ts'
 import { removeEngineNetwork } from './engine-network.ts'
@@ -36,6 +37,7 @@ export function purgeSteps(machine: { readonly hasSystemd: boolean }): Step[] {
     volumes(),
     firewall(machine),
     enginePackages(machine),
+    commandLinkRemoval(),
     files(),
   ]
 }
