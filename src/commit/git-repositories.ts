@@ -139,7 +139,7 @@ export class GitRepositories implements Repositories {
       }
       if (to !== null) await this.#requireCommit(app, to, signal)
     }
-    throw new AppError('conflict', `git did not move the branch: ${result.stderr.trim().split('\n').at(-1)}`, {
+    throw new AppError('conflict', `git did not move the branch: ${reasonIn(result.stderr)}`, {
       hint: 'A branch cannot be named like a folder of another branch.',
     })
   }
@@ -254,6 +254,12 @@ export class GitRepositories implements Repositories {
     if (found) throw new AppError('invalid-input', `${commit} is a ${found.type}, not a commit`)
     throw new AppError('not-found', `${app} has no commit ${commit}`)
   }
+}
+
+/** What follows git's `fatal: ` is the reason; further lines say what one could do on the server. */
+function reasonIn(stderr: string): string {
+  const [, reason] = /^(?:fatal|error): (.*)$/m.exec(stderr) ?? []
+  return reason ?? stderr.trim()
 }
 
 /** `a/b/c` → `a`, `a/b` */

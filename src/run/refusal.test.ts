@@ -75,12 +75,10 @@ test('a container that cannot be started is told without who told whom', async (
     (await said([failed(user), failed(user)]))?.message,
     'the engine cannot start v2: unable to find user node: no matching entries in passwd file',
   )
-  const runc =
-    'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: '
-  const shell = `${runc}unable to start container process: exec: "sh": executable file not found in $PATH: unknown`
-  const error = await said([failed(shell), failed(shell)])
-  assert.equal(error?.message, 'the engine cannot start v2: exec: "sh": executable file not found in $PATH')
-  assert.match(error?.hint ?? '', /has a shell/)
+  const runc = 'OCI runtime create failed: runc create failed: unable to start container process: '
+  const folder = 'chdir to cwd ("/private") set in config.json failed: permission denied'
+  const error = await said([failed(`${runc}${folder}: unknown`), failed(`${runc}${folder}: unknown`)])
+  assert.equal(error?.message, `the engine cannot start v2: ${folder}`)
 })
 
 test('one task that was refused is not believed, nor two of an earlier time, nor one each of two slots', async () => {

@@ -99,11 +99,6 @@ function refusalOf(words: string, release: Release): AppError {
 const hints: readonly (readonly [RegExp, string])[] = [
   [/range of CPUs/i, 'Lower "cpus" in lading.yaml: no process gets more than its node has.'],
   [/unable to find (?:user|group)/i, 'USER in the Dockerfile must name a user that the image has, or be a number.'],
-  [
-    /exec: "sh"/,
-    'A command of the Procfile is run by "sh": use a base image that has a shell, or leave the Procfile out.',
-  ],
-  [/executable file not found|no such file/i, 'The command that the Dockerfile names must be in the image.'],
 ]
 
 /** Without who told whom on its way to us. */
