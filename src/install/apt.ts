@@ -4,7 +4,13 @@ import { systemClock } from '../core/system.ts'
 import { runProgram } from './run-program.ts'
 import { waitFor } from './waiting.ts'
 
-const environment = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1', LC_ALL: 'C.UTF-8' }
+/** Without questions, and in the language of `saysLocked`: LANGUAGE would win over LC_ALL. */
+const environment = {
+  DEBIAN_FRONTEND: 'noninteractive',
+  NEEDRESTART_SUSPEND: '1',
+  LC_ALL: 'C.UTF-8',
+  LANGUAGE: '',
+}
 
 /** Runs `apt-get` or `dpkg` without questions; waits for another one that holds a lock. Returns what it printed. */
 export async function runApt(

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { open } from 'node:fs/promises'
 import { systemClock } from '../core/system.ts'
+import { environment } from './config.ts'
 import type { Decisions } from './decisions.ts'
 import { engineAnswers } from './engine-call.ts'
 import { readIfThere, writeWhole } from './files.ts'
@@ -67,7 +68,7 @@ export async function startEngine(hasSystemd: boolean, signal: AbortSignal): Pro
 async function startDaemon(): Promise<void> {
   const log = await open(paths.engineLog, 'a')
   try {
-    const child = spawn('dockerd', [], { detached: true, stdio: ['ignore', log.fd, log.fd] })
+    const child = spawn('dockerd', [], { env: environment, detached: true, stdio: ['ignore', log.fd, log.fd] })
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve)
       child.once('error', reject)
