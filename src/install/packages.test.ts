@@ -44,6 +44,14 @@ test('an installation that would remove a package of the machine is refused, and
   assert.deepEqual(onlyComing(['docker.io'], text.replace(/^Remv.*\n/, '')), ['docker.io'])
 })
 
+test('a package that an installation upgrades was there before us', () => {
+  const text =
+    'Inst libssl3 [3.0.15-1~deb12u1] (3.0.17-1~deb12u2 Debian-Security:12/stable-security [amd64])\n' +
+    'Inst libnftables1 (1.0.6-2+deb12u2 Debian:12.11/oldstable [amd64]) []\n' +
+    'Inst openssl [3.0.15-1~deb12u1] (3.0.17-1~deb12u2 Debian-Security:12/stable-security [amd64])\n'
+  assert.deepEqual(onlyComing(['nftables', 'openssl'], text), ['libnftables1'])
+})
+
 test('a package that a killed dpkg left half-way is told from one that is there, was removed or never was', () => {
   const of = (state: string) => `Package: docker.io\nStatus: install ok ${state}\n`
   for (const state of ['unpacked', 'half-configured', 'half-installed', 'triggers-pending'])

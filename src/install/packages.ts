@@ -88,11 +88,16 @@ export async function packagesToCome(names: readonly string[], signal: AbortSign
 
 export function onlyComing(names: readonly string[], simulation: string): string[] {
   const leaving = changes(simulation, 'Remv')
-  if (leaving.length === 0) return changes(simulation, 'Inst')
+  if (leaving.length === 0) return changes(withoutUpgrades(simulation), 'Inst')
   throw new AppError('conflict', `to install ${names.join(' ')}, apt would remove packages of this machine`, {
     details: leaving,
     hint: 'Nothing was installed or removed. Remove them yourself if nothing needs them, then run "lading up" again.',
   })
+}
+
+/** `Inst libssl3 [3.0.15-1] (3.0.17-1 …)` replaces a version that was there before us; what comes has none in brackets. */
+function withoutUpgrades(simulation: string): string {
+  return simulation.replace(/^Inst \S+ \[.*\n?/gm, '')
 }
 
 /** Adds to the record of what was not there before us. */
