@@ -9,6 +9,9 @@ const saysWhere = (code: string) => (error: AppError) =>
 
 test('a database whose key is lost is not given a new one; the recovery code opens it', () => {
   assert.throws(() => dataKeyFor({ code: null, hasDatabase: true }), saysWhere('conflict'))
+  assert.throws(() => dataKeyFor({ code: null, hasDatabase: true }), {
+    hint: /Without it: "lading down --purge --yes"/,
+  })
   assert.equal(dataKeyFor({ code, hasDatabase: true }), code)
   assert.throws(() => dataKeyFor({ code: code.slice(1), hasDatabase: true }), saysWhere('invalid-input'))
 })

@@ -97,10 +97,11 @@ function dataKey(): Step {
  */
 export function dataKeyFor(found: { readonly code: string | null; readonly hasDatabase: boolean }): string {
   const hint = `Write the recovery code into ${paths.unshownCode} (mode 0600), then run "lading up" again.`
+  const wayOut = 'Without it: "lading down --purge --yes" removes the rest; docs/design/secrets.md says more.'
   if (found.code === null) {
     if (!found.hasDatabase) return randomBytes(32).toString('hex')
     throw new AppError('conflict', `${paths.database} was sealed with a data key that the swarm no longer has`, {
-      hint,
+      hint: `${hint} ${wayOut}`,
     })
   }
   if (/^[0-9a-f]{64}$/.test(found.code)) return found.code
