@@ -49,8 +49,8 @@ const installCommands = {
   },
   pnpm: {
     all: 'pnpm install --frozen-lockfile --prod=false',
-    // "pnpm prune" empties the packages of a workspace.
-    prune: 'CI=true pnpm install --frozen-lockfile --prod --ignore-scripts',
+    // "pnpm prune" empties the packages of a workspace. Unless its age is 0, what is removed stays in .pnpm for a week.
+    prune: 'CI=true pnpm install --frozen-lockfile --prod --ignore-scripts --config.modules-cache-max-age=0',
     production: 'pnpm install --frozen-lockfile --prod',
   },
   yarn: {

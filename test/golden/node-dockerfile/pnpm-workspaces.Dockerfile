@@ -4,7 +4,7 @@ ENV npm_config_audit=false npm_config_fund=false npm_config_update_notifier=fals
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=cache,target=/root/.npm --mount=type=cache,target=/root/.cache --mount=type=cache,target=/usr/local/share/.cache --mount=type=cache,target=/root/.local/share/pnpm/store --mount=type=cache,target=/root/.yarn npm install --global --force pnpm@10.4.1
 COPY . .
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=cache,target=/root/.npm --mount=type=cache,target=/root/.cache --mount=type=cache,target=/usr/local/share/.cache --mount=type=cache,target=/root/.local/share/pnpm/store --mount=type=cache,target=/root/.yarn pnpm install --frozen-lockfile --prod=false
-RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=cache,target=/root/.npm --mount=type=cache,target=/root/.cache --mount=type=cache,target=/usr/local/share/.cache --mount=type=cache,target=/root/.local/share/pnpm/store --mount=type=cache,target=/root/.yarn CI=true pnpm install --frozen-lockfile --prod --ignore-scripts
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=cache,target=/root/.npm --mount=type=cache,target=/root/.cache --mount=type=cache,target=/usr/local/share/.cache --mount=type=cache,target=/root/.local/share/pnpm/store --mount=type=cache,target=/root/.yarn CI=true pnpm install --frozen-lockfile --prod --ignore-scripts --config.modules-cache-max-age=0
 RUN mkdir -p node_modules
 RUN tar -cf /modules.tar --mtime=@0 node_modules && mkdir /modules && tar -xf /modules.tar -C /modules && touch -d @0 /modules && rm /modules.tar
 RUN tar -cf /code.tar --mtime=@0 --exclude=./node_modules . && mkdir /code && tar -xf /code.tar -C /code && touch -d @0 /code && rm /code.tar
