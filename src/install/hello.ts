@@ -1,8 +1,10 @@
 import { cp, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import { systemClock } from '../core/system.ts'
 import { askEdge } from './edge-request.ts'
+import { askSocket } from './engine-call.ts'
 import { readIfThere } from './files.ts'
 import { checkout, paths } from './paths.ts'
 import { runProgram } from './run-program.ts'
@@ -52,11 +54,13 @@ function hello(site: Site): Step {
       return `https://${host}`
     },
     act: async (say, signal) => {
-      const isAgain = (await readIfThere(join(paths.hello, '.git/HEAD'))) !== null
-      if (!isAgain) await makeRepository(say, signal)
       const here = { say, cwd: paths.hello }
-      const lading = (verb: string) => runProgram(join(checkout, 'lading'), [verb, 'hello'], here, signal)
-      await createOrConnect(lading, { isAgain })
+      const app = {
+        isThere: () => helloIsThere(signal),
+        create: () => runProgram(join(checkout, 'lading'), ['create', 'hello'], here, signal),
+        connect: () => runProgram(join(checkout, 'lading'), ['connect', 'hello'], here, signal),
+      }
+      await makeExample(paths.hello, app, say, signal)
       // A CA file in the environment would win over the one that `lading create` has set for this repository. A prompt
       // would wait on the terminal for a name and a password that nobody has.
       const env = { GIT_SSL_CAINFO: paths.caCertificate, GIT_TERMINAL_PROMPT: '0' }
@@ -67,32 +71,61 @@ function hello(site: Site): Step {
   }
 }
 
+const appList = z.array(z.object({ app: z.string() }))
+
+async function helloIsThere(signal: AbortSignal): Promise<boolean> {
+  const apps = await askSocket(paths.controlSocket, '/v1/apps', signal)
+  if (apps === null) throw new AppError('unavailable', 'the control plane does not answer')
+  return appList.parse(apps).some(({ app }) => app === 'hello')
+}
+
+interface HelloApp {
+  readonly isThere: () => Promise<boolean>
+  readonly create: () => Promise<unknown>
+  readonly connect: () => Promise<unknown>
+}
+
 /**
- * `isAgain`: the folder is of a run before this one, which may have been killed anywhere inside `create`, so an app of
- * this name is its work. Rejects `conflict` when the name is somebody else's.
+ * The example's repository with its app. A folder that is there says that no such app was when it appeared: one that is
+ * there now is the work of a run that was killed anywhere inside `create`. Rejects `conflict` when the name is somebody
+ * else's, and leaves no folder then, which the next run would believe.
  */
-export async function createOrConnect(
-  lading: (verb: 'create' | 'connect') => Promise<unknown>,
-  { isAgain }: { readonly isAgain: boolean },
+export async function makeExample(
+  folder: string,
+  app: HelloApp,
+  say: (line: string) => void,
+  signal: AbortSignal,
 ): Promise<void> {
+  const isAgain = (await readIfThere(join(folder, '.git/HEAD'))) !== null
+  if (!isAgain) {
+    if (await app.isThere()) throw somebodyElses()
+    await makeRepository(folder, say, signal)
+  }
   try {
-    await lading('create')
+    await app.create()
   } catch (error) {
-    const told = error instanceof AppError ? error.details : []
-    if (!told.some(line => line.endsWith('the name hello is taken'))) throw error
+    if (!saysTaken(error)) throw error
     if (!isAgain) {
-      throw new AppError('conflict', 'an app "hello" is there that "lading up" did not make', {
-        hint: 'Leave it as it is, without the example: lading up --no-hello',
-        cause: error,
-      })
+      await rm(folder, { recursive: true })
+      throw somebodyElses()
     }
-    await lading('connect')
+    await app.connect()
   }
 }
 
+function saysTaken(error: unknown): boolean {
+  return error instanceof AppError && error.details.some(line => line.endsWith('the name hello is taken'))
+}
+
+function somebodyElses(): AppError {
+  return new AppError('conflict', 'an app "hello" is there that "lading up" did not make', {
+    hint: 'Leave it as it is, without the example: lading up --no-hello',
+  })
+}
+
 /** The copy appears when its commit is made: a kill leaves the whole of it or nothing. */
-async function makeRepository(say: (line: string) => void, signal: AbortSignal): Promise<void> {
-  const beside = `${paths.hello}.new`
+async function makeRepository(folder: string, say: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const beside = `${folder}.new`
   await rm(beside, { recursive: true, force: true })
   await cp(join(checkout, 'examples/hello'), beside, { recursive: true })
   const git = (...args: string[]) => runProgram('git', args, { say, cwd: beside }, signal)
@@ -101,7 +134,7 @@ async function makeRepository(say: (line: string) => void, signal: AbortSignal):
   await git('config', 'user.email', 'lading@localhost')
   await git('add', '--all')
   await git('commit', '--quiet', '--message', 'Say hello')
-  await rename(beside, paths.hello)
+  await rename(beside, folder)
 }
 
 /** The base domain may not resolve yet, or to another machine; and no proxy of the environment leads here. */
