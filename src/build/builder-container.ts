@@ -54,10 +54,6 @@ export class BuilderContainer {
     return execIn(this.#options.engine, { ...exec, container: builderName }, signal)
   }
 
-  async isRunning(signal: AbortSignal): Promise<boolean> {
-    return (await this.#inspect(signal))?.State.Running ?? false
-  }
-
   /** Ends everything in it at once. No error when it does not run. */
   async kill(signal: AbortSignal): Promise<void> {
     await ifThere(this.#post('kill', {}, signal))

@@ -7,6 +7,7 @@ import { withAbort } from './abort.ts'
 import { buildLimits } from './builder-cage.ts'
 import type { BuilderContainer } from './builder-container.ts'
 import { writeTar } from './code-tar.ts'
+import type { ExecEnd } from './exec-in-container.ts'
 import { explain, type BuildFacts } from './failure.ts'
 import { Progress } from './progress.ts'
 import type { Pass } from './registry-gate.ts'
@@ -44,13 +45,15 @@ export interface BuildTools {
 }
 
 const stampOfContext = { uid: 0, gid: 0, modified: 0 }
+/** 128 + SIGKILL: as what a container's end takes along. */
+const killed = 137
 /** How long the end of a cancelled build is waited for, before the whole builder is killed (ms). */
 const cancelMs = 15_000
 
 /**
  * Builds a Dockerfile in the builder and pushes the image; resolves with the manifest's digest. A step whose process
- * could not be started gets a second try. Rejects as failure.ts words it; `unavailable` (retryable) when the builder went away. Aborted, or above its time, it ends every
- * process of the build before it rejects.
+ * could not be started gets a second try. Rejects as failure.ts words it; `unavailable` (retryable) when the builder went
+ * away. Aborted, or above its time, it ends every process of the build before it rejects.
  */
 export async function runBuild(job: BuildJob, tools: BuildTools, signal: AbortSignal): Promise<string> {
   const first = await attempt(job, tools, signal)
@@ -67,10 +70,10 @@ type Attempt = { readonly digest: string } | { readonly error: AppError; readonl
 
 async function attempt(job: BuildJob, tools: BuildTools, signal: AbortSignal): Promise<Attempt> {
   const progress = new Progress(job.say, job.how === 'dockerfile' ? undefined : isInstallOrBuild)
-  const stdout = await untilEnd(job, tools, progress, signal)
+  const end = await untilEnd(job, tools, progress, signal)
   progress.end()
-  const result = parseResult(stdout)
-  if (!result) throw await withoutResult(progress, tools.container, signal)
+  const result = parseResult(end.stdout)
+  if (!result) throw withoutResult(progress, end)
   const digest = result.metadata?.['containerimage.digest']
   if (result.exit === 0 && digest) return { digest }
   const error = explain({
@@ -109,7 +112,7 @@ export function buildCommand(job: Pick<BuildJob, 'id' | 'app' | 'tag' | 'instead
   ]
 }
 
-async function untilEnd(job: BuildJob, tools: BuildTools, progress: Progress, signal: AbortSignal): Promise<string> {
+async function untilEnd(job: BuildJob, tools: BuildTools, progress: Progress, signal: AbortSignal): Promise<ExecEnd> {
   const { container, clock } = tools
   const limit = new AbortController()
   const done = new AbortController()
@@ -124,7 +127,7 @@ async function untilEnd(job: BuildJob, tools: BuildTools, progress: Progress, si
     connection.signal,
   )
   try {
-    return (await withAbort(running, ending)).stdout
+    return await withAbort(running, ending)
   } catch (error) {
     if (ending.aborted) await endTree(job, tools)
     throw connectionLost(error) ?? error
@@ -197,8 +200,9 @@ function parseResult(stdout: string): Result | null {
   return stdout.trimEnd().endsWith('}') ? resultSchema.parse(JSON.parse(stdout)) : null
 }
 
-async function withoutResult(progress: Progress, container: BuilderContainer, signal: AbortSignal): Promise<AppError> {
-  if (!(await container.isRunning(signal))) {
+function withoutResult(progress: Progress, { exitCode }: ExecEnd): AppError {
+  // Whether the container runs is not asked: an engine notices its end later than that of the program in it.
+  if (exitCode === null || exitCode === killed) {
     return new AppError('unavailable', 'the builder was stopped during the build', {
       retryable: true,
       hint: 'Push again; a build has no effect before it is done.',
