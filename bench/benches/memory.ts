@@ -19,12 +19,14 @@ export const memory: Bench = {
     })
     const control = await pssOf(host, 'lading-control')
     const keeper = await pssOf(host, 'lading-keeper')
+    const haproxy = await pssOf(host, 'lading-keeper', 'haproxy')
     const registry = await pssOf(host, 'lading-registry')
     const engine = await pss(host, await enginePids(host))
     return {
       rows: [
         { what: 'control plane', unit: 'MB', values: [control] },
         { what: 'keeper with edge', unit: 'MB', values: [keeper] },
+        { what: 'of it HAProxy', unit: 'MB', values: [haproxy] },
         { what: 'registry', unit: 'MB', values: [registry] },
         { what: 'engine and containerd, for comparison', unit: 'MB', values: [engine] },
       ],
@@ -60,13 +62,15 @@ async function containers(host: Host, name: string): Promise<readonly string[]> 
   return (await host.run(['docker', 'ps', '-q', '--filter', `name=^${name}`])).split('\n').filter(Boolean)
 }
 
-async function pssOf(host: Host, name: string): Promise<number> {
+/** Of the processes in the containers called so; only those of one program when it is given. */
+async function pssOf(host: Host, name: string, program?: string): Promise<number> {
   const pids: string[] = []
   for (const id of await containers(host, name)) {
-    const [, ...lines] = (await host.run(['docker', 'top', id, '-o', 'pid'])).split('\n')
-    pids.push(...lines.map(line => line.trim()))
+    const [, ...lines] = (await host.run(['docker', 'top', id, '-o', 'pid,comm'])).split('\n')
+    const processes = lines.map(line => line.trim().split(/\s+/))
+    pids.push(...processes.filter(([, comm]) => program === undefined || comm === program).map(([pid]) => pid!))
   }
-  if (pids.length === 0) throw new Error(`no container ${name} runs`)
+  if (pids.length === 0) throw new Error(`no ${program ?? 'process'} runs in a container ${name}`)
   return pss(host, pids)
 }
 
