@@ -31,6 +31,13 @@ export interface EdgeSettings {
   readonly hardStopSeconds: number
 }
 
+/**
+ * How long a client may leave what was sent to it unacknowledged (ms, TCP_USER_TIMEOUT). Left to itself the kernel gives a
+ * cut line up to fifteen minutes, and so long a push would be carried on for nobody, and a dead WebSocket would hold a drain.
+ * It also ends a client that reads nothing for so long: no sooner than `timeout client` does.
+ */
+const lineDeadMs = 60_000
+
 export function haproxyConfig(input: ConfigInput): string {
   return [global(input), rings(), defaults(input), frontends(input), ownBackends(input), ...lanes(input)].join('\n')
 }
@@ -92,8 +99,8 @@ function defaults({ paths }: ConfigInput): string {
 
 function frontends({ paths, process, edge }: ConfigInput): string {
   const bind = (port: number, rest: string) => [
-    `  bind :${port}${rest}`,
-    ...(edge.ipv6 ? [`  bind :::${port} v6only${rest}`] : []),
+    `  bind :${port} tcp-ut ${lineDeadMs}ms${rest}`,
+    ...(edge.ipv6 ? [`  bind :::${port} v6only tcp-ut ${lineDeadMs}ms${rest}`] : []),
   ]
   return lines(
     'frontend edge',
