@@ -21,6 +21,7 @@ export function nodeDockerfile(plan: NodePlan, node: ImageReference): string {
   const lines = [`FROM ${node} AS build`, 'WORKDIR /app', quiet]
   if (install?.program === 'yarn-berry') lines.push(yarnLikeTheOthers)
   if (install?.get) lines.push(getProgram(install.get))
+  if (plan.keeps.length > 0) lines.push(run(`npm install --global --force --prefix /kept ${plan.keeps.join(' ')}`))
   if (install && plan.installsAlone) lines.push(copyManifests(install))
   else lines.push('COPY . .')
   if (install) lines.push(run(install.locked ? installCommands[install.program].all : ownScripts))
@@ -29,7 +30,11 @@ export function nodeDockerfile(plan: NodePlan, node: ImageReference): string {
   if (plan.buildScript) lines.push('ENV NODE_ENV=production', runBuild(plan.buildScript))
   if (install?.prunes) lines.push(...prune(install))
   lines.push('RUN mkdir -p node_modules', pack('modules', 'node_modules'), pack('code', `${leaveOut(install)} .`))
-  lines.push('', `FROM ${node}`, take('modules'), take('code'))
+  if (plan.keeps.length > 0) lines.push(pack('programs', '-C /kept .'))
+  lines.push('', `FROM ${node}`)
+  if (plan.keeps.length > 0) lines.push('COPY --from=build /programs /usr/local')
+  lines.push(take('modules'), take('code'))
+  if (install?.program === 'yarn-berry') lines.push(yarnLikeTheOthers)
   return [...lines, ...footer(plan.start), ''].join('\n')
 }
 
@@ -71,12 +76,19 @@ const ownScripts = 'npm install --no-package-lock'
 /** Yarn's default, Plug'n'Play, would have to be started with the app. */
 const yarnLikeTheOthers = 'ENV YARN_NODE_LINKER=node-modules'
 
-function prune({ program }: Install): readonly string[] {
+function prune({ program, workspaces }: Install): readonly string[] {
   const command = run(installCommands[program].prune)
   if (program !== 'yarn-berry') return [command]
   // It runs the app's install scripts again, which may call what it just removed, and has no option to leave them.
-  return ['RUN cp -p package.json / && npm pkg delete scripts', command, 'RUN cp -p /package.json .']
+  const all = workspaces ? ' --workspaces --include-workspace-root' : ''
+  return [
+    `RUN ${eachPackage} -exec tar -rf /packages.tar {} + && npm pkg delete scripts${all}`,
+    command,
+    'RUN tar -xf /packages.tar',
+  ]
 }
+
+const eachPackage = 'find . -name node_modules -prune -o -type f -name package.json'
 
 function runBuild(script: string): string {
   return `RUN --mount=type=cache,target=/root/.cache npm run ${script}`

@@ -8,14 +8,16 @@ interface Case {
   readonly paths?: readonly string[]
   readonly yarnLock?: string
   readonly startIsSaid?: boolean
+  readonly commands?: readonly string[]
 }
 
-const plan = ({ pkg, paths = [], yarnLock, startIsSaid = true }: Case) =>
+const plan = ({ pkg, paths = [], yarnLock, startIsSaid = true, commands = [] }: Case) =>
   planNode({
     packageJson: typeof pkg === 'string' ? pkg : JSON.stringify(pkg),
     yarnLock: yarnLock ?? null,
     paths: new Set(['package.json', ...paths]),
     startIsSaid,
+    commands,
     nodeVersion: '24.21.0',
   })
 
@@ -48,6 +50,7 @@ test('own install scripts run also when nothing, or only what develops, is to be
       program: 'npm',
       get: null,
       manifests: ['package.json'],
+      workspaces: false,
       locked: false,
       prunes: false,
     })
@@ -75,6 +78,21 @@ test('Yarn 2 and later is installed with the whole repository, and prunes where 
   assert.equal(berry(6, '.yarn/plugins/@yarnpkg/plugin-workspace-tools.cjs').install?.prunes, true)
   assert.equal(berry(6).install?.prunes, false)
   assert.match(berry(6).warnings[0] ?? '', /^development dependencies stay in the image/)
+})
+
+test('a package manager that what runs calls is kept in the image, which is then built', () => {
+  const kept = (one: Partial<Case>) => {
+    const { keeps, notAssembled } = plan({ pkg: {}, ...one })
+    return [keeps, notAssembled]
+  }
+  assert.deepEqual(kept({ commands: ['npm start', 'node yarn.js'] }), [[], null])
+  assert.deepEqual(kept({ commands: ['cd a;yarn start'] }), [['yarn@1.22.22'], 'what it runs calls yarn'])
+  const pkg = { dependencies, scripts: { start: 'pnpm --filter api start' } }
+  const pinned = { pkg: { ...pkg, packageManager: 'pnpm@9.1.0' }, paths: ['pnpm-lock.yaml'] }
+  assert.deepEqual(kept(pinned), [['pnpm@9.1.0'], 'what it runs calls pnpm'])
+  assert.equal(plan(pinned).installsAlone, true)
+  const berry = { pkg: { dependencies, packageManager: 'yarn@4.5.0' }, yarnLock: '__metadata:\n  version: 8\n' }
+  assert.deepEqual(kept({ ...berry, paths: ['yarn.lock'], commands: ['yarn start'] })[0], ['@yarnpkg/cli-dist@4.5.0'])
 })
 
 test('two lock files are refused by name', () => {

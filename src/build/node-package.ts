@@ -10,6 +10,8 @@ export interface NodePlan {
   readonly buildScript: string | null
   /** The image's own command, when there is no Procfile. */
   readonly start: readonly string[] | null
+  /** Package managers that what runs calls and the Node image lacks, as npm knows them: `pnpm@10.4.1`. */
+  readonly keeps: readonly string[]
   /** Why it cannot be assembled from layers; null: it can. */
   readonly notAssembled: string | null
   /** True: manifests and lock file are all that an install reads. */
@@ -23,6 +25,8 @@ export interface Install {
   readonly get: string | null
   /** Files that decide what is installed, package.json first. */
   readonly manifests: readonly string[]
+  /** Whether package.json names workspaces: pnpm's stand in a file of its own. */
+  readonly workspaces: boolean
   /** False: there is no lock file, for there is nothing to get; npm only runs the app's own install scripts. */
   readonly locked: boolean
   /** Whether development dependencies can be, and have to be, removed when all is built. */
@@ -77,6 +81,8 @@ export interface NodeFiles {
   readonly paths: ReadonlySet<string>
   /** The Procfile says what runs; nothing else needs to. */
   readonly startIsSaid: boolean
+  /** All that the Procfile runs, `release` too. */
+  readonly commands: readonly string[]
   /** Node's version in the platform's image, such as `24.21.0`. */
   readonly nodeVersion: string
 }
@@ -87,12 +93,14 @@ export function planNode(files: NodeFiles): NodePlan {
   const buildScript = (['heroku-postbuild', 'build'] as const).find(name => pkg.scripts?.[name]) ?? null
   const install = planInstall(pkg, buildScript !== null, files)
   const reason = install && notAlone(install, pkg, files.paths)
+  const called = calledPrograms(pkg, files)
   return {
     install,
     buildScript,
     start: files.startIsSaid ? null : startCommand(pkg, files.paths),
+    keeps: called.flatMap(kind => programOf(kind, pkg, files).get ?? []),
     installsAlone: reason === null,
-    notAssembled: buildScript ? `it has a script "${buildScript}"` : reason,
+    notAssembled: buildScript ? `it has a script "${buildScript}"` : (reason ?? calls(called)),
     warnings: warnings(pkg, install, files),
   }
 }
@@ -133,6 +141,7 @@ function planInstall(pkg: Package, builds: boolean, files: NodeFiles): Install |
   return {
     ...program,
     manifests: ['package.json', ...(lockFile === null ? [] : [lockFile]), ...present],
+    workspaces: isNotEmpty(pkg.workspaces),
     locked: lockFile !== null,
     prunes: lockFile !== null && (program.program !== 'yarn-berry' || focuses(files)),
   }
@@ -140,6 +149,20 @@ function planInstall(pkg: Package, builds: boolean, files: NodeFiles): Install |
 
 function hasWorkspaces(pkg: Package, paths: ReadonlySet<string>): boolean {
   return pkg.workspaces !== undefined || paths.has('pnpm-workspace.yaml')
+}
+
+/** Source: package.json of npm and Yarn: a list, or an object with a list. */
+function isNotEmpty(workspaces: unknown): boolean {
+  return workspaces !== undefined && !(Array.isArray(workspaces) && workspaces.length === 0)
+}
+
+function calledPrograms(pkg: Package, { commands }: NodeFiles): readonly ('pnpm' | 'yarn')[] {
+  const text = [pkg.scripts?.prestart, pkg.scripts?.start, ...commands].join('\n')
+  return (['pnpm', 'yarn'] as const).filter(name => new RegExp(`(?:^|[\\s;&|(])${name}\\s`).test(text))
+}
+
+function calls(programs: readonly string[]): string | null {
+  return programs.length === 0 ? null : `what it runs calls ${programs.join(' and ')}`
 }
 
 function ownInstallScript(pkg: Package): string | undefined {

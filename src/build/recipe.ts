@@ -73,11 +73,15 @@ async function byDockerfile(
 }
 
 function byNode(source: Source, packageJson: string, paths: ReadonlySet<string>, options: RecipeOptions): Recipe {
+  const processes = source.procfile?.processes ?? []
   const plan = planNode({
     packageJson,
     yarnLock: source.yarnLock,
     paths,
-    startIsSaid: (source.procfile?.processes.length ?? 0) > 0,
+    startIsSaid: processes.length > 0,
+    commands: [...processes.map(({ command }) => command), source.procfile?.releaseCommand].filter(
+      command => typeof command === 'string',
+    ),
     nodeVersion: options.nodeVersion,
   })
   const built: ByDockerfile = {

@@ -30,6 +30,10 @@ const cases = {
     },
     paths: ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml'],
   },
+  'pnpm-starts': {
+    packageJson: { scripts: { start: 'pnpm run serve' }, packageManager: 'pnpm@10.4.1', dependencies: { ms: '2' } },
+    paths: ['package.json', 'pnpm-lock.yaml'],
+  },
   'own-scripts': {
     packageJson: { main: 'server.js', scripts: { postinstall: 'node prepare.js' } },
     paths: ['package.json', 'server.js', 'prepare.js'],
@@ -38,6 +42,11 @@ const cases = {
     packageJson: { main: 'server.js', packageManager: 'yarn@4.5.0', dependencies: { ms: '2' } },
     yarnLock: '__metadata:\n  version: 8\n',
     paths: ['package.json', 'yarn.lock', '.yarnrc.yml', 'server.js'],
+  },
+  'yarn-berry-workspaces': {
+    packageJson: { main: 'server.js', packageManager: 'yarn@4.5.0', workspaces: ['packages/*'] },
+    yarnLock: '__metadata:\n  version: 8\n',
+    paths: ['package.json', 'yarn.lock', 'packages/a/package.json', 'server.js'],
   },
 } as const
 
@@ -48,6 +57,7 @@ for (const [name, { packageJson, paths, ...more }] of Object.entries(cases)) {
       yarnLock: 'yarnLock' in more ? more.yarnLock : null,
       paths: new Set<string>(paths),
       startIsSaid: false,
+      commands: [],
       nodeVersion: '24.21.0',
     })
     const actual = plan.notAssembled === null ? dependenciesDockerfile(plan.install!, node) : nodeDockerfile(plan, node)

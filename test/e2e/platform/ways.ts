@@ -25,6 +25,12 @@ export function waysToARelease(platform: () => Platform): void {
     await app.answers('yarn 3 172800000 without development')
   })
 
+  test('an app that pnpm starts has pnpm, what it built, and nothing of what built it, in .pnpm neither', async () => {
+    const app = await platform().create('pnpm-starts', 'apps/pnpm-starts')
+    await pushed(app)
+    await app.answers('pnpm 3 172800000 without development')
+  })
+
   test('lading deploy: a commit that was pushed before is released again, and the branch stays', async () => {
     const app = await platform().create('again', 'apps/hello')
     const first = await app.git(['rev-parse', 'HEAD'])
