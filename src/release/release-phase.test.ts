@@ -17,15 +17,30 @@ const spec: OneOffSpec = {
   policy: { memory: 1, cpus: 1, pids: 1, tmpBytes: 1, openFiles: 1, dropCapabilities: [] },
 }
 
-test('a migration that talks without end is shown like a build: 2,000 lines of 1,000 characters', async () => {
-  const lines = ['x'.repeat(5_000), ...Array.from({ length: 2_500 }, (_, at) => `row ${at + 1}`)]
-  const behaviourOf = () => ({ startMs: 0, listenMs: null, stopMs: 0, lines })
+const rows = (count: number) => Array.from({ length: count }, (_, at) => `row ${at + 1}`)
+
+/** Runs a release phase that writes `lines` and exits with `code`; what was said of it comes in `said`. */
+async function run(lines: readonly string[], code: number, said: string[]): Promise<void> {
+  const behaviourOf = () => ({ startMs: 0, listenMs: null, stopMs: 0, lines, exit: { afterMs: 0, code } })
   const engine = new FakeCluster({ clock: systemClock, behaviourOf }).engine()
   await engine.ensureNetwork(spec.network, {}, signal)
-  const said: string[] = []
   const store = { startReleasePhase: async () => true }
   const tools = { store, engine, clock: systemClock }
   await releasePhase(parseRunId('run00000001'), spec, line => said.push(line.trim()), tools, signal)
+}
+
+test('a migration that talks without end is shown like a build: 2,000 lines of 1,000 characters', async () => {
+  const said: string[] = []
+  await run(['x'.repeat(5_000), ...rows(2_500)], 0, said)
   assert.equal(said[0], 'x'.repeat(1_000))
   assert.deepEqual(said.slice(1_999), ['row 1999', '… 2000 lines shown; the rest is left out'])
+})
+
+test('a migration that fails after that gives the last 50 lines that were not shown', async () => {
+  const said: string[] = []
+  const failed = { code: 'release-phase-failed', message: 'the release phase exited 1' }
+  const details = [...rows(2_500).slice(-49), `ERROR: ${'x'.repeat(993)}`]
+  await assert.rejects(run([...rows(2_500), `ERROR: ${'x'.repeat(5_000)}`], 1, said), { ...failed, details })
+  assert.equal(said.length, 2_001)
+  await assert.rejects(run(rows(2_000), 1, []), { ...failed, details: [] })
 })

@@ -8,6 +8,8 @@ import type { Store } from '../store/store.ts'
 
 const pollMs = 200
 const { outputLines: mostLines, outputCharactersOfLine: mostCharacters } = defaults
+/** Of what is left out, the last lines: there a migration says why it failed. */
+const lastLines = 50
 
 interface PhaseTools {
   readonly store: Pick<Store, 'startReleasePhase'>
@@ -33,11 +35,12 @@ export async function releasePhase(
     await persistently(() => engine.startOneOff(spec, signal), patience)
   }
   const following = new AbortController()
-  const log = followLog(spec.name, say, engine, AbortSignal.any([signal, following.signal]))
+  const leftOut: string[] = []
+  const log = followLog(spec.name, { say, leftOut }, engine, AbortSignal.any([signal, following.signal]))
   try {
     const end = await ended(spec.name, engine, patience)
     await Promise.race([log, clock.sleep(1_000, signal)])
-    assertPassed(end)
+    assertPassed(end, leftOut)
   } finally {
     following.abort()
   }
@@ -71,26 +74,32 @@ async function ended(
   }
 }
 
-function assertPassed({ exitCode, outOfMemory }: OneOffView): void {
+function assertPassed({ exitCode, outOfMemory }: OneOffView, details: readonly string[]): void {
   if (exitCode === 0) return
   const how = outOfMemory ? 'was killed for memory' : `exited ${exitCode ?? 'without a code'}`
   throw new AppError('release-phase-failed', `the release phase ${how}`, {
     hint: 'Mend the "release:" command of the Procfile, or what it works on, and push again.',
+    details,
   })
 }
 
 /** Progress only, and no more of it than of a build: a log that breaks off does not fail a migration that goes on. */
 async function followLog(
   name: string,
-  say: (line: string) => void,
+  { say, leftOut }: { readonly say: (line: string) => void; readonly leftOut: string[] },
   engine: Engine,
   signal: AbortSignal,
 ): Promise<void> {
   try {
     let lines = 0
     for await (const { text } of engine.logs(name, { follow: true }, signal)) {
-      if (lines++ < mostLines) say(`       ${text.slice(0, mostCharacters)}`)
-      else if (lines === mostLines + 1) say(`       … ${mostLines} lines shown; the rest is left out`)
+      const line = text.slice(0, mostCharacters)
+      if (lines++ < mostLines) {
+        say(`       ${line}`)
+        continue
+      }
+      if (lines === mostLines + 1) say(`       … ${mostLines} lines shown; the rest is left out`)
+      if (leftOut.push(line) > lastLines) leftOut.shift()
     }
   } catch (error) {
     if (!signal.aborted)
