@@ -95,11 +95,11 @@ export class GitRepositories implements Repositories {
     for (const repository of await entries(this.program.root, { recursive: false })) {
       if (!repository.endsWith('.git')) continue
       const path = join(this.program.root, repository)
-      const refs = (await entries(join(path, 'refs'), { recursive: true })).map(name => join('refs', name))
       // No branch has such a name: git forbids it.
-      for (const name of ['packed-refs.lock', 'HEAD.lock', ...refs]) {
-        if (name.endsWith('.lock')) await rm(join(path, name), { force: true })
-      }
+      const locks = (await entries(join(path, 'refs'), { recursive: true })).filter(name => name.endsWith('.lock'))
+      // Of `packed-refs` git writes the next one beside the lock, and refuses where there is one.
+      const names = ['packed-refs.lock', 'packed-refs.new', 'HEAD.lock', ...locks.map(name => join('refs', name))]
+      for (const name of names) await rm(join(path, name), { force: true })
     }
   }
 
