@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AppError } from '../core/errors.ts'
-import { foreignSwarm, requireOwnSwarm } from './checks.ts'
+import { foreignSwarm, isDeadSwarm, requireOwnSwarm } from './checks.ts'
 import type { Decisions } from './decisions.ts'
 
 const site = {
@@ -26,4 +26,11 @@ test('only a swarm that runs without our label is one that Lading did not make',
   assert.doesNotMatch(foreignSwarm({ state: 'error', error: 'no address' }).join(), /leave/)
   assert.deepEqual(foreignSwarm({ state: 'ours', error: '' }), [])
   assert.deepEqual(foreignSwarm({ state: 'inactive', error: '' }), [])
+})
+
+test('a purge leaves a swarm that does not start, and refuses on a worker before it removes anything', () => {
+  const isDead = (state: string) => isDeadSwarm({ state, error: '' })
+  for (const state of ['pending', 'error', 'locked']) assert.ok(isDead(state))
+  for (const state of ['ours', 'active', 'inactive']) assert.ok(!isDead(state))
+  assert.throws(() => isDead('worker'), { code: 'conflict', hint: /Nothing was removed\..*docker swarm leave/ })
 })

@@ -96,6 +96,21 @@ export function requireOwnSwarm({ state, error }: SwarmState, site: Pick<Site, '
   })
 }
 
+/**
+ * True for a swarm that does not start, on a machine where Lading is installed: ours, and only a purge leaves it. Rejects
+ * `conflict` on a worker, whose swarm somebody else manages.
+ */
+export function isDeadSwarm({ state }: SwarmState): boolean {
+  if (state !== 'worker') return !['inactive', 'ours', 'active'].includes(state)
+  throw new AppError(
+    'conflict',
+    'this engine is a worker of a swarm that it does not manage: nobody here can tell whose',
+    {
+      hint: 'Nothing was removed. Take it out of that swarm (docker swarm leave), then run "lading down --purge --yes" again.',
+    },
+  )
+}
+
 /** A swarm that Lading did not make is not touched: it may carry somebody's work. */
 export function foreignSwarm({ state, error }: SwarmState): string[] {
   if (state === 'inactive' || state === 'ours') return []
@@ -128,7 +143,7 @@ const engineInfo = z.object({
 const swarmView = z.object({ Spec: z.object({ Labels: z.record(z.string(), z.string()).nullish() }) })
 
 /** We label the swarm in the very call that makes it. */
-async function readSwarm(signal: AbortSignal): Promise<SwarmState> {
+export async function readSwarm(signal: AbortSignal): Promise<SwarmState> {
   const { Swarm } = engineInfo.parse(await engine.json({ method: 'GET', path: '/info' }, signal))
   const error = Swarm.Error ?? ''
   if (Swarm.LocalNodeState !== 'active') return { state: Swarm.LocalNodeState, error }

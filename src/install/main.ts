@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { AppError, asAppError, unreachable } from '../core/errors.ts'
 import { systemClock } from '../core/system.ts'
 import { bootNode, startDeadEngine, startEngine } from './boot.ts'
-import { readMachine, requireOwnSwarm, settledSwarm } from './checks.ts'
+import { isDeadSwarm, readMachine, requireOwnSwarm, settledSwarm } from './checks.ts'
 import { downSteps } from './down.ts'
 import { engineAnswers } from './engine-call.ts'
 import { groundSteps } from './ground.ts'
@@ -52,12 +52,11 @@ export async function down(options: DownOptions, signal: AbortSignal): Promise<v
   await startDeadEngine(site, machine.hasSystemd, signal)
   if (options.purge && (await missingPackages(['docker.io'])).length === 0)
     await startEngine(machine.hasSystemd, signal)
-  if (site.decided && (await engineAnswers(signal))) {
-    const swarm = await settledSwarm(signal)
-    if (!options.purge) requireOwnSwarm(swarm, site)
-  }
+  const swarm = site.decided && (await engineAnswers(signal)) ? await settledSwarm(signal) : null
+  if (swarm !== null && !options.purge) requireOwnSwarm(swarm, site)
+  const hasDeadSwarm = options.purge && swarm !== null && isDeadSwarm(swarm)
   await runSteps(downSteps(), progress, signal)
-  if (options.purge) await runSteps(purgeSteps(machine), progress, signal)
+  if (options.purge) await runSteps(purgeSteps({ ...machine, hasDeadSwarm }), progress, signal)
   process.stdout.write(`\n${await outcome(options)}\n`)
 }
 

@@ -7,6 +7,7 @@ import { registryName } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
 import { reservedInterface } from './addresses.ts'
 import { stopEngine } from './boot.ts'
+import { isDeadSwarm, readSwarm } from './checks.ts'
 import { commandLinkRemoval } from './command-link.ts'
 import { isOurs } from './down.ts'
 import { engine, engineAnswers, filters, find } from './engine-call.ts'
@@ -25,14 +26,14 @@ import { waitFor } from './waiting.ts'
  * After `down`: removes what is ours and nothing else. By label in the engine (law 5), by name where we chose it. The
  * engine itself goes only if we installed it and nothing of anybody else is in it.
  */
-export function purgeSteps(machine: { readonly hasSystemd: boolean }): Step[] {
+export function purgeSteps(machine: { readonly hasSystemd: boolean; readonly hasDeadSwarm: boolean }): Step[] {
   return [
     swarmObjects('services', 'swarm services'),
     containers(),
     swarmObjects('configs', 'swarm configs'),
     swarmObjects('secrets', 'swarm secrets'),
     networks(),
-    swarm(),
+    swarm(machine),
     images(),
     volumes(),
     firewall(machine),
@@ -100,8 +101,10 @@ function networks(): Step {
   return removing('networks', ours, remove)
 }
 
-/** A swarm that carries somebody else's services stays. */
-function swarm(): Step {
+/** A swarm that carries somebody else's services stays; one that does not start shows none, and is ours (law of `up`). */
+function swarm({ hasDeadSwarm }: { readonly hasDeadSwarm: boolean }): Step {
+  const isDead = async (signal: AbortSignal) =>
+    hasDeadSwarm && (await engineAnswers(signal)) && isDeadSwarm(await readSwarm(signal))
   const foreign = async (signal: AbortSignal) =>
     z.array(z.unknown()).parse(await engine.json({ method: 'GET', path: '/services' }, signal)).length
   const bridgeIsOurs = async (signal: AbortSignal) => {
@@ -115,10 +118,10 @@ function swarm(): Step {
     check: async signal => {
       if (await isOurs(signal))
         return (await foreign(signal)) > 0 ? 'kept: it carries services that are not ours' : null
-      return (await bridgeIsOurs(signal)) ? null : 'left'
+      return (await isDead(signal)) || (await bridgeIsOurs(signal)) ? null : 'left'
     },
     act: async (_say, signal) => {
-      if (await isOurs(signal))
+      if ((await isOurs(signal)) || (await isDead(signal)))
         await engine.json({ method: 'POST', path: '/swarm/leave', query: { force: true } }, signal)
       await ifThere(engine.json({ method: 'DELETE', path: `/networks/${gatewayBridge}` }, signal))
     },
