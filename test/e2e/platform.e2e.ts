@@ -19,15 +19,11 @@ before(async () => {
 })
 after(() => rig.down())
 
-suite('the firewall', () =>
-  firewall(
-    () => platform,
-    () => rig.up({ name: 'outside', variant: 'bare' }),
-  ),
-)
+const outside = () => rig.up({ name: 'outside', variant: 'bare' })
+suite('the firewall', () => firewall(() => platform, outside))
 suite('the edge', () => edgeFeatures(() => platform))
 suite('broken apps', () => brokenApps(() => platform))
 suite('ways to a release', () => waysToARelease(() => platform))
-suite('interrupted pushes', () => interruptedPushes(() => platform))
+suite('interrupted pushes', () => interruptedPushes(() => platform, outside))
 // The last: it loses what the others have written.
 suite('the database is lost', () => lostDatabase(() => platform))

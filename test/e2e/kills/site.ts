@@ -100,8 +100,8 @@ export class Site {
   }
 
   /** Whole means besides: the next push goes as if nothing had been. */
-  async proves(): Promise<void> {
-    const push = await this.push()
+  async proves(shape: Shape = {}): Promise<void> {
+    const push = await this.push(shape)
     this.wentLive.add(push.version)
     const { code, stderr } = await push.outcome
     if (code !== 0) throw new Error(`the next push exited ${code}:\n${stderr}`)
