@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../core/errors.ts'
 import { wentLive, type RunState } from '../core/states.ts'
-import type { Release } from '../core/release.ts'
+import { answers, type Release } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
 import { billOfLading } from '../core/bill.ts'
 import type { AppRow } from '../store/store.ts'
@@ -46,6 +46,8 @@ export interface ReleaseDocument {
   readonly image: string
   readonly config: number
   readonly formation: Readonly<Record<string, number>>
+  /** It has a process that takes traffic: the app's address answers while it serves. */
+  readonly answers: boolean
   readonly by: string
   readonly createdAt: number
   readonly run: string
@@ -134,6 +136,7 @@ export function releaseDocument(release: Release, run: Run | null, serving: numb
     image: release.image.reference,
     config: release.config,
     formation: release.formation,
+    answers: answers(release),
     by: release.by,
     createdAt: release.createdAt,
     run: release.run,

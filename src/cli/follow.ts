@@ -13,7 +13,7 @@ export interface FollowOptions extends Common {
 }
 
 /**
- * Tells a run's lines as they come and ends with its outcome: prints where it is live, rejects with the reason where it
+ * Tells a run's lines as they come and ends with its outcome: prints where it answers, rejects with the reason where it
  * is not. With `--detach` it only says what was started.
  */
 export async function carry(session: Session, run: Run, options: FollowOptions): Promise<void> {
@@ -26,8 +26,10 @@ export async function carry(session: Session, run: Run, options: FollowOptions):
   const ended = await follow(session, run.id)
   if (options.json) terminal.json(ended)
   const { url, environments } = await (await session.client()).app(ended.app)
-  if (!wentLive(ended.state)) throw failure(ended, environments[0]?.serving?.release ?? null)
-  if (!options.json) terminal.print(`${terminal.paint(`v${ended.release} is live`, 'green')}  ${url}`)
+  const serving = environments[0]?.serving
+  if (!wentLive(ended.state)) throw failure(ended, serving?.release ?? null)
+  const place = serving?.answers ? `  ${url}` : ''
+  if (!options.json) terminal.print(`${terminal.paint(`v${ended.release} is live`, 'green')}${place}`)
 }
 
 /** Resolves with the run when it is live or has ended. Ctrl-C leaves it alone, and says so. */

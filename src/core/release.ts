@@ -69,3 +69,8 @@ export interface Release extends EnvironmentKey {
 export function count(release: Pick<Release, 'formation'>, type: string): number {
   return release.formation[type] ?? (type === 'web' ? 1 : 0)
 }
+
+/** Whether anything answers at its address: only `web` gets traffic. */
+export function answers(release: Pick<Release, 'formation' | 'image'>): boolean {
+  return release.image.processes.some(({ type }) => type === 'web' && count(release, type) > 0)
+}
