@@ -28,7 +28,8 @@ export function ladingYamlReference(): string {
     'One line per process type: `web: node server.js`. Only `web` gets traffic, at `$PORT`. `release:` runs before traffic moves, on every',
     'release. Empty lines and lines that begin with `#` are skipped; a bad or duplicate line refuses the push with its number.\n',
     'At its end an app gets SIGTERM, and `timeouts.stop` later SIGKILL. Behind npm it gets SIGTERM twice, for npm passes its own on: name the',
-    'program itself where you can (`web: node server.js`, not `web: npm start`), or let the handler bear a second one.\n',
+    'program itself where you can (`web: node server.js`, not `web: npm start`), or let the handler bear a second one. Scripts of npm',
+    'are run by bash where the image has it, unless an `.npmrc` or config (`npm_config_script_shell`) names another shell.\n',
   ].join('\n')
 }
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempDisposable, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import {
@@ -166,6 +167,28 @@ test('at SIGTERM a script of npm ends by its own handler, too', async () => {
   await once(shell.stdout, 'data')
   process.kill(-(shell.pid ?? 0), 'SIGTERM')
   assert.deepEqual(await once(shell, 'exit'), [7, null])
+})
+
+test('scripts of npm are run by bash, unless config or an .npmrc chooses another shell', async () => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'lading-npm-'))
+  const chosen = async (env: Readonly<Record<string, string>>) => {
+    const [spec] = serviceSpecs(release({}, 'echo "$npm_config_script_shell"'), {})
+    const [file = '', ...args] = spec?.command ?? []
+    const options = { cwd: folder.path, env: { PATH: process.env['PATH'], HOME: folder.path, ...env } }
+    return (await promisify(execFile)(file, args, options)).stdout.trim()
+  }
+  assert.equal(await chosen({}), 'bash')
+  assert.equal(await chosen({ npm_config_script_shell: 'zsh' }), 'zsh')
+  assert.equal(await chosen({ NPM_CONFIG_SCRIPT_SHELL: 'zsh' }), '')
+  await writeFile(join(folder.path, '.npmrc'), 'audit=false\nscript-shell = zsh\n')
+  assert.equal(await chosen({}), '')
+})
+
+test("the line that a shell's error names is the command's own", async () => {
+  const [spec] = serviceSpecs(release({}, 'no-such-program'), {})
+  const [file = '', ...args] = spec?.command ?? []
+  const error = { code: 127, stderr: /^sh: (?:line )?1: no-such-program: / }
+  await assert.rejects(promisify(execFile)(file, args), error)
 })
 
 test('a release phase is named by its run, so that it is started once', () => {

@@ -97,14 +97,22 @@ function processLabels(release: Release, type: ProcessType | 'release'): Labels 
  * ends at once takes the container with it before the app's own handler is done (Debian 13's dash stays the parent); with
  * a trap it waits for its child and passes its exit code on. The child does not inherit it (POSIX, "trap"). npm, pnpm
  * and Yarn 1 start scripts by a shell of their own that has no trap; bash steps aside for the last program of a script.
+ * All on one line, so that the line that a shell's error names is the command's own.
  */
 function shell(command: string | null): readonly string[] | null {
-  return command === null ? null : ['sh', '-c', `trap : TERM\n${bashForScripts}\n${command}`]
+  return command === null ? null : ['sh', '-c', `trap : TERM; ${bashForScripts}; ${command}`]
 }
 
-/** Only where the image has bash and nobody chose another shell. Source: npm docs, config, "script-shell". */
-const bashForScripts =
-  '[ "$npm_config_script_shell" ] || ! command -v bash >/dev/null || export npm_config_script_shell=bash'
+/**
+ * Only where the image has bash, and neither config nor an `.npmrc` chooses a shell, whose word the variable would
+ * override. Source: npm docs, config, "script-shell".
+ */
+const bashForScripts = [
+  '[ "$npm_config_script_shell$NPM_CONFIG_SCRIPT_SHELL" ]',
+  '! command -v bash >/dev/null',
+  "grep -qs '^ *script-shell' .npmrc ~/.npmrc 2>/dev/null",
+  'export npm_config_script_shell=bash',
+].join(' || ')
 
 function environmentVariables(release: Release, type: string, config: Env): ServiceSpec['env'] {
   return {
