@@ -16,7 +16,7 @@ export interface BuildKeyParts {
 }
 
 /** Raised whenever the way we make images changes what comes out. */
-export const stackVersion = 3
+export const stackVersion = 4
 
 /** 64 hex digits; it is also the image's tag in the registry. */
 export function buildKey(parts: BuildKeyParts): string {
