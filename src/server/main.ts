@@ -7,6 +7,7 @@ import { tokenAccess } from '../access/tokens.ts'
 import { createApi } from '../api/api.ts'
 import { ownMirrors } from '../build/bases.ts'
 import { createBuilder } from '../build/build.ts'
+import { publicRegistry } from '../build/public-registry.ts'
 import { acquireLease, type Lease, type Term } from '../cluster/lease.ts'
 import { createGitDoor } from '../commit/git-door.ts'
 import { gitProgram } from '../commit/git-program.ts'
@@ -91,7 +92,10 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     gate: { socketPath: builderDoor, onNode: builderDoor },
     images: config.images,
     nodeVersion: process.versions.node,
-    bases: { mirrors: ownMirrors(config.images.base, config.images.node), outside: publicRegistry() },
+    bases: {
+      mirrors: ownMirrors(config.images.base, config.images.node),
+      outside: publicRegistry({ clock: systemClock, fetch, log }),
+    },
     platform: `linux/${process.arch === 'arm64' ? 'arm64' : 'amd64'}`,
     clock: systemClock,
     ids: systemIds,
@@ -163,27 +167,6 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     await builder.stop(AbortSignal.timeout(5_000))
     await Promise.race([Promise.all(doors.map(closeDoor)), systemClock.sleep(5_000)])
     await store.close()
-  }
-}
-
-/**
- * Whether a Dockerfile may name images of public registries (D7): any answer, also 401, says that they are in reach. Who
- * was told no is not told so for ever: it is asked again until there was an answer once. A no holds for a minute, for
- * where packets are dropped each question costs 3 s.
- */
-function publicRegistry(): () => Promise<boolean> {
-  let answered = false
-  let asked = -Infinity
-  return async () => {
-    if (answered || systemClock.monotonic() - asked < 60_000) return answered
-    try {
-      await fetch('https://registry-1.docker.io/v2/', { signal: AbortSignal.timeout(3_000) })
-      answered = true
-    } catch (error) {
-      log('no public registry in reach', { error: asAppError(error).message })
-    }
-    asked = systemClock.monotonic()
-    return answered
   }
 }
 
