@@ -48,6 +48,14 @@ void suite('what an edge was told', () => {
     assert.throws(() => models.withLane(leased, lane('shop', 1, { processes: 9 }), firstFree), { code: 'conflict' })
   })
 
+  test('the maps of time-outs hold what is not the default only, for HAProxy asks them with every request', () => {
+    const own = models.withLane(leased, lane('shop', 2, { firstByteSeconds: 2 }), firstFree)
+    assert.deepEqual([...mapsOf(own)['first-byte']], [['h1_tcp_4_2', '2000']])
+    assert.deepEqual([...mapsOf(own).idle], [])
+    const back = models.withLane(own, lane('shop', 2), firstFree)
+    assert.deepEqual(mapChanges(mapsOf(own), mapsOf(back)), [{ map: 'first-byte', key: 'h1_tcp_4_2', kind: 'del' }])
+  })
+
   test('a switch is one change of one map', () => {
     const next = models.withLane(routed, lane('shop', 2), firstFree)
     const switched = models.withRoute(next, { ...lane('shop', 2), hosts: [shop] })

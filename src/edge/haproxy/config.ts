@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { defaults } from '../../core/defaults.ts'
 import type { Secret } from '../../core/secret.ts'
 import { checkAnswerMs, connectMs } from '../slots.ts'
 import type { EdgePaths } from './files.ts'
@@ -39,7 +40,7 @@ export interface EdgeSettings {
 const lineDeadMs = 60_000
 
 export function haproxyConfig(input: ConfigInput): string {
-  return [global(input), rings(), defaults(input), frontends(input), ownBackends(input), ...lanes(input)].join('\n')
+  return [global(input), rings(), common(input), frontends(input), ownBackends(input), ...lanes(input)].join('\n')
 }
 
 function global({ paths, process, edge }: ConfigInput): string {
@@ -75,7 +76,7 @@ function rings(): string {
   )
 }
 
-function defaults({ paths }: ConfigInput): string {
+function common({ paths }: ConfigInput): string {
   const page = (status: number, { file, code }: Page) =>
     `  http-error status ${status} content-type "text/plain; charset=utf-8" hdr lading-error ${code} lf-file ${join(paths.pages, file)}`
   return lines(
@@ -179,14 +180,17 @@ function ownBackends({ paths, edge }: ConfigInput): string {
 }
 
 function lanes(input: ConfigInput): readonly string[] {
+  const { firstByteSeconds, idleSeconds } = defaults.settings
+  const firstByte = `be_name,map_str(${input.paths.map('first-byte')},${firstByteSeconds * 1000})`
+  const idle = `be_name,map_str(${input.paths.map('idle')},${idleSeconds * 1000})`
   return allBackends(input.pools).map(({ backend, pool }) =>
     lines(
       `backend ${backend}`,
       '  log ring@servers format raw local0 notice',
       ...checks(pool, input.paths),
-      `  http-request set-timeout server be_name,map_str(${input.paths.map('first-byte')},30000)`,
-      `  http-request set-timeout tunnel be_name,map_str(${input.paths.map('idle')},55000)`,
-      `  http-response set-timeout server be_name,map_str(${input.paths.map('idle')},55000)`,
+      `  http-request set-timeout server ${firstByte}`,
+      `  http-request set-timeout tunnel ${idle}`,
+      `  http-response set-timeout server ${idle}`,
       // A slot goes down at the first refused connection and returns only by the keeper: `rise` is out of reach (D3c).
       `  default-server check inter 2s fastinter 200ms downinter 200ms rise 1000000000 fall 2 tcp-ut 2s pool-purge-delay 1s observe layer4 error-limit 1 on-error mark-down${pool.protocol === 'h2c' ? ' proto h2' : ''}`,
       ...slots(pool.slots, input.admitted.get(backend)),

@@ -1,3 +1,4 @@
+import { defaults } from '../../core/defaults.ts'
 import { environmentId } from '../../core/labels.ts'
 import { laneOf, type EdgeModel } from '../model.ts'
 
@@ -22,9 +23,15 @@ export function mapsOf(model: EdgeModel): Maps {
     health: new Map(
       model.lanes.flatMap(({ backend, spec }) => (spec.healthPath === null ? [] : [[backend, spec.healthPath]])),
     ),
-    'first-byte': new Map(model.lanes.map(({ backend, spec }) => [backend, String(spec.firstByteSeconds * 1000)])),
-    idle: new Map(model.lanes.map(({ backend, spec }) => [backend, String(spec.idleSeconds * 1000)])),
+    'first-byte': unlessDefault(model, 'firstByteSeconds'),
+    idle: unlessDefault(model, 'idleSeconds'),
   }
+}
+
+/** In ms. HAProxy asks for these with every request, and an empty map answers fastest: the default is in its configuration. */
+function unlessDefault({ lanes }: EdgeModel, time: 'firstByteSeconds' | 'idleSeconds'): MapEntries {
+  const own = lanes.filter(({ spec }) => spec[time] !== defaults.settings[time])
+  return new Map(own.map(({ backend, spec }) => [backend, String(spec[time] * 1000)]))
 }
 
 export function mapText(entries: MapEntries): string {
