@@ -79,20 +79,28 @@ export async function startEdge(host: Host, environments: number, port: number):
   return startHaproxy(host, name, config, port)
 }
 
-/** The same headers, retries, time-outs and log, with one static backend: no map, no lane, nothing that can be switched. */
-export async function startStatic(host: Host, port: number): Promise<Running> {
-  const { config } = await writeEdge(host, 'static', { environments: 1, port })
-  const lane = config.slice(config.indexOf('backend h1_tcp_4_1\n')).split(/\n(?=backend )/)[0]!
+/**
+ * The same headers, retries, time-outs and log, with static backends: nothing that can be switched. With one there is no
+ * map; with more one map names the backend, as any proxy of so many apps has to.
+ */
+export async function startStatic(host: Host, backends: number, port: number): Promise<Running> {
+  const name = `static-${backends}`
+  const { config, folder } = await writeEdge(host, name, { environments: backends, port })
   const frontend = config.slice(0, config.indexOf('backend lading_next\n'))
-  const text = `${frontend}${lane}`
+  const lanes = config.slice(config.indexOf('backend h1_tcp_4_1\n')).split(/\n(?=backend )/)
+  const text = [frontend, ...lanes.slice(0, backends)]
+    .join('\n')
     .split('\n')
     .filter(
       line => !/draining|txn\.(env|lane)\)(,| )map|set-var\(txn\.(env|lane)\)|be_name,map_str|use_backend/.test(line),
     )
     .join('\n')
-    .replace('default_backend lading_unknown', 'default_backend h1_tcp_4_1')
   if (/map_str|draining|use_backend/.test(text)) throw new Error(`not static:\n${text}`)
-  return startHaproxy(host, 'static', `${text}\n`, port)
+  const map = `${folder}/backends.map`
+  const entries = Array.from({ length: backends }, (_, n) => `${hostOf(n)} h1_tcp_4_${n + 1}\n`)
+  await writeFile(await host.path(map), entries.join(''))
+  const chosen = backends === 1 ? 'default_backend h1_tcp_4_1' : `use_backend %[var(txn.host),map_str(${map})]`
+  return startHaproxy(host, name, `${text.replace('default_backend lading_unknown', chosen)}\n`, port)
 }
 
 async function writeEdge(host: Host, name: string, { environments, port }: { environments: number; port: number }) {
@@ -111,7 +119,7 @@ async function writeEdge(host: Host, name: string, { environments, port }: { env
   for (const page of Object.values(pages)) await writeFile(await host.path(`${paths.pages}/${page.file}`), page.text)
   const maps = mapsOf(model)
   for (const map of mapNames) await writeFile(await host.path(paths.map(map)), mapText(maps[map]))
-  return { config }
+  return { config, folder }
 }
 
 /** A release that serves in each of so many environments, with one process and one host name. */
