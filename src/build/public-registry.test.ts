@@ -28,12 +28,6 @@ test('a yes and a no are believed for a minute each, and then asked for again', 
   assert.deepEqual(facts.log, ['no public registry in reach: timed out'])
 })
 
-test('who is told to come back later gets no images', async () => {
-  const { at, facts } = scripted(429)
-  assert.equal(await at(0), false)
-  assert.match(facts.log[0] ?? '', /429/)
-})
-
 test('two builds that ask at once ask once', async () => {
   const { at, facts } = scripted(401)
   assert.deepEqual(await Promise.all([at(0), at(0)]), [true, true])
