@@ -54,7 +54,8 @@ function hello(site: Site): Step {
       return `https://${host}`
     },
     act: async (say, signal) => {
-      const here = { say, cwd: paths.hello }
+      // Whatever platform root's own command line is told of, the example is for this one.
+      const here = { say, cwd: paths.hello, env: { LADING_URL: '', LADING_SOCKET: paths.controlSocket } }
       const app = {
         isThere: () => helloIsThere(signal),
         create: () => runProgram(join(checkout, 'lading'), ['create', 'hello'], here, signal),
