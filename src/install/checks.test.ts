@@ -11,13 +11,16 @@ const site = {
 
 test('where Lading is installed, a swarm that does not start is its own, and nobody is told to leave it', () => {
   const error = 'bind: cannot assign requested address'
-  for (const state of ['pending', 'error', 'locked', 'worker'])
+  for (const state of ['pending', 'error', 'worker'])
     assert.throws(
       () => requireOwnSwarm({ state, error }, site),
       (thrown: AppError) =>
         thrown.message === `Lading's swarm does not start: ${error}` &&
         /Is 10\.64\.0\.1 on this machine .* Do not leave the swarm: the data key is in it\./.test(thrown.hint ?? ''),
     )
+  assert.throws(() => requireOwnSwarm({ state: 'locked', error: '' }, site), {
+    hint: /docker swarm unlock.*Do not leave/,
+  })
   for (const state of ['ours', 'inactive']) requireOwnSwarm({ state, error: '' }, site)
 })
 

@@ -90,9 +90,13 @@ export interface SwarmState {
 export function requireOwnSwarm({ state, error }: SwarmState, site: Pick<Site, 'decided' | 'decisions'>): void {
   if (!site.decided || ['ours', 'inactive', 'active'].includes(state)) return
   const { clusterAddress, clusterInterface } = site.decisions
-  const remedy = clusterInterface === 'reserved' ? ' "lading boot" brings it back.' : ''
+  const boot = clusterInterface === 'reserved' ? ' "lading boot" brings it back.' : ''
+  const remedy =
+    state === 'locked'
+      ? 'Somebody has locked it (autolock): "docker swarm unlock" asks for the key.'
+      : `Is ${clusterAddress} on this machine (ip address)?${boot}`
   throw new AppError('unavailable', `Lading's swarm does not start: ${error || state}`, {
-    hint: `Is ${clusterAddress} on this machine (ip address)?${remedy} Do not leave the swarm: the data key is in it.`,
+    hint: `${remedy} Do not leave the swarm: the data key is in it.`,
   })
 }
 
