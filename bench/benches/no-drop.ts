@@ -30,6 +30,7 @@ export const noDrop: Bench = {
       notes: [
         ...lossNotes(report, failed),
         ...app.lost.map(cause => `The bench’s own question: ${cause}`),
+        'A push waits until an older release has drained when four are there, and one always has a request of 20 s open.',
         sentNote(report),
       ],
     }
