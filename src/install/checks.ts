@@ -88,7 +88,7 @@ export interface SwarmState {
  * be left: the data key is in it.
  */
 export function requireOwnSwarm({ state, error }: SwarmState, site: Pick<Site, 'decided' | 'decisions'>): void {
-  if (!site.decided || ['ours', 'inactive', 'active'].includes(state)) return
+  if (!site.decided || runsOrIsNone(state)) return
   const { clusterAddress, clusterInterface } = site.decisions
   const boot = clusterInterface === 'reserved' ? ' "lading boot" brings it back.' : ''
   const remedy =
@@ -105,7 +105,7 @@ export function requireOwnSwarm({ state, error }: SwarmState, site: Pick<Site, '
  * `conflict` on a worker, whose swarm somebody else manages.
  */
 export function isDeadSwarm({ state }: SwarmState): boolean {
-  if (state !== 'worker') return !['inactive', 'ours', 'active'].includes(state)
+  if (state !== 'worker') return !runsOrIsNone(state)
   throw new AppError(
     'conflict',
     'this engine is a worker of a swarm that it does not manage: nobody here can tell whose',
@@ -113,6 +113,11 @@ export function isDeadSwarm({ state }: SwarmState): boolean {
       hint: 'Nothing was removed. Take it out of that swarm (docker swarm leave), then run "lading down --purge --yes" again.',
     },
   )
+}
+
+/** A worker's does neither for us: nobody here can tell whose it is. */
+function runsOrIsNone(state: string): boolean {
+  return ['inactive', 'ours', 'active'].includes(state)
 }
 
 /** A swarm that Lading did not make is not touched: it may carry somebody's work. */

@@ -101,7 +101,7 @@ function networks(): Step {
   return removing('networks', ours, remove)
 }
 
-/** A swarm that carries somebody else's services stays; one that does not start shows none, and is ours (law of `up`). */
+/** A swarm that carries somebody else's services stays; one that does not start shows none, and is ours (checks.ts). */
 function swarm({ hasDeadSwarm }: { readonly hasDeadSwarm: boolean }): Step {
   const isDead = async (signal: AbortSignal) =>
     hasDeadSwarm && (await engineAnswers(signal)) && isDeadSwarm(await readSwarm(signal))
