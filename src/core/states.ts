@@ -24,9 +24,12 @@ export const runStates = Object.keys(next) as RunState[]
 
 /** Throws `internal` when the step is not in the table: states never move backwards (law 1). */
 export function assertStep(from: RunState, to: RunState): void {
-  if (!(next[from] as readonly string[]).includes(to)) {
-    throw new AppError('internal', `a run cannot go from ${from} to ${to}`)
-  }
+  if (!isStep(from, to)) throw new AppError('internal', `a run cannot go from ${from} to ${to}`)
+}
+
+/** The table has this step. */
+export function isStep(from: RunState, to: RunState): boolean {
+  return (next[from] as readonly string[]).includes(to)
 }
 
 /** No step leads out of it. */

@@ -1,10 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import SqliteDatabase from 'better-sqlite3'
 import { AppError } from '../../src/core/errors.ts'
 import { label, type Labels } from '../../src/core/labels.ts'
-import { parseAppName, parseEnvironmentName, type EnvironmentKey } from '../../src/core/names.ts'
+import { parseAppName, parseEnvironmentName, type EnvironmentKey, type RunId } from '../../src/core/names.ts'
 import type { Run } from '../../src/core/run.ts'
+import type { RunState } from '../../src/core/states.ts'
 import type { Tools } from '../../src/pipeline/tools.ts'
-import type { Plant } from './world.ts'
+import type { Plant, World } from './world.ts'
 
 /**
  * Bugs that a tired person might write, each put into the control plane by what it reaches the world through, so that
@@ -138,6 +140,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     plant: goesOn,
   },
   {
+    name: 'a state is written whatever the row says',
+    history: 'push superseded while it starts',
+    at: [],
+    law: /went from superseded to live/,
+    plant: writesBlindly,
+  },
+  {
     name: 'any commit is taken for a fast-forward',
     history: 'two pushes of the same parent, the first with a release phase',
     at: [],
@@ -224,6 +233,23 @@ function goesOn(tools: Tools): Tools {
     }
   }
   return { ...tools, store: changed(tools.store, { advanceRun }) }
+}
+
+/** And its states are written over what stands there, without the store's precondition. */
+function writesBlindly(tools: Tools, { path }: World): Tools {
+  const { store } = goesOn(tools)
+  const advanceRun: Tools['store']['advanceRun'] = async (id, from, to, facts) => {
+    const row = await store.advanceRun(id, from, to, facts)
+    overwrite(path, id, row.state)
+    return row
+  }
+  return { ...tools, store: changed(store, { advanceRun }) }
+}
+
+function overwrite(path: string, id: RunId, state: RunState): void {
+  const database = new SqliteDatabase(path)
+  database.prepare('update runs set state = ? where id = ?').run(state, id)
+  database.close()
 }
 
 /** Each sweep keeps what it read when it began to list the cluster. */

@@ -3,7 +3,7 @@ import type { Clock } from '../../src/core/clock.ts'
 import { environmentId, label } from '../../src/core/labels.ts'
 import type { EnvironmentKey } from '../../src/core/names.ts'
 import type { Run } from '../../src/core/run.ts'
-import { assertStep, isFinal, serves, wentLive, type RunState } from '../../src/core/states.ts'
+import { isFinal, isStep, serves, wentLive, type RunState } from '../../src/core/states.ts'
 import type { FakeCluster, FakeProcess } from '../../src/docker/fake.ts'
 import type { Edges, Route } from '../../src/edge/edges.ts'
 import type { FakeEdges } from '../../src/edge/fake.ts'
@@ -107,7 +107,8 @@ export class Witness {
       },
       advanceRun: async (id, from, to, facts) => {
         const row = await store.advanceRun(id, from, to, facts)
-        assertStep(this.states.get(id) ?? 'queued', to)
+        const before = this.states.get(id) ?? 'queued'
+        if (!isStep(before, to)) this.note(`run ${id} went from ${before} to ${to}`)
         this.states.set(id, to)
         this.stage = to
         if (row.release !== null) this.#rowMoved(row, row.release)

@@ -137,7 +137,7 @@ export class World {
 }
 
 /** A bug, put into a control plane by what it reaches the world through; whatever it does goes through the gate too. */
-export type Plant = (tools: Tools) => Tools
+export type Plant = (tools: Tools, world: World) => Tools
 
 const sound: Plant = tools => tools
 
@@ -200,7 +200,7 @@ export class Instance {
       network: key => [spaceNetwork(key), environmentLabels(key)],
     }
     await recoverFromCluster({ ...tools, open: sealed => new TextDecoder().decode(sealed) }, lease.signal)
-    const pipeline = new Dispatcher(this.#plant(tools), lease.signal)
+    const pipeline = new Dispatcher(this.#plant(tools, world), lease.signal)
     await pipeline.recover()
     this.pipeline = pipeline
   }
