@@ -23,8 +23,14 @@ export const serverCommands = {
       '--images <file>': 'take the platform\'s images from a file of "lading images save" instead of building them',
       '--mirror <url>': 'the Debian mirror to build images from; without it, the one that this machine uses',
       '--no-hello': 'do not deploy examples/hello at the end',
+      '--check': 'only say whether this machine is ready, and which ports to open; changes nothing',
     },
-    examples: ['lading up', 'lading up --domain example.com', 'lading up --images lading.tar --no-hello'],
+    examples: [
+      'lading up --check',
+      'lading up',
+      'lading up --domain example.com',
+      'lading up --images lading.tar --no-hello',
+    ],
   },
   down: {
     arguments: '[options]',
@@ -35,6 +41,16 @@ export const serverCommands = {
       '--yes': 'yes, all of it',
     },
     examples: ['lading down', 'lading down --purge --yes'],
+  },
+  doctor: {
+    arguments: '[options]',
+    summary: 'find what is wrong with the platform on this machine, and what mends it (root)',
+    more: 'Changes nothing. Exits 1 when something is wrong.',
+    options: {
+      '--json': 'every check with its fact or its obstacles, as JSON',
+      '--bundle <file>': 'also write a .tar.gz for a bug report: the diagnosis, states, our logs; secrets are masked',
+    },
+    examples: ['lading doctor', 'lading doctor --bundle report.tar.gz'],
   },
   boot: {
     arguments: '',

@@ -1,39 +1,26 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AppError } from '../core/errors.ts'
-import { foreignSwarm, isDeadSwarm, requireOwnSwarm } from './checks.ts'
-import type { Decisions } from './decisions.ts'
+import { isOldEngine, requireAll, type Check } from './checks.ts'
 
-const site = {
-  decided: true,
-  decisions: { clusterAddress: '10.64.0.1', clusterInterface: 'reserved' } as Decisions,
-}
+const forever = new AbortController().signal
+const finds = (found: Awaited<ReturnType<Check['look']>>): Check => ({ title: '', look: () => Promise.resolve(found) })
 
-test('where Lading is installed, a swarm that does not start is its own, and nobody is told to leave it', () => {
-  const error = 'bind: cannot assign requested address'
-  for (const state of ['pending', 'error', 'worker'])
-    assert.throws(
-      () => requireOwnSwarm({ state, error }, site),
-      (thrown: AppError) =>
-        thrown.message === `Lading's swarm does not start: ${error}` &&
-        /Is 10\.64\.0\.1 on this machine .* Do not leave the swarm: the data key is in it\./.test(thrown.hint ?? ''),
-    )
-  assert.throws(() => requireOwnSwarm({ state: 'locked', error: '' }, site), {
-    hint: /docker swarm unlock.*Do not leave/,
+test('all that stands in the way is said at once, each with what to do about it', async () => {
+  const checks = [
+    finds('much room'),
+    finds([{ what: 'port 80 is taken', next: 'Stop it.' }]),
+    finds([{ what: 'the clock is behind', next: 'Set it.' }]),
+  ]
+  await assert.rejects(requireAll(checks, forever), (error: AppError) => {
+    assert.equal(error.code, 'conflict')
+    assert.deepEqual(error.details, ['port 80 is taken', '  Stop it.', 'the clock is behind', '  Set it.'])
+    return true
   })
-  for (const state of ['ours', 'inactive']) requireOwnSwarm({ state, error: '' }, site)
+  assert.equal(await requireAll([finds('much room'), finds('memory'), finds('more')], forever), 'much room, memory')
 })
 
-test('only a swarm that runs without our label is one that Lading did not make', () => {
-  assert.match(foreignSwarm({ state: 'active', error: '' }).join(), /did not make.*docker swarm leave --force/)
-  assert.doesNotMatch(foreignSwarm({ state: 'error', error: 'no address' }).join(), /leave/)
-  assert.deepEqual(foreignSwarm({ state: 'ours', error: '' }), [])
-  assert.deepEqual(foreignSwarm({ state: 'inactive', error: '' }), [])
-})
-
-test('a purge leaves a swarm that does not start, and refuses on a worker before it removes anything', () => {
-  const isDead = (state: string) => isDeadSwarm({ state, error: '' })
-  for (const state of ['pending', 'error', 'locked']) assert.ok(isDead(state))
-  for (const state of ['ours', 'active', 'inactive']) assert.ok(!isDead(state))
-  assert.throws(() => isDead('worker'), { code: 'conflict', hint: /Nothing was removed\..*docker swarm leave/ })
+test('engines before 20.10 are too old, by the numbers of their version', () => {
+  for (const old of ['19.03.15', '1.13.1', '20.9.0', '18.09.1+dfsg1']) assert.ok(isOldEngine(old), old)
+  for (const good of ['20.10.24+dfsg1', '26.1.5+dfsg1', '28.0.0-rc.1', 'dev']) assert.ok(!isOldEngine(good), good)
 })

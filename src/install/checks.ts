@@ -1,74 +1,107 @@
-import { readFile, statfs } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { statfs } from 'node:fs/promises'
 import { z } from 'zod'
-import { AppError } from '../core/errors.ts'
+import { AppError, asAppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
-import { parseNodeName, type NodeName } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
-import { engine, engineAnswers, filters } from './engine-call.ts'
-import { debianRelease } from './packages.ts'
-import { findPortHolders, totalMemory } from './ports-in-use.ts'
+import { chooseClusterAddress, chooseRanges } from './addresses.ts'
+import { engine, engineAnswers, engineVersion, filters } from './engine-call.ts'
+import { missingControllers, missingKernelFeatures } from './kernel.ts'
+import { listAddresses, listRoutes } from './network.ts'
+import type { Obstacle } from './obstacle.ts'
+import { checkout } from './paths.ts'
+import { findPortHolders, totalMemory, type PortHolder } from './ports-in-use.ts'
+import type { Progress } from './progress.ts'
 import { imageNames } from './recipes.ts'
+import { runProgram } from './run-program.ts'
 import type { Site } from './site.ts'
+import { foreignSwarm, requireOwnSwarm, settledSwarm, type SwarmState } from './swarm-state.ts'
 
 const GiB = 1024 ** 3
 /** For images and their layers in the builder; with the images there, for what an upgrade adds. */
 const leastDisk = { first: 3 * GiB, later: 0.5 * GiB }
 const leastMemory = 0.9 * GiB
 /** The edge's, Swarm's, and the registry's on the loopback (ARCHITECTURE.md). */
-const ports = [80, 443, 2377, 5443]
+const ports = { tcp: [80, 443, 2377, 5443, 7946], udp: [4789, 7946] }
+const swarmPorts = [2377, 4789, 7946]
+/** Debian 12's (D4): older ones are not tested. */
+const oldestEngine = '20.10'
 
-export interface Machine {
-  readonly debian: number
-  readonly node: NodeName
-  readonly hasSystemd: boolean
+/** One thing that must be so before anything is changed. */
+export interface Check {
+  readonly title: string
+  /** In a few words what is so, or all that stands in the way. Changes nothing. */
+  readonly look: (signal: AbortSignal) => Promise<string | readonly Obstacle[]>
 }
 
-/** What this machine is; rejects `not-allowed` or `invalid-input` where Lading cannot run on it. */
-export async function readMachine(): Promise<Machine> {
-  if (process.getuid?.() !== 0) {
-    throw new AppError('not-allowed', 'this needs root: it installs packages and an engine', {
-      hint: 'sudo ./lading up',
-    })
-  }
-  const osRelease = await readFile('/etc/os-release', 'utf8')
-  const debian = debianRelease(osRelease)
-  if (debian === null) {
-    const name = /^PRETTY_NAME="?([^"\n]*)/m.exec(osRelease)?.[1] ?? 'something else'
-    throw new AppError('invalid-input', `Lading installs on Debian 12 and 13; this is ${name}`)
-  }
-  const init = (await readFile('/proc/1/comm', 'utf8')).trim()
-  return { debian, node: parseNodeName(hostname().toLowerCase()), hasSystemd: init === 'systemd' }
+/** How a check went. */
+export interface Diagnosis {
+  readonly title: string
+  /** Null: obstacles stand in the way. */
+  readonly fact: string | null
+  readonly obstacles: readonly Obstacle[]
 }
 
-/** Rejects with everything that stands in the way, not only the first; otherwise says what is there. */
-export async function checkRoom(site: Site, signal: AbortSignal): Promise<string> {
+/** Looks at each in turn; a line for each where there is a progress. */
+export async function lookAtAll(
+  checks: readonly Check[],
+  progress: Progress | null,
+  signal: AbortSignal,
+): Promise<Diagnosis[]> {
+  const all: Diagnosis[] = []
+  for (const { title, look } of checks) {
+    signal.throwIfAborted()
+    await using line = progress?.begin(title) ?? null
+    const found = await look(signal)
+    if (typeof found === 'string') line?.unchanged(found)
+    else for (const { what, next } of found) line?.failed(what, next)
+    all.push(
+      typeof found === 'string' ? { title, fact: found, obstacles: [] } : { title, fact: null, obstacles: found },
+    )
+  }
+  return all
+}
+
+/** Everything that is asked of a machine, in the order of asking; `wanted` is the cluster address that was asked for. */
+export function machineChecks(site: Site, wanted: string | null): readonly Check[] {
+  return [
+    { title: 'disk', look: () => checkDisk(site) },
+    { title: 'memory', look: checkMemory },
+    { title: 'clock', look: checkClock },
+    { title: 'kernel', look: checkKernel },
+    { title: 'ports', look: checkPorts },
+    { title: 'engine', look: checkEngine },
+    { title: 'swarm', look: signal => checkSwarm(site, signal) },
+    { title: 'cluster address', look: signal => checkAddress(site, wanted, signal) },
+  ]
+}
+
+/** Rejects `conflict` with everything that stands in the way, not only the first; otherwise says what is there. */
+export async function requireAll(checks: readonly Check[], signal: AbortSignal): Promise<string> {
+  const facts: string[] = []
+  const details: string[] = []
+  for (const { look } of checks) {
+    const found = await look(signal)
+    if (typeof found === 'string') facts.push(found)
+    else details.push(...found.flatMap(({ what, next }) => [what, `  ${next}`]))
+  }
+  if (details.length === 0) return facts.slice(0, 2).join(', ')
+  throw new AppError('conflict', 'this machine is not ready for Lading', {
+    details,
+    hint: 'Clear these away, then run "lading up" again; nothing was changed.',
+  })
+}
+
+async function checkDisk(site: Site): Promise<string | Obstacle[]> {
   const disk = await statfs('/var/lib')
   const needed = hasImages(site) ? leastDisk.later : leastDisk.first
   const free = disk.bavail * disk.bsize
-  const memory = await totalMemory()
-  const problems: string[] = []
-  if (free < needed) problems.push(`/var/lib has ${gib(free)} free; ${gib(needed)} are needed`)
-  if (memory < leastMemory) problems.push(`the machine has ${gib(memory)} of memory; 1 GiB is needed`)
-  const answers = await engineAnswers(signal)
-  const ours = answers ? await platformContainers(signal) : []
-  for (const holder of await findPortHolders(ports)) {
-    if (ours.some(id => holder.controlGroup.includes(id))) continue
-    if (holder.port === 2377 && answers) continue
-    problems.push(`port ${holder.port} is taken by ${holder.program}`)
-  }
-  if (answers) {
-    const swarm = await settledSwarm(signal)
-    requireOwnSwarm(swarm, site)
-    problems.push(...foreignSwarm(swarm))
-  }
-  if (problems.length > 0) {
-    throw new AppError('conflict', 'this machine is not ready for Lading', {
-      details: problems,
-      hint: 'Clear these away, then run "lading up" again; nothing was changed.',
-    })
-  }
-  return `ports free, ${gib(free)} of disk, ${gib(memory)} of memory`
+  if (free >= needed) return `${gib(free)} of disk free`
+  return [
+    {
+      what: `/var/lib has ${gib(free)} free; ${gib(needed)} are needed`,
+      next: 'Free some, or mount a larger disk there.',
+    },
+  ]
 }
 
 /** The platform's images were there once: what is missing by now is small. */
@@ -76,94 +109,109 @@ function hasImages(site: Site): boolean {
   return site.decided && imageNames.every(name => site.decisions.images[name] !== undefined)
 }
 
-export interface SwarmState {
-  /** `ours`: Lading made it. `active`: somebody else did. `worker`: nobody can tell. Else the engine's word for it. */
-  readonly state: string
-  /** Why it does not start; may be empty. */
-  readonly error: string
+async function checkMemory(): Promise<string | Obstacle[]> {
+  const memory = await totalMemory()
+  if (memory >= leastMemory) return `${gib(memory)} of memory`
+  return [{ what: `the machine has ${gib(memory)} of memory; 1 GiB is needed`, next: 'Take a larger machine.' }]
 }
 
-/**
- * Rejects `unavailable` when this site's swarm does not start. Only one that runs shows whose it is, and ours is never to
- * be left: the data key is in it.
- */
-export function requireOwnSwarm({ state, error }: SwarmState, site: Pick<Site, 'decided' | 'decisions'>): void {
-  if (!site.decided || runsOrIsNone(state)) return
-  const { clusterAddress, clusterInterface } = site.decisions
-  const boot = clusterInterface === 'reserved' ? ' "lading boot" brings it back.' : ''
-  const remedy =
-    state === 'locked'
-      ? 'Somebody has locked it (autolock): "docker swarm unlock" asks for the key.'
-      : `Is ${clusterAddress} on this machine (ip address)?${boot}`
-  throw new AppError('unavailable', `Lading's swarm does not start: ${error || state}`, {
-    hint: `${remedy} Do not leave the swarm: the data key is in it.`,
-  })
-}
-
-/**
- * True for a swarm that does not start, on a machine where Lading is installed: ours, and only a purge leaves it. Rejects
- * `conflict` on a worker, whose swarm somebody else manages.
- */
-export function isDeadSwarm({ state }: SwarmState): boolean {
-  if (state !== 'worker') return !runsOrIsNone(state)
-  throw new AppError(
-    'conflict',
-    'this engine is a worker of a swarm that it does not manage: nobody here can tell whose',
+/** A clock that is behind makes every certificate invalid, apt's lists too: they are "not valid yet". */
+async function checkClock(signal: AbortSignal): Promise<string | Obstacle[]> {
+  const written = await commitTime(signal)
+  const now = systemClock.now()
+  if (now >= written) return `${new Date(now).toISOString().slice(0, 16)}Z`
+  return [
     {
-      hint: 'Nothing was removed. Take it out of that swarm (docker swarm leave), then run "lading down --purge --yes" again.',
+      what: `the clock says ${new Date(now).toISOString()}, which is before this version of Lading was written`,
+      next: 'Set it (timedatectl set-ntp true, or date --set), then hwclock --systohc.',
     },
-  )
+  ]
 }
 
-/** A worker's does neither for us: nobody here can tell whose it is. */
-function runsOrIsNone(state: string): boolean {
-  return ['inactive', 'ours', 'active'].includes(state)
+/** In ms; 0 where the checkout is not git's, or not this user's. */
+async function commitTime(signal: AbortSignal): Promise<number> {
+  const args = ['-C', checkout, 'show', '-s', '--format=%ct', 'HEAD']
+  const seconds = await runProgram('git', args, {}, signal).catch(() => '0')
+  return Number(seconds) * 1000
 }
 
-/** A swarm that Lading did not make is not touched: it may carry somebody's work. */
-export function foreignSwarm({ state, error }: SwarmState): string[] {
-  if (state === 'inactive' || state === 'ours') return []
-  if (state === 'active' || state === 'worker')
-    return ['the engine is part of a swarm that Lading did not make; leave it first: docker swarm leave --force']
-  return [`the engine is part of a swarm that does not start: ${error || state}`]
+async function checkKernel(): Promise<string | Obstacle[]> {
+  const features = await missingKernelFeatures()
+  const caps = await missingControllers()
+  const found: Obstacle[] = []
+  if (features.length > 0)
+    found.push({
+      what: `this kernel has no ${features.join(', no ')}; images and the network of apps are made of them`,
+      next: "Boot a kernel of Debian's own (linux-image-amd64, linux-image-arm64); containers of a host (OpenVZ) are no machine.",
+    })
+  if (caps.length > 0)
+    found.push({
+      what: `the kernel was started without caps on ${caps.join(' and ')}: one app could take the whole machine`,
+      next: 'On a Raspberry Pi: add "cgroup_enable=memory cgroup_memory=1" to the one line of cmdline.txt, and reboot.',
+    })
+  return found.length > 0 ? found : 'what is needed'
 }
 
-/** An engine that has just started is `pending`, or not a manager yet, until its swarm runs: asked for up to 30 s. */
-export async function settledSwarm(signal: AbortSignal): Promise<SwarmState> {
-  const end = systemClock.monotonic() + 30_000
-  for (;;) {
-    const found = await readSwarm(signal)
-    if (!['pending', 'worker'].includes(found.state) || systemClock.monotonic() > end) return found
-    await systemClock.sleep(200, signal)
-  }
+async function checkPorts(signal: AbortSignal): Promise<string | Obstacle[]> {
+  const answers = await engineAnswers(signal)
+  const ours = answers ? await platformContainers(signal) : []
+  const isOurs = ({ port, controlGroup }: PortHolder) =>
+    ours.some(id => controlGroup.includes(id)) || (answers && swarmPorts.includes(port))
+  const holders = (await findPortHolders(ports)).filter(holder => !isOurs(holder))
+  if (holders.length === 0) return 'free, or held by Lading'
+  return holders.map(({ port, protocol, program }) => ({
+    what: `port ${port}${protocol === 'udp' ? '/udp' : ''} is taken by ${program}`,
+    next: `Stop it for good (systemctl disable --now …), or let it listen elsewhere.`,
+  }))
 }
 
-export async function swarmState(signal: AbortSignal): Promise<string> {
-  return (await readSwarm(signal)).state
+async function checkEngine(signal: AbortSignal): Promise<string | Obstacle[]> {
+  if (!(await engineAnswers(signal))) return 'none runs yet'
+  const version = await engineVersion(signal)
+  if (isOldEngine(version))
+    return [
+      {
+        what: `the engine is Docker ${version}; ${oldestEngine} or newer is needed`,
+        next: "Upgrade it (apt-get install docker.io), with its owner's consent: its containers stop for that.",
+      },
+    ]
+  return `Docker ${version}`
 }
 
-const engineInfo = z.object({
-  Swarm: z.object({
-    LocalNodeState: z.string(),
-    ControlAvailable: z.boolean().optional(),
-    Error: z.string().optional(),
-  }),
-})
-const swarmView = z.object({ Spec: z.object({ Labels: z.record(z.string(), z.string()).nullish() }) })
+/** `26.1.5+dfsg1` is not; one whose version cannot be read is not judged. */
+export function isOldEngine(version: string): boolean {
+  const [major = NaN, minor = NaN] = version.split(/[.+~-]/).map(Number)
+  const [oldMajor = 0, oldMinor = 0] = oldestEngine.split('.').map(Number)
+  return major < oldMajor || (major === oldMajor && minor < oldMinor)
+}
 
-/** We label the swarm in the very call that makes it. */
-export async function readSwarm(signal: AbortSignal): Promise<SwarmState> {
-  const { Swarm } = engineInfo.parse(await engine.json({ method: 'GET', path: '/info' }, signal))
-  const error = Swarm.Error ?? ''
-  if (Swarm.LocalNodeState !== 'active') return { state: Swarm.LocalNodeState, error }
-  if (Swarm.ControlAvailable !== true) return { state: 'worker', error: error || 'this node does not manage it' }
+async function checkSwarm(site: Site, signal: AbortSignal): Promise<string | Obstacle[]> {
+  if (!(await engineAnswers(signal))) return 'none yet'
+  const swarm = await settledSwarm(signal)
+  requireOwnSwarm(swarm, site)
+  const problems = foreignSwarm(swarm)
+  return problems.length > 0 ? problems : describeSwarm(swarm)
+}
+
+function describeSwarm({ state }: SwarmState): string {
+  return state === 'ours' ? "Lading's" : 'none yet'
+}
+
+/** What would be chosen, by the same rules; a machine without `ip` is told when its tools are there. */
+async function checkAddress(site: Site, wanted: string | null, signal: AbortSignal): Promise<string | Obstacle[]> {
+  if (site.decided) return `${site.decisions.clusterAddress}, decided`
   try {
-    const { Spec } = swarmView.parse(await engine.json({ method: 'GET', path: '/swarm' }, signal))
-    return { state: Spec.Labels?.[label.role] === 'platform' ? 'ours' : 'active', error }
-  } catch (cause) {
-    // A manager that has just started has no leader for a moment.
-    if (cause instanceof AppError && cause.code === 'unavailable') return { state: 'pending', error: cause.message }
-    throw cause
+    const addresses = await listAddresses(signal)
+    const routes = await listRoutes(signal)
+    const taken = [...routes, ...addresses.map(each => `${each.address}/${each.prefix}`)]
+    const chosen = chooseClusterAddress(addresses, taken, wanted)
+    chooseRanges([...taken, `${chosen.address}/24`])
+    return chosen.kind === 'reserved' ? `${chosen.address}, an address of our own` : chosen.address
+  } catch (thrown) {
+    const { code, message, hint } = asAppError(thrown)
+    if (code === 'unavailable') return 'chosen when the tools are there'
+    if (code !== 'invalid-input' && code !== 'no-room') throw thrown
+    return [{ what: message, next: hint ?? '' }]
   }
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { label } from '../core/labels.ts'
 import { systemClock } from '../core/system.ts'
-import { swarmState } from './checks.ts'
+import { swarmState } from './swarm-state.ts'
 import { engine, engineAnswers, filters } from './engine-call.ts'
 import { listKeepers, removeKeeper } from './keeper.ts'
 import type { Step } from './steps.ts'

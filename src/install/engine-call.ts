@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import { DockerHttp, type Call } from '../docker/http.ts'
 import { paths } from './paths.ts'
@@ -25,6 +26,13 @@ export async function engineAnswers(signal: AbortSignal): Promise<boolean> {
     if (error instanceof AppError && error.code === 'unavailable') return false
     throw error
   }
+}
+
+const info = z.object({ ServerVersion: z.string() })
+
+/** `26.1.5+dfsg1`. */
+export async function engineVersion(signal: AbortSignal): Promise<string> {
+  return info.parse(await engine.json({ method: 'GET', path: '/info' }, signal)).ServerVersion
 }
 
 /** The `filters` parameter of the engine's lists. */

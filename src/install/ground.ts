@@ -1,11 +1,12 @@
 import { chooseClusterAddress, chooseRanges, reservedInterface } from './addresses.ts'
 import { installBootUnit, prepareNetwork, startEngine } from './boot.ts'
-import { checkRoom, swarmState, type Machine } from './checks.ts'
+import { machineChecks, requireAll } from './checks.ts'
 import { commandLinkStep } from './command-link.ts'
 import type { Decisions } from './decisions.ts'
-import { engineAnswers } from './engine-call.ts'
+import { engineAnswers, engineVersion } from './engine-call.ts'
 import { readIfThere, writeWhole } from './files.ts'
 import { firewallText, foreignBridges } from './firewall.ts'
+import type { Machine } from './machine.ts'
 import { hasAddress, listAddresses, listInterfaces, listRoutes } from './network.ts'
 import type { UpOptions } from './options.ts'
 import {
@@ -31,6 +32,7 @@ import {
   platformNetwork,
   platformNetworkIsThere,
 } from './swarm.ts'
+import { swarmState } from './swarm-state.ts'
 import { unitText } from './unit.ts'
 
 /**
@@ -39,7 +41,7 @@ import { unitText } from './unit.ts'
  */
 export function groundSteps(site: Site, machine: Machine, options: UpOptions): Step[] {
   return [
-    checks(site),
+    checks(site, options),
     // Early, for every hint from here on says "lading up".
     commandLinkStep(),
     packages('tools', groundPackages, () => missingPackages(groundPackages)),
@@ -55,8 +57,12 @@ export function groundSteps(site: Site, machine: Machine, options: UpOptions): S
 }
 
 /** Never "done": what the machine is like is asked each time. */
-function checks(site: Site): Step {
-  return { title: 'this machine', check: signal => checkRoom(site, signal), act: () => Promise.resolve() }
+function checks(site: Site, options: UpOptions): Step {
+  return {
+    title: 'this machine',
+    check: signal => requireAll(machineChecks(site, options.clusterAddress), signal),
+    act: () => Promise.resolve(),
+  }
 }
 
 function packages(title: string, result: readonly string[], missing: () => Promise<string[]>): Step {
@@ -130,13 +136,9 @@ async function tableIsLoaded(signal: AbortSignal): Promise<boolean> {
 function engine(machine: Machine): Step {
   return {
     title: 'engine',
-    check: async signal => ((await engineAnswers(signal)) ? await engineVersion(signal) : null),
+    check: async signal => ((await engineAnswers(signal)) ? `Docker ${await engineVersion(signal)}` : null),
     act: (_say, signal) => startEngine(machine.hasSystemd, signal),
   }
-}
-
-async function engineVersion(signal: AbortSignal): Promise<string> {
-  return `Docker ${await runProgram('docker', ['version', '--format', '{{.Server.Version}}'], {}, signal)}`
 }
 
 function gateway(site: Site): Step {

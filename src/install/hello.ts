@@ -12,16 +12,8 @@ import type { Site } from './site.ts'
 import type { Step } from './steps.ts'
 import { waitFor } from './waiting.ts'
 
-/**
- * The example app, deployed as its owner would: a folder, `lading create`, `git push`. Once: when it was live, later
- * runs leave it to its owner, who may have destroyed it.
- */
-export function helloSteps(site: Site): Step[] {
-  return [ownTraffic(site), hello(site)]
-}
-
 /** The control plane takes its traffic through the edge like any app, some moments after it answers on its socket. */
-function ownTraffic(site: Site): Step {
+export function ownTraffic(site: Site): Step {
   const host = apiHost(site)
   const answers = async (signal: AbortSignal) => ((await askEdge(host, signal))?.status ?? 503) < 500
   return {
@@ -43,7 +35,11 @@ async function knowsHost(host: string, signal: AbortSignal): Promise<boolean> {
   return answer !== null && answer.status < 500 && !answer.body.startsWith('No app answers at this host name')
 }
 
-function hello(site: Site): Step {
+/**
+ * The example app, deployed as its owner would: a folder, `lading create`, `git push`. Once: when it was live, later
+ * runs leave it to its owner, who may have destroyed it.
+ */
+export function helloStep(site: Site): Step {
   const host = helloHost(site)
   return {
     title: 'hello, by git push',

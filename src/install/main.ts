@@ -1,23 +1,29 @@
 import { setMaxListeners } from 'node:events'
 import { AppError, asAppError, unreachable } from '../core/errors.ts'
 import { systemClock } from '../core/system.ts'
+import { writeBugReport } from './bug-report.ts'
 import { bootNode, startDeadEngine, startEngine } from './boot.ts'
-import { isDeadSwarm, readMachine, requireOwnSwarm, settledSwarm } from './checks.ts'
+import { lookAtAll, machineChecks, type Check } from './checks.ts'
+import { doctorChecks } from './doctor.ts'
 import { downSteps } from './down.ts'
 import { engineAnswers } from './engine-call.ts'
 import { groundSteps } from './ground.ts'
-import { helloSteps } from './hello.ts'
+import { helloStep, ownTraffic } from './hello.ts'
 import { imageSteps, saveImages } from './images.ts'
-import { keeperStep } from './keeper.ts'
-import { parseCommand, type Command, type DownOptions, type UpOptions } from './options.ts'
+import { keeperStep, listKeepers } from './keeper.ts'
+import { readMachine } from './machine.ts'
+import { parseCommand, type Command, type DoctorOptions, type DownOptions, type UpOptions } from './options.ts'
 import { missingPackages, recordedPackages } from './packages.ts'
 import { paths } from './paths.ts'
 import { platformSteps } from './platform.ts'
+import { portTable } from './ports-to-open.ts'
 import { Progress } from './progress.ts'
 import { purgeSteps } from './purge.ts'
+import { platformVersion } from './recipes.ts'
 import { report } from './report.ts'
 import { Site } from './site.ts'
-import { runSteps } from './steps.ts'
+import { runSteps, type Step } from './steps.ts'
+import { isDeadSwarm, requireOwnSwarm, settledSwarm } from './swarm-state.ts'
 import { trustSteps } from './trust.ts'
 
 /** From a bare Debian, or from wherever an earlier run got to, to a platform that serves `hello`. Idempotent. */
@@ -26,13 +32,64 @@ export async function up(options: UpOptions, signal: AbortSignal): Promise<void>
   const site = await Site.load()
   const progress = new Progress(process.stdout, systemClock)
   process.stdout.write(`Lading on Debian ${machine.debian}, node ${machine.node}\n\n`)
+  if (options.checkOnly) return checkOnly(machineChecks(site, options.clusterAddress), progress, signal)
   await startDeadEngine(site, machine.hasSystemd, signal)
   await runSteps(groundSteps(site, machine, options), progress, signal)
   const domainBefore = site.decisions.baseDomain
   if (options.domain !== null) await site.change({ baseDomain: options.domain })
-  const steps = [...imageSteps(site, options), ...trustSteps(), keeperStep(site), ...platformSteps(site)]
-  await runSteps(options.hello ? [...steps, ...helloSteps(site)] : steps, progress, signal)
+  const steps = laterSteps(site, options)
+  await runSteps(options.hello ? [...steps, ownTraffic(site), helloStep(site)] : steps, progress, signal)
   await report({ site, domainBefore, hasSystemd: machine.hasSystemd }, process.stdout, signal)
+}
+
+/** Says of each check how it went, and changes nothing; rejects `conflict` when one stands in the way. */
+async function checkOnly(checks: readonly Check[], progress: Progress, signal: AbortSignal): Promise<void> {
+  const found = await lookAtAll(checks, progress, signal)
+  process.stdout.write(`\n${portTable}\n`)
+  if (found.some(({ obstacles }) => obstacles.length > 0))
+    throw new AppError('conflict', 'this machine is not ready for Lading', {
+      hint: 'Clear these away, then run "lading up --check" again; nothing was changed.',
+    })
+  process.stdout.write('\nThis machine is ready: lading up\n')
+}
+
+/** Finds what is wrong with the platform on this machine, and says what mends it. Changes nothing. */
+export async function doctor({ json, bundle }: DoctorOptions, signal: AbortSignal): Promise<void> {
+  const machine = await readMachine()
+  const site = await Site.load()
+  // Rejects where nothing is installed.
+  const { node } = site.decisions
+  const asBefore: UpOptions = {
+    domain: null,
+    clusterAddress: null,
+    images: null,
+    mirror: null,
+    hello: false,
+    checkOnly: true,
+  }
+  const steps = [...groundSteps(site, machine, asBefore), ...laterSteps(site, asBefore), ownTraffic(site)]
+  const progress = json ? null : new Progress(process.stdout, systemClock)
+  if (!json) process.stdout.write(`Lading ${await platformVersion()} on Debian ${machine.debian}, node ${node}\n\n`)
+  const found = await lookAtAll(doctorChecks(site, machine, steps), progress, signal)
+  const diagnosis = JSON.stringify({ version: await platformVersion(), node, checks: found }, null, 2)
+  if (json) process.stdout.write(`${diagnosis}\n`)
+  if (bundle !== null) {
+    const keepers = (await engineAnswers(signal)) ? (await listKeepers(signal)).map(({ name }) => name) : []
+    await writeBugReport(bundle, { diagnosis, keepers }, signal)
+    if (!json)
+      process.stdout.write(`\n${bundle}: for a bug report. Secrets are masked; names of apps and hosts are not.\n`)
+  }
+  const count = found.flatMap(({ obstacles }) => obstacles).length
+  if (count > 0)
+    throw new AppError('conflict', count === 1 ? 'one thing is wrong' : `${count} things are wrong`, {
+      hint: json ? 'Each has its "next".' : 'After each arrow stands what mends it.',
+    })
+  if (!json) process.stdout.write('\nNothing is wrong.\n')
+}
+
+/** After the ground: images, keys, the platform's own containers. */
+function laterSteps(site: Site, options: UpOptions): Step[] {
+  return [...imageSteps(site, options), ...trustSteps(), keeperStep(site), ...platformSteps(site)]
 }
 
 /** Stops all that is ours and keeps the data; with `purge` and `yes`, removes all that is ours. Idempotent. */
@@ -86,6 +143,8 @@ async function run(command: Command, signal: AbortSignal): Promise<void> {
       return saveImages(await Site.load(), command.file, signal)
     case 'down':
       return down(command.options, signal)
+    case 'doctor':
+      return doctor(command.options, signal)
     default:
       return unreachable(command)
   }

@@ -6,7 +6,7 @@ import { parseCommand } from './options.ts'
 test('up without options decides everything itself', () => {
   assert.deepEqual(parseCommand(['up']), {
     name: 'up',
-    options: { domain: null, clusterAddress: null, images: null, mirror: null, hello: true },
+    options: { domain: null, clusterAddress: null, images: null, mirror: null, hello: true, checkOnly: false },
   })
 })
 
@@ -33,6 +33,7 @@ test('every command prints its page, whatever else was typed; what is not unders
     ['up', '--help'],
     ['up', '--domain', 'x', '-h'],
     ['down', '--help'],
+    ['doctor', '--help'],
     ['boot', '-h'],
     ['images', 'save', '--help'],
   ]) {
@@ -44,11 +45,20 @@ test('every command prints its page, whatever else was typed; what is not unders
     )
   }
   assert.throws(() => parseCommand(['down', '--all']), { hint: '"lading down --help" tells more.' })
-  assert.throws(() => parseCommand(['dwon']), { hint: /lading up, lading down, lading boot, lading images/ })
+  assert.throws(() => parseCommand(['dwon']), {
+    hint: /lading up, lading down, lading doctor, lading boot, lading images/,
+  })
 })
 
 test('the pages name every option that is parsed, and no other', () => {
-  const taken = ['--domain=a.example', '--cluster-address=10.0.0.1', '--images=x', '--mirror=http://x', '--no-hello']
+  const taken = [
+    '--domain=a.example',
+    '--cluster-address=10.0.0.1',
+    '--images=x',
+    '--mirror=http://x',
+    '--no-hello',
+    '--check',
+  ]
   parseCommand(['up', ...taken])
   parseCommand(['down', '--purge', '--yes'])
   const named = (options: object) => Object.keys(options).map(option => option.split(' ')[0])
@@ -57,4 +67,6 @@ test('the pages name every option that is parsed, and no other', () => {
     taken.map(option => option.split('=')[0]),
   )
   assert.deepEqual(named(serverCommands.down.options), ['--purge', '--yes'])
+  parseCommand(['doctor', '--json', '--bundle', 'x.tar.gz'])
+  assert.deepEqual(named(serverCommands.doctor.options), ['--json', '--bundle'])
 })

@@ -14,6 +14,8 @@ export interface UpOptions {
   readonly mirror: string | null
   /** Deploys examples/hello at the end. */
   readonly hello: boolean
+  /** Says whether this machine is ready, and changes nothing. */
+  readonly checkOnly: boolean
 }
 
 export interface DownOptions {
@@ -22,9 +24,16 @@ export interface DownOptions {
   readonly yes: boolean
 }
 
+export interface DoctorOptions {
+  readonly json: boolean
+  /** A file for a bug report; null: none. */
+  readonly bundle: string | null
+}
+
 export type Command =
   | { readonly name: 'up'; readonly options: UpOptions }
   | { readonly name: 'down'; readonly options: DownOptions }
+  | { readonly name: 'doctor'; readonly options: DoctorOptions }
   | { readonly name: 'boot' }
   | { readonly name: 'images save'; readonly file: string }
   | { readonly name: 'help'; readonly page: string }
@@ -36,6 +45,7 @@ export function parseCommand(args: readonly string[]): Command {
     return { name: 'help', page: serverHelp(name) }
   if (name === 'up') return { name, options: parseUp(rest) }
   if (name === 'down') return { name, options: parseDown(rest) }
+  if (name === 'doctor') return { name, options: parseDoctor(rest) }
   if (name === 'boot' && rest.length === 0) return { name }
   if (name === 'images' && rest[0] === 'save' && rest[1] !== undefined && rest.length === 2)
     return { name: 'images save', file: rest[1] }
@@ -60,6 +70,7 @@ function parseUp(args: string[]): UpOptions {
     images: string,
     mirror: string,
     'no-hello': { type: 'boolean' },
+    check: { type: 'boolean' },
   })
   const text = (name: string) => (typeof values[name] === 'string' ? values[name] : null)
   const mirror = text('mirror')
@@ -74,12 +85,18 @@ function parseUp(args: string[]): UpOptions {
     images: text('images'),
     mirror,
     hello: values['no-hello'] !== true,
+    checkOnly: values['check'] === true,
   }
 }
 
 function parseDown(args: string[]): DownOptions {
   const { values } = parsed('down', args, { purge: { type: 'boolean' }, yes: { type: 'boolean' } })
   return { purge: values['purge'] === true, yes: values['yes'] === true }
+}
+
+function parseDoctor(args: string[]): DoctorOptions {
+  const { values } = parsed('doctor', args, { json: { type: 'boolean' }, bundle: { type: 'string' } })
+  return { json: values['json'] === true, bundle: typeof values['bundle'] === 'string' ? values['bundle'] : null }
 }
 
 function parsed(name: ServerCommandName, args: string[], options: Record<string, { type: 'string' | 'boolean' }>) {

@@ -9,7 +9,10 @@ test('only sockets that listen are listeners', () => {
     '   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1',
     '   1: 0100007F:1538 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 4712 1',
   ].join('\n')
-  assert.deepEqual(parseListeners(table), [{ port: 80, inode: '4711' }])
+  assert.deepEqual(parseListeners(table, 'tcp'), [{ port: 80, protocol: 'tcp', inode: '4711' }])
+  const datagrams = table.replaceAll(' 0A ', ' 07 ')
+  assert.deepEqual(parseListeners(datagrams, 'udp'), [{ port: 80, protocol: 'udp', inode: '4711' }])
+  assert.deepEqual(parseListeners(datagrams, 'tcp'), [])
 })
 
 test('the holder of a port is named with its process', async () => {
@@ -17,7 +20,7 @@ test('the holder of a port is named with its process', async () => {
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   try {
     const { port } = server.address() as AddressInfo
-    const holders = await findPortHolders([port])
+    const holders = await findPortHolders({ tcp: [port], udp: [] })
     assert.equal(holders.length, 1)
     assert.match(holders[0]?.program ?? '', new RegExp(`\\(pid ${process.pid}\\)$`))
   } finally {

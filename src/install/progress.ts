@@ -37,6 +37,12 @@ class StepLine {
     this.#end('✓', fact)
   }
 
+  /** May be said several times: a line for what is wrong, one for what to do about it. */
+  failed(what: string, next: string): void {
+    this.#end('✗', what)
+    this.#out.write(`${' '.repeat(41)}→ ${next}\n`)
+  }
+
   working(): void {
     if (this.#out.isTTY) this.#temporary('')
     else this.#out.write(`  … ${this.#title}\n`)

@@ -1,0 +1,247 @@
+import { statfs } from 'node:fs/promises'
+import { lookup } from 'node:dns/promises'
+import { networkInterfaces } from 'node:os'
+import { connect } from 'node:tls'
+import { z } from 'zod'
+import { AppError, asAppError } from '../core/errors.ts'
+import { label } from '../core/labels.ts'
+import { systemClock } from '../core/system.ts'
+import type { Check } from './checks.ts'
+import { askSocket, engineAnswers, engineVersion, find } from './engine-call.ts'
+import { readIfThere } from './files.ts'
+import { apiHost } from './hello.ts'
+import type { Machine } from './machine.ts'
+import type { Obstacle } from './obstacle.ts'
+import { paths } from './paths.ts'
+import { runProgram } from './run-program.ts'
+import type { Site } from './site.ts'
+import type { Step } from './steps.ts'
+
+const GiB = 1024 ** 3
+const dayMs = 24 * 3_600_000
+/** Less and a build or the database fills it (bytes; share of all inodes). */
+const leastDisk = 2 * GiB
+const leastInodes = 0.05
+/** The control plane renews those of the edge long before; the platform's own CA lasts ten years. */
+const certificateDays = { edge: 7, authority: 90 }
+/** Longer than any build, boot and warm time together. */
+const stuckMs = 2 * 3_600_000
+const answerMs = 5_000
+
+/** What is looked at, in this order: what `up` makes, step by step, then what it does not make. */
+export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[]): readonly Check[] {
+  return [
+    { title: 'disk', look: checkDisk },
+    { title: 'clock', look: signal => checkClock(machine, signal) },
+    { title: 'engine', look: signal => checkEngine(machine, signal) },
+    // Of a dead engine the one above says more.
+    ...steps.filter(({ title }) => title !== 'engine').map(asMade),
+    { title: "engine's own rules", look: ifEngine(checkEngineRules) },
+    { title: 'edge', look: signal => checkEdge(site, signal) },
+    { title: 'certificates', look: () => checkAuthority() },
+    { title: 'DNS', look: signal => checkDns(site, signal) },
+    { title: 'runs', look: checkRuns },
+    { title: 'orphans', look: ifEngine(checkOrphans) },
+  ]
+}
+
+/** The law of steps: one is done when its check says so. */
+function asMade({ title, check }: Step): Check {
+  return {
+    title,
+    look: async signal => {
+      try {
+        const fact = await check(signal)
+        if (fact !== null) return fact
+        return [{ what: 'is missing, or not as this version makes it', next: 'lading up' }]
+      } catch (thrown) {
+        const { code, message, details, hint } = asAppError(thrown)
+        if (code === 'internal' && !(thrown instanceof AppError)) throw thrown
+        if (code === 'unavailable' && !(await engineAnswers(signal))) return 'not asked: it needs the engine'
+        return [{ what: [message, ...details].join('; '), next: hint ?? 'lading up' }]
+      }
+    },
+  }
+}
+
+function ifEngine(look: Check['look']): Check['look'] {
+  return async signal => ((await engineAnswers(signal)) ? look(signal) : 'not asked: it needs the engine')
+}
+
+async function checkDisk(): Promise<string | Obstacle[]> {
+  const { bavail, bsize, files, ffree } = await statfs('/var/lib')
+  const free = bavail * bsize
+  const found: Obstacle[] = []
+  if (free < leastDisk)
+    found.push({
+      what: `/var/lib has ${gib(free)} free; below 0.5 GiB builds fail`,
+      next: 'What fills it: du -xh --max-depth=3 /var/lib | sort -h | tail -20. Destroy apps you do not need, or add disk.',
+    })
+  if (files > 0 && ffree < files * leastInodes)
+    found.push({
+      what: `/var/lib has ${ffree} of ${files} inodes free: soon no file can be made, however much space there is`,
+      next: 'Where they are: du --inodes -x --max-depth=3 /var/lib | sort -n | tail -20',
+    })
+  return found.length > 0 ? found : `${gib(free)} free`
+}
+
+/** Certificates, leases of a cluster and tokens go by it. */
+async function checkClock({ hasSystemd }: Machine, signal: AbortSignal): Promise<string | Obstacle[]> {
+  const now = `${new Date(systemClock.now()).toISOString().slice(0, 16)}Z`
+  if (!hasSystemd) return `${now}; nobody here knows whether a time server keeps it`
+  const args = ['show', '--property=NTPSynchronized', '--value']
+  const kept = await runProgram('timedatectl', args, {}, signal).catch(() => 'unknown')
+  if (kept !== 'no') return now
+  return [
+    {
+      what: `it says ${now}, and no time server keeps it`,
+      next: 'apt-get install systemd-timesyncd && timedatectl set-ntp true',
+    },
+  ]
+}
+
+async function checkEngine({ hasSystemd }: Machine, signal: AbortSignal): Promise<string | Obstacle[]> {
+  if (await engineAnswers(signal)) return `Docker ${await engineVersion(signal)}`
+  const next = hasSystemd
+    ? 'systemctl start docker; why it ended: journalctl -u docker -n 50'
+    : `lading boot; why it ended: tail -50 ${paths.engineLog}`
+  return [{ what: 'does not answer: nothing of Lading can be changed, and nothing that ends comes back', next }]
+}
+
+/** Whoever flushes all tables takes the engine's with them: containers lose their network, ours stays whole. */
+async function checkEngineRules(signal: AbortSignal): Promise<string | Obstacle[]> {
+  const rules = await runProgram('iptables', ['-t', 'nat', '-S', 'DOCKER'], {}, signal).catch(() => null)
+  if (rules !== null) return 'are loaded'
+  return [
+    {
+      what: 'are gone; something has flushed all tables (systemctl restart nftables does)',
+      next: 'systemctl restart docker; without systemd: end dockerd, then lading boot',
+    },
+  ]
+}
+
+/** The certificate that the edge shows for the platform's own host, checked as a client would. */
+async function checkEdge(site: Site, signal: AbortSignal): Promise<string | Obstacle[]> {
+  const host = apiHost(site)
+  const shown = await certificateShown('127.0.0.1', host, signal)
+  if (typeof shown === 'string') {
+    const next = 'docker logs --tail 50 $(docker ps -qf label=lading.type=keeper); then lading up'
+    return [{ what: `shows no good certificate for ${host}: ${shown}`, next }]
+  }
+  const days = daysUntil(shown)
+  if (days >= certificateDays.edge) return `https, certificate of ${host} good for ${days} days`
+  return [
+    {
+      what: `its certificate of ${host} ends in ${days} days and was not renewed`,
+      next: 'docker service logs --tail 50 lading-control says why',
+    },
+  ]
+}
+
+async function checkAuthority(): Promise<string | Obstacle[]> {
+  const text = await readIfThere(paths.caCertificate)
+  if (text === null) return [{ what: `${paths.caCertificate} is missing`, next: 'lading up' }]
+  const { X509Certificate } = await import('node:crypto')
+  const days = daysUntil(new Date(new X509Certificate(text).validTo))
+  if (days >= certificateDays.authority) return `the platform's own CA is good for ${days} days`
+  return [
+    {
+      what: `the platform's own CA ends in ${days} days; nobody will trust its certificates then`,
+      next: `Move ${paths.ca} away and run "lading up"; then give everybody the new ${paths.caCertificate}.`,
+    },
+  ]
+}
+
+/** Whether the platform's name leads here: to an address of this machine, or to one that shows our certificate. */
+async function checkDns(site: Site, signal: AbortSignal): Promise<string | Obstacle[]> {
+  const host = apiHost(site)
+  if (/(^|\.)localhost$/.test(host)) return 'not needed: names below localhost stay on a machine'
+  const address = await lookup(host).then(
+    found => found.address,
+    () => null,
+  )
+  const record = `*.${site.decisions.baseDomain}`
+  if (address === null)
+    return [{ what: `${host} has no address`, next: `Point ${record} at this machine (an A record).` }]
+  const own = Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(each => each.address))
+  if (own.includes(address)) return `${host} is ${address}, this machine`
+  if ((await certificateShown(address, host, signal)) instanceof Date) return `${host} is ${address}, and leads here`
+  return [
+    {
+      what: `${host} is ${address}, where our edge does not answer`,
+      next: `Point ${record} at this machine, or open 80 and 443 on the way (lading up --check lists the ports).`,
+    },
+  ]
+}
+
+const apps = z.array(
+  z.object({
+    app: z.string(),
+    environments: z.array(
+      z.object({ running: z.array(z.object({ id: z.string(), state: z.string(), changedAt: z.number() })) }),
+    ),
+  }),
+)
+
+/** `live` is one that serves, in its warm time. */
+async function checkRuns(signal: AbortSignal): Promise<string | Obstacle[]> {
+  const list = await askSocket(paths.controlSocket, '/v1/apps', signal)
+  if (list === null) return 'not asked: the control plane does not answer'
+  const running = apps
+    .parse(list)
+    .flatMap(({ app, environments }) =>
+      environments.flatMap(environment => environment.running.map(run => ({ app, ...run }))),
+    )
+  const stuck = running.filter(run => systemClock.now() - run.changedAt > stuckMs)
+  if (stuck.length === 0) return `${running.length} on their way`
+  return stuck.map(({ app, id, state, changedAt }) => ({
+    what: `${app}: ${id} is ${state} since ${new Date(changedAt).toISOString().slice(0, 16)}Z`,
+    next: `lading runs show ${id}; to end it: lading runs cancel ${id}`,
+  }))
+}
+
+const labelled = z.array(
+  z.object({ Spec: z.object({ Name: z.string(), Labels: z.record(z.string(), z.string()).nullish() }) }),
+)
+
+/** Services of apps that the control plane does not know: its sweep takes them away, unless it does not get to it. */
+async function checkOrphans(signal: AbortSignal): Promise<string | Obstacle[]> {
+  const list = await askSocket(paths.controlSocket, '/v1/apps', signal)
+  if (list === null) return 'not asked: the control plane does not answer'
+  const known = new Set(apps.parse(list).map(({ app }) => app))
+  const services = labelled.parse((await find({ method: 'GET', path: '/services' }, signal)) ?? [])
+  const orphans = services.filter(({ Spec }) => {
+    const { [label.app]: app, [label.role]: role } = Spec.Labels ?? {}
+    return app !== undefined && role !== 'platform' && !known.has(app)
+  })
+  if (orphans.length === 0) return 'none'
+  return orphans.map(({ Spec: { Name } }) => ({
+    what: `service ${Name} belongs to no app`,
+    next: `It goes within some minutes; if it does not: docker service rm ${Name}`,
+  }))
+}
+
+/** When the certificate ends that is shown for a host at an address; else what a client would say. */
+async function certificateShown(address: string, host: string, signal: AbortSignal): Promise<Date | string> {
+  const ca = await readIfThere(paths.caCertificate)
+  if (ca === null) return `${paths.caCertificate} is missing`
+  return new Promise(resolve => {
+    const socket = connect({ host: address, port: 443, servername: host, ca })
+    const end = (result: Date | string) => {
+      resolve(result)
+      socket.destroy()
+    }
+    socket.setTimeout(answerMs, () => end(`no answer within ${answerMs / 1000} s`))
+    socket.once('secureConnect', () => end(new Date(socket.getPeerCertificate().valid_to)))
+    socket.once('error', (error: Error) => end(error.message))
+    signal.addEventListener('abort', () => end('stopped'), { once: true })
+  })
+}
+
+function daysUntil(date: Date): number {
+  return Math.floor((date.getTime() - systemClock.now()) / dayMs)
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / GiB).toFixed(1)} GiB`
+}

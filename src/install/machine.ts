@@ -1,0 +1,28 @@
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { AppError } from '../core/errors.ts'
+import { parseNodeName, type NodeName } from '../core/names.ts'
+import { debianRelease } from './packages.ts'
+
+export interface Machine {
+  readonly debian: number
+  readonly node: NodeName
+  readonly hasSystemd: boolean
+}
+
+/** What this machine is; rejects `not-allowed` or `invalid-input` where Lading cannot run on it. */
+export async function readMachine(): Promise<Machine> {
+  if (process.getuid?.() !== 0) {
+    throw new AppError('not-allowed', 'this needs root: it installs packages and an engine', {
+      hint: 'sudo ./lading up',
+    })
+  }
+  const osRelease = await readFile('/etc/os-release', 'utf8')
+  const debian = debianRelease(osRelease)
+  if (debian === null) {
+    const name = /^PRETTY_NAME="?([^"\n]*)/m.exec(osRelease)?.[1] ?? 'something else'
+    throw new AppError('invalid-input', `Lading installs on Debian 12 and 13; this is ${name}`)
+  }
+  const init = (await readFile('/proc/1/comm', 'utf8')).trim()
+  return { debian, node: parseNodeName(hostname().toLowerCase()), hasSystemd: init === 'systemd' }
+}
