@@ -11,6 +11,7 @@ type Requirement = 'anyone' | 'member'
 export const policy: Readonly<Record<string, Requirement>> = {
   'GET /v1/healthz': 'anyone',
   'GET /v1/info': 'member',
+  'POST /v1/clean': 'member',
   'GET /v1/apps': 'member',
   'POST /v1/apps': 'member',
   'GET /v1/apps/:app': 'member',

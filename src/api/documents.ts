@@ -1,3 +1,4 @@
+import type { Cleaned } from '../build/builder.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { wentLive, type RunState } from '../core/states.ts'
 import { answers, type Release } from '../core/release.ts'
@@ -17,6 +18,8 @@ export interface InfoDocument {
   readonly ca: string | null
   readonly you: string
 }
+
+export type CleanedDocument = Cleaned
 
 export interface AppDocument {
   readonly app: string

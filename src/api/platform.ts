@@ -1,9 +1,10 @@
 import type { Hono } from 'hono'
 import { nameOf } from '../access/principal.ts'
-import type { InfoDocument } from './documents.ts'
+import { AppError } from '../core/errors.ts'
+import type { CleanedDocument, InfoDocument } from './documents.ts'
 import type { ApiEnv, ApiParts } from './parts.ts'
 
-export function platformRoutes(api: Hono<ApiEnv>, { store, platform }: ApiParts): void {
+export function platformRoutes(api: Hono<ApiEnv>, { store, platform, pipeline }: ApiParts): void {
   /** Healthy: the store answers. Says nothing that a stranger should not know. */
   api.get('/v1/healthz', async c => {
     await store.openRuns()
@@ -14,5 +15,13 @@ export function platformRoutes(api: Hono<ApiEnv>, { store, platform }: ApiParts)
     const { version, baseDomain, url, ca } = platform
     const you = nameOf(c.get('principal'))
     return c.json({ version, baseDomain, url, gitUrl: url, ca, you } satisfies InfoDocument)
+  })
+  api.post('/v1/clean', async c => {
+    const cleaned = await pipeline.clean()
+    if (cleaned !== null) return c.json(cleaned satisfies CleanedDocument)
+    throw new AppError('conflict', 'somebody builds, and images are removed only while nobody does', {
+      hint: 'Try again when "lading status" shows no build; the platform cleans up by itself every hour.',
+      retryable: true,
+    })
   })
 }

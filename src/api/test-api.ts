@@ -230,6 +230,10 @@ function fakePipeline(store: Store, cuts: Cuts): Pipeline {
       await cuts.draining
       await store.removeApp(app)
     },
+    async clean() {
+      const isBuilding = (await store.openRuns()).some(run => run.state === 'building')
+      return isBuilding ? null : { fromRegistry: 3, fromEngine: 2 }
+    },
   }
 }
 

@@ -13,6 +13,7 @@ import { createBuilder } from './build.ts'
 import { writeTar } from './code-tar.ts'
 import { manifestBytes, type ImageConfig, type Manifest } from './image-document.ts'
 import { memoryRegistry } from './memory-registry.ts'
+import { removeManifests } from './retention.ts'
 import { manifestType, Registry } from './registry.ts'
 import { ScriptedEngine, type ScriptedExec } from './scripted-engine.ts'
 import { readTar } from './tar.ts'
@@ -95,6 +96,7 @@ async function platform(onExec?: (exec: ScriptedExec) => void, clock: Clock = sy
   )
   const engine = new ScriptedEngine(onExec ?? (exec => void succeed(registry, exec)))
   const images = new Map<string, Image>()
+  const room = { free: 10 * 1024 ** 3 }
   const commits = new Commits()
   const builder = createBuilder({
     repositories: commits.port,
@@ -111,6 +113,7 @@ async function platform(onExec?: (exec: ScriptedExec) => void, clock: Clock = sy
     platform: 'linux/amd64',
     clock,
     ids: { hex: bytes => 'a'.repeat(2 * bytes) },
+    freeBytes: () => Promise.resolve(room.free),
     warn: sentence => assert.fail(sentence),
   })
   const said: string[] = []
@@ -120,6 +123,8 @@ async function platform(onExec?: (exec: ScriptedExec) => void, clock: Clock = sy
     said,
     server,
     registry,
+    builder,
+    room,
     build: (commit: CommitId, signal = never) =>
       builder.build({ app: shop, commit, say: line => said.push(line) }, signal),
     async [Symbol.asyncDispose]() {
@@ -378,4 +383,26 @@ test('without builds for five minutes the builder is stopped', async () => {
   idle.wake()
   await new Promise(resolve => setImmediate(resolve))
   assert.equal(lading.engine.log.at(-1), 'stop')
+})
+
+test('below its limit of free disk no build begins; what was built before is found', async () => {
+  await using lading = await platform()
+  const first = lading.commits.add({ Dockerfile: 'FROM node:24\n' })
+  const image = await lading.build(first)
+  lading.room.free = 0.4 * 1024 ** 3
+  assert.equal((await lading.build(first)).reference, image.reference)
+  const second = lading.commits.add({ Dockerfile: 'FROM node:24\nRUN ./more\n' })
+  await assert.rejects(lading.build(second), {
+    code: 'no-room',
+    message: 'the disk has 0.40 GiB free, and builds stop below 1 GiB',
+    hint: /lading doctor/,
+  })
+})
+
+test('the registry has an image until it was removed', async () => {
+  await using lading = await platform()
+  const image = await lading.build(lading.commits.add({ Dockerfile: 'FROM node:24\n' }))
+  assert.ok(await lading.builder.has(image.reference, never))
+  await removeManifests(lading.registry, new Map(), never)
+  assert.ok(!(await lading.builder.has(image.reference, never)))
 })

@@ -17,7 +17,7 @@ import { assemble, type StoredImage, type StoredLayer } from './assemble.ts'
 import type { BasePolicy } from './bases.ts'
 import { buildKey, stackVersion } from './build-key.ts'
 import { BuilderContainer } from './builder-container.ts'
-import type { Builder, BuildRequest } from './builder.ts'
+import type { Builder, BuildRequest, Cleaned } from './builder.ts'
 import type { EngineHttp } from './engine-http.ts'
 import { FairQueue } from './fair-queue.ts'
 import type { ContainerConfig, ImageConfig, Manifest } from './image-document.ts'
@@ -25,7 +25,9 @@ import { ownCommand } from './own-command.ts'
 import { chooseRecipe, type Assembled, type ByDockerfile, type Recipe } from './recipe.ts'
 import { RegistryGate } from './registry-gate.ts'
 import { Registry, type RegistryAddress } from './registry.ts'
+import { collectBlobs, isCollecting, removeFromEngine, removeManifests, type WantedImages } from './retention.ts'
 import { runBuild, type BuildJob } from './run-build.ts'
+import { Shifts } from './shifts.ts'
 import { processesOf, readSource, type Repository, type Source } from './source.ts'
 
 export interface BuilderOptions {
@@ -47,14 +49,20 @@ export interface BuilderOptions {
   readonly platform: string
   readonly clock: Clock
   readonly ids: Pick<Ids, 'hex'>
+  /** Free on the disk that images go to. */
+  readonly freeBytes: () => Promise<number>
   /** Told of what failed in the background. */
   readonly warn: (sentence: string, error: unknown) => void
 }
 
 export interface StoppableBuilder extends Builder {
+  /** Resolves when nothing of an earlier control plane takes blobs away any more; before the first build. */
+  begin(signal: AbortSignal): Promise<void>
   /** Ends the builder's container and the registry's connections, at the end of the process. */
   stop(signal: AbortSignal): Promise<void>
 }
+
+const collectorPollMs = 500
 
 /** The build stage: finds an image by its key, or makes it by the way that the repository asks for. */
 export function createBuilder(options: BuilderOptions): StoppableBuilder {
@@ -88,6 +96,7 @@ class ImageBuilder implements StoppableBuilder {
   readonly #gate: RegistryGate
   readonly #container: BuilderContainer
   readonly #queue = new FairQueue(defaults.buildsAtOnce)
+  readonly #shifts = new Shifts()
 
   constructor(options: BuilderOptions) {
     const { engine, clock, warn, images, gate, dns, ids } = options
@@ -103,12 +112,37 @@ class ImageBuilder implements StoppableBuilder {
     })
   }
 
-  async build({ app, commit, say }: BuildRequest, signal: AbortSignal): Promise<Image> {
+  async begin(signal: AbortSignal): Promise<void> {
+    const { engine, clock } = this.#options
+    while (await isCollecting(engine, signal)) await clock.sleep(collectorPollMs, signal)
+  }
+
+  async build(request: BuildRequest, signal: AbortSignal): Promise<Image> {
+    return this.#shifts.build(() => this.#build(request, signal))
+  }
+
+  async has(image: ImageReference, signal: AbortSignal): Promise<boolean> {
+    const [repository = '', digest = ''] = image.slice(registryName.length + 1).split('@')
+    return (await this.#registry.getManifest(repository, digest, signal)) !== null
+  }
+
+  async clean(wanted: () => Promise<WantedImages>, signal: AbortSignal): Promise<Cleaned | null> {
+    return this.#shifts.clean(async () => {
+      const images = await wanted()
+      const fromEngine = await removeFromEngine(this.#options.engine, images, signal)
+      const fromRegistry = await removeManifests(this.#registry, images, signal)
+      if (fromRegistry > 0) await collectBlobs(this.#options.engine, signal)
+      return { fromRegistry, fromEngine }
+    })
+  }
+
+  async #build({ app, commit, say }: BuildRequest, signal: AbortSignal): Promise<Image> {
     const source = await readSource(this.#options.repositories, app, commit, signal)
     const recipe = await this.#recipe(source, signal)
     const work = { source, recipe, key: this.#key(source, recipe), say }
     const known = await this.#find(work, signal)
     if (known) return known
+    await this.#requireRoom()
     say(`-----> ${recipe.title}`)
     for (const note of recipe.notes) say(`       ${note}`)
     const made =
@@ -118,6 +152,21 @@ class ImageBuilder implements StoppableBuilder {
     const image = 'buildKey' in made ? made : await this.#save(work, made)
     say(`-----> Image ${summary(image)}`)
     return image
+  }
+
+  /** A disk that is full stops more than builds: the store, the registry, every app that writes. */
+  async #requireRoom(): Promise<void> {
+    const free = await this.#options.freeBytes()
+    if (free >= defaults.buildDiskBytes) return
+    const least = `${defaults.buildDiskBytes / 1024 ** 3} GiB`
+    throw new AppError(
+      'no-room',
+      `the disk has ${(free / 1024 ** 3).toFixed(2)} GiB free, and builds stop below ${least}`,
+      {
+        hint: 'What runs goes on. The operator finds out what fills it: "lading doctor" on the server.',
+        retryable: true,
+      },
+    )
   }
 
   async stop(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
-import type { AppName, CommitId } from '../core/names.ts'
+import type { AppName, CommitId, ImageReference } from '../core/names.ts'
 import type { Image } from '../core/release.ts'
+import type { WantedImages } from './retention.ts'
 
 /** The build stage's door: commit in, image out. */
 export interface Builder {
@@ -9,6 +10,19 @@ export interface Builder {
    * it ends the whole build tree before it rejects with the signal's reason.
    */
   build(request: BuildRequest, signal: AbortSignal): Promise<Image>
+  /** The registry still has it. */
+  has(image: ImageReference, signal: AbortSignal): Promise<boolean>
+  /**
+   * Removes images that are not wanted from registry and engine, then their blobs. `wanted` is asked when no build is
+   * under way, and none begins before the end. Null: a build is under way, and nothing was removed.
+   */
+  clean(wanted: () => Promise<WantedImages>, signal: AbortSignal): Promise<Cleaned | null>
+}
+
+/** How many were removed. */
+export interface Cleaned {
+  readonly fromRegistry: number
+  readonly fromEngine: number
 }
 
 export interface BuildRequest {

@@ -1,9 +1,17 @@
 import type { Clock } from '../core/clock.ts'
 import { defaults } from '../core/defaults.ts'
 import type { AppError } from '../core/errors.ts'
-import { parseImageReference, web, type CommitId } from '../core/names.ts'
+import {
+  parseAppName,
+  parseDigest,
+  parseImageReference,
+  web,
+  type CommitId,
+  type ImageReference,
+} from '../core/names.ts'
 import type { Image } from '../core/release.ts'
-import type { Builder, BuildRequest } from './builder.ts'
+import type { Builder, BuildRequest, Cleaned } from './builder.ts'
+import type { WantedImages } from './retention.ts'
 
 export interface FakeBuild {
   /** Milliseconds of the clock; 0 without. */
@@ -21,6 +29,9 @@ export class FakeBuilder implements Builder {
   /** Commits in the order in which their builds were begun; a key that was built before is not begun again. */
   readonly begun: CommitId[] = []
   readonly #built = new Map<string, Image>()
+  /** Images that were cleaned away. */
+  readonly removed = new Set<ImageReference>()
+  #building = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -31,6 +42,26 @@ export class FakeBuilder implements Builder {
     this.#knobs.set(commit, build)
   }
 
+  async has(image: ImageReference): Promise<boolean> {
+    await Promise.resolve()
+    return !this.removed.has(image)
+  }
+
+  async clean(wanted: () => Promise<WantedImages>): Promise<Cleaned | null> {
+    if (this.#building > 0) return null
+    const keep = await wanted()
+    const gone = [...this.#built.values()].filter(({ reference }) => {
+      const [, app = '', digest = ''] = /\/(.*)@(.*)$/.exec(reference) ?? []
+      const ofApp = keep.has(parseAppName(app)) ? keep.get(parseAppName(app))! : new Set()
+      return ofApp !== null && !ofApp.has(parseDigest(digest))
+    })
+    for (const { reference, buildKey } of gone) {
+      this.removed.add(reference)
+      this.#built.delete(buildKey)
+    }
+    return { fromRegistry: gone.length, fromEngine: gone.length }
+  }
+
   async build({ app, commit, say }: BuildRequest, signal: AbortSignal): Promise<Image> {
     signal.throwIfAborted()
     const key = `${app}/${commit}`
@@ -39,7 +70,12 @@ export class FakeBuilder implements Builder {
     const { delay = 0, fail, image } = this.#knobs.get(commit) ?? {}
     this.begun.push(commit)
     say('-----> Building')
-    if (delay > 0) await this.#clock.sleep(delay, signal)
+    this.#building++
+    try {
+      if (delay > 0) await this.#clock.sleep(delay, signal)
+    } finally {
+      this.#building--
+    }
     if (fail) throw fail
     const made: Image = {
       reference: parseImageReference(`127.0.0.1:5443/${app}@sha256:${commit.padEnd(64, '0')}`),
@@ -52,6 +88,7 @@ export class FakeBuilder implements Builder {
       ...image,
     }
     this.#built.set(key, made)
+    this.removed.delete(made.reference)
     return made
   }
 }

@@ -46,7 +46,7 @@ export async function memoryRegistry() {
       return blob ? end(200, { 'content-length': String(blob.length) }, blob) : end(404)
     }
     if (kind === 'tags') {
-      const tags = [...manifests.keys()].filter(one => one.startsWith(`${repository}/`) && !one.includes('@'))
+      const tags = [...manifests.keys()].filter(one => one.startsWith(`${repository}/`) && !one.includes('sha256:'))
       return end(200, {}, Buffer.from(JSON.stringify({ tags: tags.map(one => one.slice(repository.length + 1)) })))
     }
     if (kind === 'manifests' && request.method === 'PUT') {
@@ -61,7 +61,16 @@ export async function memoryRegistry() {
       manifests.set(`${repository}/${digestOf(body)}`, stored)
       return end(201)
     }
+    if (url.pathname === '/v2/_catalog') {
+      const names = [...manifests.keys()].map(one => one.slice(0, one.lastIndexOf('/')))
+      return end(200, {}, Buffer.from(JSON.stringify({ repositories: [...new Set(names)].sort() })))
+    }
     const manifest = manifests.get(key)
+    if (manifest && request.method === 'DELETE') {
+      for (const [name, { bytes }] of manifests)
+        if (name.startsWith(`${repository}/`) && bytes.equals(manifest.bytes)) manifests.delete(name)
+      return end(202)
+    }
     return manifest ? end(200, { 'content-type': manifest.type }, manifest.bytes) : end(404)
   }
 

@@ -63,7 +63,7 @@ test('a manifest is found by tag and digest; one whose blobs are missing is not 
   assert.deepEqual((await registry.getManifest('shop', 'one', never))?.bytes, good.bytes)
   assert.equal((await registry.getManifest('shop', digest ?? '', never))?.digest, digest)
   assert.equal(await registry.getManifest('shop', 'two', never), null)
-  assert.deepEqual(await registry.tags('shop', never), ['one', digest])
+  assert.deepEqual(await registry.tags('shop', never), ['one'])
   const bad = { mediaType: manifestType, bytes: manifestBytes(blob, [{ digest: absent, size: 1 }]) }
   assert.equal(await registry.putManifest('shop', 'bad', bad, never), null)
   registry.close()

@@ -22,6 +22,8 @@ export interface StoredManifest {
 export const manifestType = 'application/vnd.docker.distribution.manifest.v2+json'
 const readable = [manifestType, 'application/vnd.oci.image.manifest.v1+json'].join(', ')
 
+const catalogPage = 1000
+
 interface Call {
   readonly method: string
   readonly path: string
@@ -124,6 +126,19 @@ export class Registry {
   /** No error when it is gone. Blobs go when the registry collects. */
   async deleteManifest(repository: string, digest: Digest, signal: AbortSignal): Promise<void> {
     await this.#call({ method: 'DELETE', path: `/v2/${repository}/manifests/${digest}` }, [202, 404], signal)
+  }
+
+  /** All repositories, those without a tag too, in pages of a thousand. */
+  async repositories(signal: AbortSignal): Promise<readonly string[]> {
+    const names: string[] = []
+    for (let last: string | undefined = ''; last !== undefined;) {
+      const path: string = `/v2/_catalog?n=${catalogPage}${last === '' ? '' : `&last=${encodeURIComponent(last)}`}`
+      const answer = await this.#call({ method: 'GET', path }, [200], signal)
+      const page = (JSON.parse(answer.body.toString()) as { repositories: string[] | null }).repositories ?? []
+      names.push(...page)
+      last = page.length < catalogPage ? undefined : page.at(-1)
+    }
+    return names
   }
 
   /** All tags of a repository, sorted; empty when there is none. */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type {
   AppDocument,
   BillDocument,
+  CleanedDocument,
   ConfigChangeDocument,
   ConfigDocument,
   InfoDocument,
@@ -30,6 +31,7 @@ export class Client {
   }
 
   info = () => this.#json<InfoDocument>('GET', '/v1/info')
+  clean = () => this.#json<CleanedDocument>('POST', '/v1/clean')
   apps = () => this.#json<AppDocument[]>('GET', '/v1/apps')
   app = (app: string) => this.#json<AppDocument>('GET', appPath(app))
   create = (name: string) => this.#json<AppDocument>('POST', '/v1/apps', { name })

@@ -34,6 +34,12 @@ export const defaults = {
   buildCpus: 1.5,
   buildPids: 4096,
   buildsAtOnce: 2,
+  /** Free on the disk; below it no build begins. */
+  buildDiskBytes: 1024 * MiB,
+  /** Of each environment the last so many different images that were live: as far as a rollback goes back. */
+  imagesKept: 10,
+  /** Between two cleanings of images that nobody needs (ms). */
+  cleaningMs: 60 * 60_000,
   builderIdleSeconds: 5 * 60,
   configBytes: 64 * 1024,
   /** Of the output of a build, and of a release phase; the rest is left out. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { predecessor, releasesToKeep, servingRelease } from './keep.ts'
+import { imagesToKeep, predecessor, releasesToKeep, servingRelease } from './keep.ts'
 import { parseAppName, parseRunId, production } from './names.ts'
 import type { Run, RunIntent } from './run.ts'
 import type { RunState } from './states.ts'
@@ -64,4 +64,22 @@ test('after an automatic rollback that failed, what it should have gone back to 
 test('the predecessor skips releases that never went live', () => {
   const live = run('live', 4)
   assert.equal(predecessor([run('settled', 2), run('failed', 3), live], live), 2)
+})
+
+test('images are kept as far back as there are so many different ones, however many releases share one', async () => {
+  const images = ['', 'a', 'b', 'b', 'b', 'c', 'd']
+  const keep = async (count: number, ...runs: Run[]) =>
+    [...(await imagesToKeep(runs, count, release => Promise.resolve(images[release] ?? null)))].sort()
+  const served = [1, 2, 3, 4, 5].map(number => run('settled', number))
+  assert.deepEqual(await keep(2, ...served), ['b', 'c'])
+  assert.deepEqual(await keep(3, ...served), ['a', 'b', 'c'])
+  assert.deepEqual(await keep(10, ...served), ['a', 'b', 'c'])
+})
+
+test('what may run keeps its image even beyond the count; what failed or was cancelled does not', async () => {
+  const imageOf = (release: number) => Promise.resolve(`image ${release}`)
+  const runs = [run('settled', 1), run('settled', 2), run('live', 3), run('starting', 4), run('failed', 5)]
+  assert.deepEqual([...(await imagesToKeep(runs, 1, imageOf))].sort(), ['image 2', 'image 3', 'image 4'])
+  const after = [run('settled', 1), run('failed-after-live', 2), run('cancelled', 3)]
+  assert.deepEqual([...(await imagesToKeep(after, 5, imageOf))], ['image 1'])
 })

@@ -26,6 +26,29 @@ export function releasesToKeep(runs: readonly Run[]): ReadonlySet<number> {
   return keep
 }
 
+/**
+ * Which releases of one environment keep their image: those that may run, and going back in time those that served, until
+ * `count` different images are there. `runs` as above; `imageOf` names a release's image.
+ */
+export async function imagesToKeep(
+  runs: readonly Run[],
+  count: number,
+  imageOf: (release: number) => Promise<string | null>,
+): Promise<ReadonlySet<string>> {
+  const images = new Set<string>()
+  const add = async (release: number) => {
+    const image = await imageOf(release)
+    if (image !== null) images.add(image)
+  }
+  for (const release of releasesToKeep(runs)) await add(release)
+  const served = runs.flatMap(run => (serves(run.state) && run.release !== null ? [run.release] : []))
+  for (const release of served.toSorted((a, b) => b - a)) {
+    if (images.size >= count) break
+    await add(release)
+  }
+  return images
+}
+
 /** The newest release that went live and did not fail afterwards; null when there is none. */
 export function servingRelease(runs: readonly Run[]): number | null {
   return newest(runs.filter(run => serves(run.state)))

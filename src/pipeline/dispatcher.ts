@@ -1,9 +1,11 @@
+import type { Cleaned } from '../build/builder.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
 import { parseRunId, type AppName, type EnvironmentKey, type RunId } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
 import type { Run, RunIntent } from '../core/run.ts'
 import { isFinal, pastNoReturn, wentLive } from '../core/states.ts'
+import { wantedImages } from './clean.ts'
 import { goLive } from './go-live.ts'
 import { Trip } from './journey.ts'
 import { landingLines } from './landing.ts'
@@ -110,6 +112,12 @@ export class Dispatcher implements Pipeline {
   async destroy(key: EnvironmentKey, by: string): Promise<void> {
     await this.#tools.store.markAppDestroyed(key.app, this.#tools.clock.now())
     await this.#remove(key.app, by)
+  }
+
+  async clean(): Promise<Cleaned | null> {
+    // As before every delete: a call of an earlier control plane may still make a service of an image that goes.
+    await this.#tools.quiet(this.#signal)
+    return this.#tools.builder.clean(() => wantedImages(this.#tools.store), this.#signal)
   }
 
   // ——— a run's life

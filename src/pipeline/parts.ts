@@ -1,3 +1,4 @@
+import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import type { CommitId } from '../core/names.ts'
 import { count, type Image, type Release, type Verdict } from '../core/release.ts'
@@ -40,7 +41,7 @@ export async function fromCommit(
 }
 
 /** The parts of the release: the new image with the present config and formation, or old parts put together anew. */
-export async function fromOldParts(run: Run, found: Found | null, tools: Tools): Promise<Parts> {
+export async function fromOldParts(run: Run, found: Found | null, tools: Tools, signal: AbortSignal): Promise<Parts> {
   const { intent } = run
   switch (intent.kind) {
     case 'commit': {
@@ -58,6 +59,7 @@ export async function fromOldParts(run: Run, found: Found | null, tools: Tools):
       const to = await tools.store.findRelease(run, intent.to)
       if (!to)
         throw new AppError('not-found', `there is no release v${intent.to}`, { hint: '"lading releases" lists them.' })
+      if (!intent.automatic) await requireImage(to, tools, signal)
       return { ...partsOf(to), description: `${intent.automatic ? 'Automatic rollback' : 'Rollback'} to v${intent.to}` }
     }
     case 'config':
@@ -71,6 +73,24 @@ export async function fromOldParts(run: Run, found: Found | null, tools: Tools):
       }
     }
   }
+}
+
+/** Of old releases the image goes after a while (imagesToKeep); its commit can be built again. */
+async function requireImage(
+  { image, number, commit }: Release,
+  { builder }: Tools,
+  signal: AbortSignal,
+): Promise<void> {
+  // A registry that is away does not stop a rollback: the node may have the image itself.
+  const isThere = await builder.has(image.reference, signal).catch((error: unknown) => {
+    if (error instanceof AppError && error.code === 'unavailable') return true
+    throw error
+  })
+  if (isThere) return
+  const again = commit === null ? 'Push it again.' : `Build it again: lading deploy ${commit.slice(0, 7)}`
+  throw new AppError('conflict', `the image of v${number} is not kept any more`, {
+    hint: `The last ${defaults.imagesKept} images that were live are. ${again}`,
+  })
 }
 
 async function serving(run: Run, { store }: Tools): Promise<Release> {

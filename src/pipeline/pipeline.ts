@@ -1,3 +1,4 @@
+import type { Cleaned } from '../build/builder.ts'
 import type { EnvironmentKey, RunId } from '../core/names.ts'
 import type { Run, RunIntent } from '../core/run.ts'
 
@@ -17,6 +18,8 @@ export interface Pipeline {
   cancel(id: RunId, reason: string): Promise<Run>
   /** Removes the app: traffic stops, processes drain and end, rows, images and repository go. Resolves when done. */
   destroy(key: EnvironmentKey, by: string): Promise<void>
+  /** Removes images that no release needs any more (`imagesToKeep`). Null: somebody builds, and nothing was removed. */
+  clean(): Promise<Cleaned | null>
 }
 
 export type RunEvent =

@@ -49,7 +49,7 @@ async function release_(journey: Journey, found: Found | null, tools: Tools, sig
   if (found) await judge(run, tools, signal)
   await assertStillWanted(run, tools)
   await throughTo(journey, 'releasing', 'making the release')
-  const parts = await journey.step('parts', () => fromOldParts(run, found, tools))
+  const parts = await journey.step('parts', () => fromOldParts(run, found, tools, signal))
   const release = await makeRelease(run, parts, tools, signal)
   const command = release.image.releaseCommand
   if (command !== null && runsReleasePhase(run)) await phase(journey, release, command, tools, signal)

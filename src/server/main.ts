@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { rootAccess } from '../access/principal.ts'
 import { authorize } from '../access/policy.ts'
@@ -22,6 +22,7 @@ import { DockerHttp } from '../docker/http.ts'
 import { SwarmEngine } from '../docker/swarm-engine.ts'
 import { Authority } from '../edge/authority.ts'
 import { highestTerm, keeperEdges } from '../edge/client.ts'
+import { cleanAgainAndAgain } from '../pipeline/clean.ts'
 import { Dispatcher } from '../pipeline/dispatcher.ts'
 import { recoverFromCluster } from '../pipeline/recover-from-cluster.ts'
 import type { Tools } from '../pipeline/tools.ts'
@@ -99,6 +100,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     platform: `linux/${process.arch === 'arm64' ? 'arm64' : 'amd64'}`,
     clock: systemClock,
     ids: systemIds,
+    freeBytes: () => freeBytes(config.stateDir),
     warn: (sentence, error) => log(sentence, { error }),
   })
   const tools: Tools = {
@@ -120,6 +122,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     log,
   }
   await repositories.removeStaleLocks()
+  await builder.begin(signal)
   await recoverFromCluster({ ...tools, open: openWith(config.dataKey) }, signal)
   const pipeline = new Dispatcher(tools, signal)
   await pipeline.recover()
@@ -152,6 +155,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     await openNetworkDoor(createApi({ ...parts, access: tokens }), git, config.port, platform.url),
     await openSocketDoor(createApi({ ...parts, access: rootAccess }), join(config.runDir, 'control.sock')),
   ]
+  const cleaning = cleanAgainAndAgain(pipeline, { clock: systemClock, log }, signal).catch(() => undefined)
   log('ready', { release: config.release, version: config.version })
   try {
     const certificate = (host: HostName) => authority.certificate(host, signal)
@@ -163,11 +167,17 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
       signal,
     )
   } finally {
+    await Promise.race([cleaning, systemClock.sleep(5_000)])
     await git.stop()
     await builder.stop(AbortSignal.timeout(5_000))
     await Promise.race([Promise.all(doors.map(closeDoor)), systemClock.sleep(5_000)])
     await store.close()
   }
+}
+
+async function freeBytes(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path)
+  return bavail * bsize
 }
 
 function hostsOf({ app, environment }: EnvironmentKey, baseDomain: HostName): HostName[] {

@@ -94,6 +94,7 @@ function builderOf({ port }: ReturnType<typeof repository>) {
     platform: 'linux/amd64',
     clock: systemClock,
     ids: systemIds,
+    freeBytes: () => Promise.resolve(Infinity),
     warn: sentence => assert.fail(sentence),
   })
   // Also after a failure: its door would hold this process.

@@ -2,6 +2,7 @@ import { after, before, suite } from 'node:test'
 import { Rig } from '../rig/rig.ts'
 import { installed, type Platform } from './host.ts'
 import { brokenApps } from './platform/broken.ts'
+import { cleaning } from './platform/clean.ts'
 import { doctor } from './platform/doctor.ts'
 import { edgeFeatures } from './platform/edge.ts'
 import { firewall } from './platform/firewall.ts'
@@ -25,6 +26,7 @@ suite('the firewall', () => firewall(() => platform, outside))
 suite('the edge', () => edgeFeatures(() => platform))
 suite('broken apps', () => brokenApps(() => platform))
 suite('ways to a release', () => waysToARelease(() => platform))
+suite('cleaning', () => cleaning(() => platform))
 suite('the doctor', () => doctor(() => platform))
 suite('interrupted pushes', () => interruptedPushes(() => platform, outside))
 // The last: it loses what the others have written.

@@ -1,4 +1,4 @@
-import { servingRelease } from '../../src/core/keep.ts'
+import { releasesToKeep, servingRelease } from '../../src/core/keep.ts'
 import { environmentId, environmentLabels, label } from '../../src/core/labels.ts'
 import type { EnvironmentKey } from '../../src/core/names.ts'
 import type { Run } from '../../src/core/run.ts'
@@ -65,12 +65,27 @@ async function wrongIn({ store, world }: Player, key: EnvironmentKey): Promise<s
     ],
     ['lanes', ours(lanes).map(lane => String(lane.release)), release && laneSpec(release) ? [String(number)] : []],
     ['routes', ours(routes).map(route => String(route.release)), release && laneSpec(release) ? [String(number)] : []],
+    ['removed images that may run', await imagesGone(store, world, key), []],
     ['branch', await branchOf(world, key), newestLiveCommit(runs)],
   ]
   return facts.flatMap(([what, are, should]) =>
     are.toSorted().join() === should.toSorted().join()
       ? []
       : [`${environmentId(key)}: ${what} are [${are.join()}], should be [${should.join()}]`],
+  )
+}
+
+/** Of releases that serve, are warm or on their way, those whose image was cleaned away. */
+async function imagesGone(
+  store: Player['store'],
+  { builder }: Player['world'],
+  key: EnvironmentKey,
+): Promise<string[]> {
+  const kept = await Promise.all(
+    [...releasesToKeep(await store.standingRuns(key))].map(number => store.findRelease(key, number)),
+  )
+  return kept.flatMap(release =>
+    release && builder.removed.has(release.image.reference) ? [`v${release.number}`] : [],
   )
 }
 

@@ -127,6 +127,17 @@ export class Player {
     }
   }
 
+  /** What the control plane does every hour, now. */
+  async clean(): Promise<void> {
+    const { pipeline, gate } = this.#instance
+    let answered = false
+    pipeline?.clean().then(
+      () => (answered = true),
+      () => (answered = true),
+    )
+    await this.until(() => answered || gate.isDead || pipeline === null)
+  }
+
   /** Until the row of this client's run says `live` or is final. */
   async landed(client: Client): Promise<void> {
     await this.until(() => {

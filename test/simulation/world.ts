@@ -7,7 +7,13 @@ import { FakeRepositories } from '../../src/commit/fake-repositories.ts'
 import { defaults } from '../../src/core/defaults.ts'
 import { AppError } from '../../src/core/errors.ts'
 import { environmentLabels } from '../../src/core/labels.ts'
-import { parseHostName, type AppName, type CommitId, type EnvironmentKey } from '../../src/core/names.ts'
+import {
+  parseHostName,
+  parseImageReference,
+  type AppName,
+  type CommitId,
+  type EnvironmentKey,
+} from '../../src/core/names.ts'
 import type { Process, Settings } from '../../src/core/release.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { FakeCluster, type Behaviour } from '../../src/docker/fake.ts'
@@ -108,10 +114,15 @@ export class World {
     return commit
   }
 
-  /** The engine, which may believe for long that a network is in use, as 20.10 does. */
+  /** The engine, which may believe for long that a network is in use, as 20.10 does, and has only images that were not removed. */
   holding(engine: Engine): Engine {
     return {
       ...engine,
+      createService: async (spec, signal) => {
+        if (this.builder.removed.has(parseImageReference(spec.image)))
+          this.witness.note(`${spec.name} was made of an image that had been removed`)
+        await engine.createService(spec, signal)
+      },
       removeNetwork: async (name, signal) => {
         if (this.clock.monotonic() < this.networksHeldUntil) {
           throw new AppError('conflict', `network ${name} has active endpoints`, { retryable: true })

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import packageJson from '../../../package.json' with { type: 'json' }
+import { defaults } from '../../core/defaults.ts'
 import { AppError } from '../../core/errors.ts'
 import { Secret } from '../../core/secret.ts'
 import { serverCommands, serverHelp, type ServerCommandName } from '../../core/server-commands.ts'
@@ -30,6 +31,21 @@ export function platformCommands(program: Command, session: Session): void {
       terminal.print(`${apps.length} apps, ${serving} of them serving`)
       for (const run of running)
         terminal.print(`  ${run.app}: ${whatIs(run)} is ${run.state} since ${when(run.changedAt)} (${run.id})`)
+    },
+  )
+
+  on(
+    addCommand(program, 'clean', {
+      summary: 'remove the images that no release needs any more; the platform does it by itself every hour',
+      more: `Kept are the images of what runs and, of each app, of the last ${defaults.imagesKept} that were live: as far as a rollback goes back.`,
+      examples: ['lading clean'],
+      isAppless: true,
+    }),
+    async (options: Common) => {
+      const cleaned = await (await session.client()).clean()
+      if (options.json) return terminal.json(cleaned)
+      const { fromRegistry, fromEngine } = cleaned
+      terminal.print(`${fromRegistry} images removed from the registry, ${fromEngine} from the server's engine`)
     },
   )
 

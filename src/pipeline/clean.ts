@@ -1,0 +1,47 @@
+import type { WantedImages } from '../build/retention.ts'
+import type { Clock } from '../core/clock.ts'
+import { defaults } from '../core/defaults.ts'
+import { asAppError } from '../core/errors.ts'
+import { imagesToKeep } from '../core/keep.ts'
+import { parseDigest, type AppName, type Digest } from '../core/names.ts'
+import type { Store } from '../store/store.ts'
+import type { Pipeline } from './pipeline.ts'
+import type { Tools } from './tools.ts'
+
+/** When somebody built: asked again so soon (ms). */
+const busyAgainMs = 60_000
+
+/** Every hour the images that nobody needs go, until the signal. A failure is an event and no more. */
+export async function cleanAgainAndAgain(
+  pipeline: Pick<Pipeline, 'clean'>,
+  { clock, log }: { readonly clock: Clock; readonly log: Tools['log'] },
+  signal: AbortSignal,
+): Promise<void> {
+  for (let pause: number = busyAgainMs; ;) {
+    await clock.sleep(pause, signal)
+    pause = defaults.cleaningMs
+    try {
+      const cleaned = await pipeline.clean()
+      if (cleaned === null) pause = busyAgainMs
+      else if (cleaned.fromRegistry + cleaned.fromEngine > 0) log('images removed', { ...cleaned })
+    } catch (error) {
+      signal.throwIfAborted()
+      const { message, details } = asAppError(error)
+      log('images not removed', { error: message, details })
+    }
+  }
+}
+
+/** Of each app the images that must stay; all of them while a run of it is under way. */
+export async function wantedImages(store: Store): Promise<WantedImages> {
+  const wanted = new Map<AppName, Set<Digest> | null>()
+  for (const { app } of await store.listApps()) wanted.set(app, new Set())
+  for (const key of await store.listEnvironments()) {
+    const imageOf = async (release: number) => (await store.findRelease(key, release))?.image.reference ?? null
+    const images = await imagesToKeep(await store.standingRuns(key), defaults.imagesKept, imageOf)
+    for (const image of images) wanted.get(key.app)?.add(parseDigest(image.slice(image.indexOf('@') + 1)))
+  }
+  // Last: a run that began meanwhile may have found an image that is not among those.
+  for (const run of await store.openRuns()) if (run.state !== 'live') wanted.set(run.app, null)
+  return wanted
+}
