@@ -40,11 +40,12 @@ import { unitText } from './unit.ts'
  * engine's package may start the engine, and the firewall must be there before it (D3b).
  */
 export function groundSteps(site: Site, machine: Machine, options: UpOptions): Step[] {
+  const tools = groundPackages(machine)
   return [
     checks(site, options),
     // Early, for every hint from here on says "lading up".
     commandLinkStep(),
-    packages('tools', groundPackages, () => missingPackages(groundPackages)),
+    packages('tools', tools, () => missingPackages(tools)),
     clusterAddress(site, machine, options),
     firewall(site, machine),
     packages('engine packages', ['dockerd', 'docker'], () => missingEngine(machine.debian)),

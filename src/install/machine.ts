@@ -2,12 +2,15 @@ import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { AppError } from '../core/errors.ts'
 import { parseNodeName, type NodeName } from '../core/names.ts'
+import { readIfThere } from './files.ts'
 import { debianRelease } from './packages.ts'
 
 export interface Machine {
   readonly debian: number
   readonly node: NodeName
   readonly hasSystemd: boolean
+  /** Its kernel confines programs by AppArmor. */
+  readonly hasAppArmor: boolean
 }
 
 /** What this machine is; rejects `not-allowed` or `invalid-input` where Lading cannot run on it. */
@@ -24,5 +27,11 @@ export async function readMachine(): Promise<Machine> {
     throw new AppError('invalid-input', `Lading installs on Debian 12 and 13; this is ${name}`)
   }
   const init = (await readFile('/proc/1/comm', 'utf8')).trim()
-  return { debian, node: parseNodeName(hostname().toLowerCase()), hasSystemd: init === 'systemd' }
+  const appArmor = await readIfThere('/sys/module/apparmor/parameters/enabled')
+  return {
+    debian,
+    node: parseNodeName(hostname().toLowerCase()),
+    hasSystemd: init === 'systemd',
+    hasAppArmor: appArmor?.trim() === 'Y',
+  }
 }

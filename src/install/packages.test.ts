@@ -5,6 +5,7 @@ import {
   changes,
   debianRelease,
   enginePackages,
+  groundPackages,
   installedPackages,
   onlyComing,
   unfinishedPackages,
@@ -20,6 +21,11 @@ test('Debian 12 and 13 are told apart, other systems are not Debian', () => {
 test('the client of the engine is a package of its own since Debian 13', () => {
   assert.deepEqual(enginePackages(12), ['docker.io'])
   assert.deepEqual(enginePackages(13), ['docker.io', 'docker-cli'])
+})
+
+test("AppArmor's parser comes where the kernel has AppArmor, and nowhere else", () => {
+  assert.ok(groundPackages({ hasAppArmor: true }).includes('apparmor'))
+  assert.ok(!groundPackages({ hasAppArmor: false }).includes('apparmor'))
 })
 
 test('a package that was removed but not purged is not installed', () => {

@@ -6,8 +6,14 @@ import { environment } from './config.ts'
 import { readIfThere, writeWhole } from './files.ts'
 import { paths } from './paths.ts'
 
-/** What must be there before the firewall can be loaded; the engine comes after it. */
-export const groundPackages = ['ca-certificates', 'iproute2', 'mmdebstrap', 'nftables', 'openssl']
+/**
+ * What must be there before the firewall can be loaded; the engine comes after it. On a kernel with AppArmor engine 20.10
+ * starts no container without AppArmor's parser, which Debian's engine only recommends.
+ */
+export function groundPackages(kernel: { readonly hasAppArmor: boolean }): readonly string[] {
+  const tools = ['ca-certificates', 'iproute2', 'mmdebstrap', 'nftables', 'openssl']
+  return kernel.hasAppArmor ? ['apparmor', ...tools] : tools
+}
 
 /** Debian 12's `docker.io` carries the client; since Debian 13 it is a package of its own. */
 export function enginePackages(debian: number): string[] {
