@@ -97,6 +97,8 @@ class ImageBuilder implements StoppableBuilder {
   readonly #container: BuilderContainer
   readonly #queue = new FairQueue(defaults.buildsAtOnce)
   readonly #shifts = new Shifts()
+  /** An earlier control plane may have removed manifests and died before their blobs went. */
+  #owesCollection = true
 
   constructor(options: BuilderOptions) {
     const { engine, clock, warn, images, gate, dns, ids } = options
@@ -123,17 +125,28 @@ class ImageBuilder implements StoppableBuilder {
 
   async has(image: ImageReference, signal: AbortSignal): Promise<boolean> {
     const [repository = '', digest = ''] = image.slice(registryName.length + 1).split('@')
-    return (await this.#registry.getManifest(repository, digest, signal)) !== null
+    // Not beside a cleaning, which may be about to remove it.
+    return this.#shifts.build(async () => (await this.#registry.getManifest(repository, digest, signal)) !== null)
   }
 
   async clean(wanted: () => Promise<WantedImages>, signal: AbortSignal): Promise<Cleaned | null> {
     return this.#shifts.clean(async () => {
       const images = await wanted()
-      const fromEngine = await removeFromEngine(this.#options.engine, images, signal)
       const fromRegistry = await removeManifests(this.#registry, images, signal)
-      if (fromRegistry > 0) await collectBlobs(this.#options.engine, signal)
-      return { fromRegistry, fromEngine }
+      this.#owesCollection ||= fromRegistry > 0
+      if (this.#owesCollection) await this.#collect(signal)
+      return { fromRegistry, fromEngine: await removeFromEngine(this.#options.engine, images, signal) }
     })
+  }
+
+  /** However it ends for us: no build begins while the collector works on. */
+  async #collect(signal: AbortSignal): Promise<void> {
+    try {
+      await collectBlobs(this.#options.engine, signal)
+      this.#owesCollection = false
+    } finally {
+      await this.begin(signal)
+    }
   }
 
   async #build({ app, commit, say }: BuildRequest, signal: AbortSignal): Promise<Image> {

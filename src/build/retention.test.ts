@@ -5,7 +5,7 @@ import { parseAppName, type Digest } from '../core/names.ts'
 import type { EngineCall, EngineHttp } from './engine-http.ts'
 import { memoryRegistry } from './memory-registry.ts'
 import { manifestType, Registry } from './registry.ts'
-import { removeFromEngine, removeManifests, type WantedImages } from './retention.ts'
+import { isCollecting, removeFromEngine, removeManifests, type WantedImages } from './retention.ts'
 
 const never = new AbortController().signal
 const shop = parseAppName('shop')
@@ -102,4 +102,19 @@ test('an image that a container still has stays, and is no error', async () => {
   const { engine, removed } = engineWith(names, [digest('a')])
   assert.equal(await removeFromEngine(engine, new Map(), never), 1)
   assert.deepEqual(removed, [`/images/127.0.0.1:5443/shop@${digest('b')}`])
+})
+
+test('a collector that somebody has begun is seen by what runs in the registry, not by who has asked for it', async () => {
+  const running = (execs: Readonly<Record<string, object>>): EngineHttp => {
+    const answers: Readonly<Record<string, unknown>> = {
+      '/containers/json': [{ Id: 'registry' }],
+      '/containers/registry/json': { ExecIDs: Object.keys(execs).length > 0 ? Object.keys(execs) : null },
+      ...Object.fromEntries(Object.entries(execs).map(([id, exec]) => [`/exec/${id}/json`, exec])),
+    }
+    return { json: ({ path }: EngineCall) => Promise.resolve(answers[path]) } as unknown as EngineHttp
+  }
+  const view = (Running: boolean, ...words: string[]) => ({ Running, ProcessConfig: { arguments: words } })
+  assert.ok(!(await isCollecting(running({}), never)))
+  assert.ok(!(await isCollecting(running({ a: view(true, '-l'), b: view(false, 'garbage-collect', 'x') }), never)))
+  assert.ok(await isCollecting(running({ a: view(true), b: view(true, 'garbage-collect', 'x') }), never))
 })

@@ -116,14 +116,24 @@ export async function collectBlobs(engine: EngineHttp, signal: AbortSignal): Pro
   throw new AppError('unavailable', `the registry's collector exited ${exitCode}`, { retryable: true, details })
 }
 
-const processTable = z.object({ Processes: z.array(z.array(z.string())) })
+const execIds = z.object({ ExecIDs: z.array(z.string()).nullish() })
+const execView = z.object({
+  Running: z.boolean(),
+  ProcessConfig: z.object({ arguments: z.array(z.string()).nullish() }),
+})
 
 /** A collector works on: an engine's exec outlives whoever has asked for it. */
 export async function isCollecting(engine: EngineHttp, signal: AbortSignal): Promise<boolean> {
   const container = await registryContainer(engine, signal)
   if (container === null) return false
-  const table = await engine.json({ method: 'GET', path: `/containers/${container}/top` }, signal)
-  return processTable.parse(table).Processes.some(columns => columns.some(text => text.includes(collector)))
+  const { ExecIDs } = execIds.parse(await engine.json({ method: 'GET', path: `/containers/${container}/json` }, signal))
+  for (const id of ExecIDs ?? []) {
+    const { Running, ProcessConfig } = execView.parse(
+      await engine.json({ method: 'GET', path: `/exec/${id}/json` }, signal),
+    )
+    if (Running && ProcessConfig.arguments?.includes(collector)) return true
+  }
+  return false
 }
 
 async function registryContainer(engine: EngineHttp, signal: AbortSignal): Promise<string | null> {

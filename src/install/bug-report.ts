@@ -6,7 +6,7 @@ import { readIfThere } from './files.ts'
 import { checkout, paths } from './paths.ts'
 import { runProgram } from './run-program.ts'
 
-/** What a bug report needs, and the programs that tell it; config values of apps are in none. */
+/** What a bug report needs, and the programs that tell it; config values and command lines of containers are in none. */
 const programs: Readonly<Record<string, readonly string[]>> = {
   'commit.txt': ['git', '-C', checkout, 'log', '-1', '--oneline'],
   'system.txt': ['uname', '-a'],
@@ -15,7 +15,13 @@ const programs: Readonly<Record<string, readonly string[]>> = {
   'firewall.txt': ['nft', 'list', 'table', 'inet', 'lading'],
   'disk.txt': ['df', '-h', '-x', 'tmpfs', '-x', 'overlay'],
   'engine.txt': ['docker', 'info'],
-  'containers.txt': ['docker', 'ps', '--all', '--no-trunc'],
+  'containers.txt': [
+    'docker',
+    'ps',
+    '--all',
+    '--format',
+    'table {{.ID}}\t{{.Names}}\t{{.Image}}\t{{.Status}}\t{{.Ports}}',
+  ],
   'services.txt': ['docker', 'service', 'ls'],
   'tasks-control.txt': ['docker', 'service', 'ps', '--no-trunc', 'lading-control'],
   'log-control.txt': ['docker', 'service', 'logs', '--timestamps', '--tail', '500', 'lading-control'],
@@ -43,6 +49,8 @@ export async function writeBugReport(
       const argv = ['docker', 'logs', '--timestamps', '--tail', '500', keeper]
       await keep(`log-${keeper}.txt`, await saidBy(argv, signal))
     }
+    // One that is there would keep its mode.
+    await rm(file, { force: true })
     const umask = process.umask(0o077)
     try {
       await runProgram('tar', ['-czf', resolve(file), '-C', folder, '.'], {}, signal)
@@ -71,5 +79,7 @@ export function mask(text: string, secrets: readonly string[]): string {
   const known = secrets
     .filter(secret => secret.length >= 8)
     .reduce((all, secret) => all.replaceAll(secret, '***'), text)
-  return known.replace(/(bearer\s+)[\w.~+/=-]{8,}/gi, '$1***').replace(/(:\/\/[^\s/:@]*):[^\s/@]+@/g, '$1:***@')
+  return known
+    .replace(/((?:bearer|basic)\s+)[\w.~+/=-]{8,}/gi, '$1***')
+    .replace(/(:\/\/[^\s/:@]*):[^\s/@]+@/g, '$1:***@')
 }

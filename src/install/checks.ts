@@ -23,6 +23,9 @@ const leastMemory = 0.9 * GiB
 /** The edge's, Swarm's, and the registry's on the loopback (ARCHITECTURE.md). */
 const ports = { tcp: [80, 443, 2377, 5443, 7946], udp: [4789, 7946] }
 const swarmPorts = [2377, 4789, 7946]
+/** An engine's swarm may take half a minute to start. */
+const lookMs = 60_000
+const nextOfUnknown = 'lading up, if nothing else below says what to do'
 /** Debian 12's (D4): older ones are not tested. */
 const oldestEngine = '20.10'
 
@@ -51,7 +54,7 @@ export async function lookAtAll(
   for (const { title, look } of checks) {
     signal.throwIfAborted()
     await using line = progress?.begin(title) ?? null
-    const found = await look(signal)
+    const found = await seen(look, signal)
     if (typeof found === 'string') line?.unchanged(found)
     else for (const { what, next } of found) line?.failed(what, next)
     all.push(
@@ -61,6 +64,20 @@ export async function lookAtAll(
   return all
 }
 
+/** One check that fails, or never ends, does not hide the others. */
+async function seen(look: Check['look'], signal: AbortSignal): Promise<string | readonly Obstacle[]> {
+  const limit = AbortSignal.timeout(lookMs)
+  try {
+    return await look(AbortSignal.any([signal, limit]))
+  } catch (thrown) {
+    signal.throwIfAborted()
+    if (limit.aborted) return [{ what: `gave no answer within ${lookMs / 1000} s`, next: nextOfUnknown }]
+    const { message, details, hint } = asAppError(thrown)
+    const cause = thrown instanceof AppError ? message : String(thrown).split('\n')[0]
+    return [{ what: [`could not be looked at: ${cause}`, ...details].join('; '), next: hint ?? nextOfUnknown }]
+  }
+}
+
 /** Everything that is asked of a machine, in the order of asking; `wanted` is the cluster address that was asked for. */
 export function machineChecks(site: Site, wanted: string | null): readonly Check[] {
   return [
@@ -68,7 +85,7 @@ export function machineChecks(site: Site, wanted: string | null): readonly Check
     { title: 'memory', look: checkMemory },
     { title: 'clock', look: checkClock },
     { title: 'kernel', look: checkKernel },
-    { title: 'ports', look: checkPorts },
+    { title: 'ports', look: signal => checkPorts(site, signal) },
     { title: 'engine', look: checkEngine },
     { title: 'swarm', look: signal => checkSwarm(site, signal) },
     { title: 'cluster address', look: signal => checkAddress(site, wanted, signal) },
@@ -119,7 +136,7 @@ async function checkMemory(): Promise<string | Obstacle[]> {
 async function checkClock(signal: AbortSignal): Promise<string | Obstacle[]> {
   const written = await commitTime(signal)
   const now = systemClock.now()
-  if (now >= written) return `${new Date(now).toISOString().slice(0, 16)}Z`
+  if (now + skewMs >= written) return `${new Date(now).toISOString().slice(0, 16)}Z`
   return [
     {
       what: `the clock says ${new Date(now).toISOString()}, which is before this version of Lading was written`,
@@ -128,11 +145,14 @@ async function checkClock(signal: AbortSignal): Promise<string | Obstacle[]> {
   ]
 }
 
+/** Whoever wrote the commit has a clock of his own (ms). */
+const skewMs = 10 * 60_000
+
 /** In ms; 0 where the checkout is not git's, or not this user's. */
 async function commitTime(signal: AbortSignal): Promise<number> {
   const args = ['-C', checkout, 'show', '-s', '--format=%ct', 'HEAD']
   const seconds = await runProgram('git', args, {}, signal).catch(() => '0')
-  return Number(seconds) * 1000
+  return Number.isFinite(Number(seconds)) ? Number(seconds) * 1000 : 0
 }
 
 async function checkKernel(): Promise<string | Obstacle[]> {
@@ -152,11 +172,16 @@ async function checkKernel(): Promise<string | Obstacle[]> {
   return found.length > 0 ? found : 'what is needed'
 }
 
-async function checkPorts(signal: AbortSignal): Promise<string | Obstacle[]> {
+async function checkPorts(site: Site, signal: AbortSignal): Promise<string | Obstacle[]> {
   const answers = await engineAnswers(signal)
+  // Containers run on without their engine, and only an engine can tell which of them are ours.
+  if (site.decided && !answers) return 'not asked: it needs the engine'
   const ours = answers ? await platformContainers(signal) : []
-  const isOurs = ({ port, controlGroup }: PortHolder) =>
-    ours.some(id => controlGroup.includes(id)) || (answers && swarmPorts.includes(port))
+  // Swarm's are held by the engine, and 4789 by the kernel, which shows no program.
+  const isEngine = ({ program }: PortHolder) => /^(dockerd|a program this kernel)/.test(program)
+  const isOurs = (holder: PortHolder) =>
+    ours.some(id => holder.controlGroup.includes(id)) ||
+    (answers && swarmPorts.includes(holder.port) && isEngine(holder))
   const holders = (await findPortHolders(ports)).filter(holder => !isOurs(holder))
   if (holders.length === 0) return 'free, or held by Lading'
   return holders.map(({ port, protocol, program }) => ({

@@ -1,13 +1,14 @@
+import type { StatsFs } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { lookup } from 'node:dns/promises'
-import { networkInterfaces } from 'node:os'
 import { connect } from 'node:tls'
 import { z } from 'zod'
+import { defaults } from '../core/defaults.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import { systemClock } from '../core/system.ts'
 import type { Check } from './checks.ts'
-import { askSocket, engineAnswers, engineVersion, find } from './engine-call.ts'
+import { askSocket, engine, engineAnswers, engineVersion, find } from './engine-call.ts'
 import { readIfThere } from './files.ts'
 import { apiHost } from './hello.ts'
 import type { Machine } from './machine.ts'
@@ -55,8 +56,9 @@ function asMade({ title, check }: Step): Check {
         if (fact !== null) return fact
         return [{ what: 'is missing, or not as this version makes it', next: 'lading up' }]
       } catch (thrown) {
-        const { code, message, details, hint } = asAppError(thrown)
-        if (code === 'internal' && !(thrown instanceof AppError)) throw thrown
+        signal.throwIfAborted()
+        if (!(thrown instanceof AppError)) throw thrown
+        const { code, message, details, hint } = thrown
         if (code === 'unavailable' && !(await engineAnswers(signal))) return 'not asked: it needs the engine'
         return [{ what: [message, ...details].join('; '), next: hint ?? 'lading up' }]
       }
@@ -68,21 +70,33 @@ function ifEngine(look: Check['look']): Check['look'] {
   return async signal => ((await engineAnswers(signal)) ? look(signal) : 'not asked: it needs the engine')
 }
 
-async function checkDisk(): Promise<string | Obstacle[]> {
-  const { bavail, bsize, files, ffree } = await statfs('/var/lib')
+const root = z.object({ DockerRootDir: z.string() })
+
+/** Ours, and the engine's, which may be another one. */
+async function checkDisk(signal: AbortSignal): Promise<string | Obstacle[]> {
+  const folders = ['/var/lib']
+  if (await engineAnswers(signal))
+    folders.push(root.parse(await engine.json({ method: 'GET', path: '/info' }, signal)).DockerRootDir)
+  const disks = await Promise.all(folders.map(folder => statfs(folder)))
+  const found = disks.flatMap((disk, at) => obstaclesOf(folders[at]!, disk))
+  if (found.length > 0) return found
+  return `${gib(Math.min(...disks.map(({ bavail, bsize }) => bavail * bsize)))} free`
+}
+
+function obstaclesOf(folder: string, { bavail, bsize, files, ffree }: StatsFs): Obstacle[] {
   const free = bavail * bsize
   const found: Obstacle[] = []
   if (free < leastDisk)
     found.push({
-      what: `/var/lib has ${gib(free)} free; below 0.5 GiB builds fail`,
-      next: 'What fills it: du -xh --max-depth=3 /var/lib | sort -h | tail -20. Destroy apps you do not need, or add disk.',
+      what: `${folder} has ${gib(free)} free; below ${gib(defaults.buildDiskBytes)} no build begins`,
+      next: `lading clean; what fills it: du -xh --max-depth=3 ${folder} | sort -h | tail -20`,
     })
   if (files > 0 && ffree < files * leastInodes)
     found.push({
-      what: `/var/lib has ${ffree} of ${files} inodes free: soon no file can be made, however much space there is`,
-      next: 'Where they are: du --inodes -x --max-depth=3 /var/lib | sort -n | tail -20',
+      what: `${folder} has ${ffree} of ${files} inodes free: soon no file can be made, however much space there is`,
+      next: `lading clean; where they are: du --inodes -x --max-depth=3 ${folder} | sort -n | tail -20`,
     })
-  return found.length > 0 ? found : `${gib(free)} free`
+  return found
 }
 
 /** Certificates, leases of a cluster and tokens go by it. */
@@ -95,7 +109,7 @@ async function checkClock({ hasSystemd }: Machine, signal: AbortSignal): Promise
   return [
     {
       what: `it says ${now}, and no time server keeps it`,
-      next: 'apt-get install systemd-timesyncd && timedatectl set-ntp true',
+      next: 'Start the one that is installed (chrony, ntpsec); where there is none: apt-get install systemd-timesyncd && timedatectl set-ntp true',
     },
   ]
 }
@@ -110,8 +124,13 @@ async function checkEngine({ hasSystemd }: Machine, signal: AbortSignal): Promis
 
 /** Whoever flushes all tables takes the engine's with them: containers lose their network, ours stays whole. */
 async function checkEngineRules(signal: AbortSignal): Promise<string | Obstacle[]> {
-  const rules = await runProgram('iptables', ['-t', 'nat', '-S', 'DOCKER'], {}, signal).catch(() => null)
-  if (rules !== null) return 'are loaded'
+  try {
+    const rules = await runProgram('iptables', ['-t', 'nat', '-S', 'PREROUTING'], {}, signal)
+    if (/-j DOCKER$/m.test(rules)) return 'are loaded'
+  } catch (error) {
+    signal.throwIfAborted()
+    if (asAppError(error).code === 'unavailable') return 'not asked: there is no iptables here'
+  }
   return [
     {
       what: 'are gone; something has flushed all tables (systemctl restart nftables does)',
@@ -125,7 +144,7 @@ async function checkEdge(site: Site, signal: AbortSignal): Promise<string | Obst
   const host = apiHost(site)
   const shown = await certificateShown('127.0.0.1', host, signal)
   if (typeof shown === 'string') {
-    const next = 'docker logs --tail 50 $(docker ps -qf label=lading.type=keeper); then lading up'
+    const next = 'lading up; what its keeper says: docker logs --tail 50 NAME, by docker ps --filter name=lading-keeper'
     return [{ what: `shows no good certificate for ${host}: ${shown}`, next }]
   }
   const days = daysUntil(shown)
@@ -147,29 +166,28 @@ async function checkAuthority(): Promise<string | Obstacle[]> {
   return [
     {
       what: `the platform's own CA ends in ${days} days; nobody will trust its certificates then`,
-      next: `Move ${paths.ca} away and run "lading up"; then give everybody the new ${paths.caCertificate}.`,
+      next: `Move ${paths.ca} away, run "lading up" and docker service update --force lading-control; give everybody the new ${paths.caCertificate}.`,
     },
   ]
 }
 
-/** Whether the platform's name leads here: to an address of this machine, or to one that shows our certificate. */
+/** Whether each address of the platform's name shows our certificate. */
 async function checkDns(site: Site, signal: AbortSignal): Promise<string | Obstacle[]> {
   const host = apiHost(site)
   if (/(^|\.)localhost$/.test(host)) return 'not needed: names below localhost stay on a machine'
-  const address = await lookup(host).then(
-    found => found.address,
-    () => null,
-  )
+  const found = await lookup(host, { all: true }).catch(() => [])
   const record = `*.${site.decisions.baseDomain}`
-  if (address === null)
+  if (found.length === 0)
     return [{ what: `${host} has no address`, next: `Point ${record} at this machine (an A record).` }]
-  const own = Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(each => each.address))
-  if (own.includes(address)) return `${host} is ${address}, this machine`
-  if ((await certificateShown(address, host, signal)) instanceof Date) return `${host} is ${address}, and leads here`
+  const astray: string[] = []
+  for (const { address } of found)
+    if (!((await certificateShown(address, host, signal)) instanceof Date)) astray.push(address)
+  const all = found.map(({ address }) => address).join(', ')
+  if (astray.length === 0) return `${host} is ${all}, and leads here`
   return [
     {
-      what: `${host} is ${address}, where our edge does not answer`,
-      next: `Point ${record} at this machine, or open 80 and 443 on the way (lading up --check lists the ports).`,
+      what: `${host} is ${all}, and seen from here our edge does not answer at ${astray.join(', ')}`,
+      next: `Point ${record} at this machine by an A record alone, or open 80 and 443 on the way (lading up --check lists the ports).`,
     },
   ]
 }
@@ -196,7 +214,7 @@ async function checkRuns(signal: AbortSignal): Promise<string | Obstacle[]> {
   if (stuck.length === 0) return `${running.length} on their way`
   return stuck.map(({ app, id, state, changedAt }) => ({
     what: `${app}: ${id} is ${state} since ${new Date(changedAt).toISOString().slice(0, 16)}Z`,
-    next: `lading runs show ${id}; to end it: lading runs cancel ${id}`,
+    next: `lading runs show ${id}; before its point of no return: lading runs cancel ${id}`,
   }))
 }
 

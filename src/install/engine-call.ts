@@ -47,9 +47,13 @@ export async function askSocket(socketPath: string, path: string, signal: AbortS
       const chunks: Buffer[] = []
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
       incoming.on('error', reject)
-      incoming.on('end', () =>
-        resolve(incoming.statusCode === 200 ? (JSON.parse(Buffer.concat(chunks).toString()) as unknown) : null),
-      )
+      incoming.on('end', () => {
+        try {
+          resolve(incoming.statusCode === 200 ? (JSON.parse(Buffer.concat(chunks).toString()) as unknown) : null)
+        } catch (error) {
+          reject(error)
+        }
+      })
     })
     outgoing.on('error', () => (signal.aborted ? reject(signal.reason) : resolve(null)))
     outgoing.end()

@@ -14,7 +14,7 @@ import { keeperStep, listKeepers } from './keeper.ts'
 import { readMachine } from './machine.ts'
 import { parseCommand, type Command, type DoctorOptions, type DownOptions, type UpOptions } from './options.ts'
 import { missingPackages, recordedPackages } from './packages.ts'
-import { paths } from './paths.ts'
+import { checkout, paths } from './paths.ts'
 import { platformSteps } from './platform.ts'
 import { portTable } from './ports-to-open.ts'
 import { Progress } from './progress.ts'
@@ -28,11 +28,11 @@ import { trustSteps } from './trust.ts'
 
 /** From a bare Debian, or from wherever an earlier run got to, to a platform that serves `hello`. Idempotent. */
 export async function up(options: UpOptions, signal: AbortSignal): Promise<void> {
-  const machine = await readMachine()
+  const machine = await readMachine(options.checkOnly ? 'up --check' : 'up')
   const site = await Site.load()
   const progress = new Progress(process.stdout, systemClock)
   process.stdout.write(`Lading on Debian ${machine.debian}, node ${machine.node}\n\n`)
-  if (options.checkOnly) return checkOnly(machineChecks(site, options.clusterAddress), progress, signal)
+  if (options.checkOnly) return checkOnly(site, machineChecks(site, options.clusterAddress), progress, signal)
   await startDeadEngine(site, machine.hasSystemd, signal)
   await runSteps(groundSteps(site, machine, options), progress, signal)
   const domainBefore = site.decisions.baseDomain
@@ -43,20 +43,22 @@ export async function up(options: UpOptions, signal: AbortSignal): Promise<void>
 }
 
 /** Says of each check how it went, and changes nothing; rejects `conflict` when one stands in the way. */
-async function checkOnly(checks: readonly Check[], progress: Progress, signal: AbortSignal): Promise<void> {
+async function checkOnly(site: Site, checks: readonly Check[], progress: Progress, signal: AbortSignal): Promise<void> {
+  // Before the first `up` it is in nobody's PATH.
+  const lading = site.decided ? 'lading' : `${checkout}/lading`
   const found = await lookAtAll(checks, progress, signal)
   process.stdout.write(`\n${portTable}\n`)
   if (found.some(({ obstacles }) => obstacles.length > 0))
     throw new AppError('conflict', 'this machine is not ready for Lading', {
-      hint: 'Clear these away, then run "lading up --check" again; nothing was changed.',
+      hint: `Clear these away, then run "${lading} up --check" again; nothing was changed.`,
     })
-  process.stdout.write('\nThis machine is ready: lading up\n')
+  process.stdout.write(`\nThis machine is ready: ${lading} up\n`)
 }
 
 /** Finds what is wrong with the platform on this machine, and says what mends it. Changes nothing. */
 export async function doctor({ json, bundle }: DoctorOptions, signal: AbortSignal): Promise<void> {
-  const machine = await readMachine()
-  const site = await Site.load()
+  const machine = await readMachine('doctor')
+  const site = await Site.load({ keepsNothing: true })
   // Rejects where nothing is installed.
   const { node } = site.decisions
   const asBefore: UpOptions = {
@@ -103,7 +105,7 @@ export async function down(options: DownOptions, signal: AbortSignal): Promise<v
       },
     )
   }
-  const machine = await readMachine()
+  const machine = await readMachine('down')
   const site = await Site.load()
   const progress = new Progress(process.stdout, systemClock)
   await startDeadEngine(site, machine.hasSystemd, signal)
@@ -125,7 +127,7 @@ async function outcome({ purge }: DownOptions): Promise<string> {
 
 /** What systemd's lading-boot.service does, and the engine's start, for machines without systemd. Idempotent. */
 export async function boot(signal: AbortSignal): Promise<void> {
-  const machine = await readMachine()
+  const machine = await readMachine('boot')
   const { decisions } = await Site.load()
   await bootNode(decisions, machine.hasSystemd, signal)
 }

@@ -5,13 +5,16 @@ import { loadDecisions, saveDecisions } from './decisions.ts'
 /** The decisions of this machine while a command runs. Each is on disk before anybody acts upon it. */
 export class Site {
   #decisions: Decisions | null
+  readonly #keepsNothing: boolean
 
-  private constructor(decisions: Decisions | null) {
+  private constructor(decisions: Decisions | null, keepsNothing: boolean) {
     this.#decisions = decisions
+    this.#keepsNothing = keepsNothing
   }
 
-  static async load(): Promise<Site> {
-    return new Site(await loadDecisions())
+  /** With `keepsNothing` what is decided stays in memory: for a command that changes nothing. */
+  static async load({ keepsNothing = false } = {}): Promise<Site> {
+    return new Site(await loadDecisions(), keepsNothing)
   }
 
   get decided(): boolean {
@@ -35,7 +38,7 @@ export class Site {
   }
 
   async #save(decisions: Decisions): Promise<void> {
-    await saveDecisions(decisions)
+    if (!this.#keepsNothing) await saveDecisions(decisions)
     this.#decisions = decisions
   }
 }

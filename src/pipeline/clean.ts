@@ -41,7 +41,7 @@ export async function wantedImages(store: Store): Promise<WantedImages> {
     const images = await imagesToKeep(await store.standingRuns(key), defaults.imagesKept, imageOf)
     for (const image of images) wanted.get(key.app)?.add(parseDigest(image.slice(image.indexOf('@') + 1)))
   }
-  // Last: a run that began meanwhile may have found an image that is not among those.
-  for (const run of await store.openRuns()) if (run.state !== 'live') wanted.set(run.app, null)
+  // Last: a run that began meanwhile may have found an image that is not among those, and may be live by now.
+  for (const run of await store.openRuns()) wanted.set(run.app, null)
   return wanted
 }

@@ -175,9 +175,10 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   }
 }
 
-async function freeBytes(path: string): Promise<number> {
-  const { bavail, bsize } = await statfs(path)
-  return bavail * bsize
+/** On the disk of the platform's state, and on the engine's, on which this container's own root lies. */
+async function freeBytes(stateDir: string): Promise<number> {
+  const disks = await Promise.all([stateDir, '/'].map(path => statfs(path)))
+  return Math.min(...disks.map(({ bavail, bsize }) => bavail * bsize))
 }
 
 function hostsOf({ app, environment }: EnvironmentKey, baseDomain: HostName): HostName[] {

@@ -62,7 +62,7 @@ export async function randomHistory(seed: number, plant?: Plant): Promise<Histor
     if (client) waiting.push(client)
     if (random.next() < 0.5) await clock.pass(random.between(0, 20_000))
     else if (client) await player.landed(client)
-    if (random.next() < 0.3) {
+    if (random.next() < 0.1) {
       player.world.log.push(`${Math.round(clock.monotonic())} clean`)
       await player.clean()
     }
