@@ -16,6 +16,8 @@ export function platformRoutes(api: Hono<ApiEnv>, { store, platform, pipeline }:
     const you = nameOf(c.get('principal'))
     return c.json({ version, baseDomain, url, gitUrl: url, ca, you } satisfies InfoDocument)
   })
+
+  /** What the control plane does every hour by itself. */
   api.post('/v1/clean', async c => {
     const cleaned = await pipeline.clean()
     if (cleaned !== null) return c.json(cleaned satisfies CleanedDocument)

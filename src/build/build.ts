@@ -5,6 +5,7 @@ import { AppError } from '../core/errors.ts'
 import {
   parseDigest,
   parseImageReference,
+  partsOfImage,
   registryName,
   type AppName,
   type Digest,
@@ -124,7 +125,7 @@ class ImageBuilder implements StoppableBuilder {
   }
 
   async has(image: ImageReference, signal: AbortSignal): Promise<boolean> {
-    const [repository = '', digest = ''] = image.slice(registryName.length + 1).split('@')
+    const { repository, digest } = partsOfImage(image)
     // Not beside a cleaning, which may be about to remove it.
     return this.#shifts.build(async () => (await this.#registry.getManifest(repository, digest, signal)) !== null)
   }
@@ -212,7 +213,7 @@ class ImageBuilder implements StoppableBuilder {
   async #find({ source, key, say }: Work, signal: AbortSignal): Promise<Image | null> {
     const image = await this.#options.store.findImage(source.app, key)
     if (!image) return null
-    const digest = image.reference.slice(image.reference.indexOf('@') + 1)
+    const { digest } = partsOfImage(image.reference)
     if (!(await this.#registry.getManifest(source.app, digest, signal))) return null
     say('-----> This tree was built before: the same image')
     return { ...image, layers: image.layers.map(layer => ({ ...layer, isNew: false })) }

@@ -3,15 +3,15 @@ import { defaults } from '../core/defaults.ts'
 import type { AppError } from '../core/errors.ts'
 import {
   parseAppName,
-  parseDigest,
   parseImageReference,
+  partsOfImage,
   web,
   type CommitId,
   type ImageReference,
 } from '../core/names.ts'
 import type { Image } from '../core/release.ts'
 import type { Builder, BuildRequest, Cleaned } from './builder.ts'
-import type { WantedImages } from './retention.ts'
+import { wantedOf, type WantedImages } from './retention.ts'
 
 export interface FakeBuild {
   /** Milliseconds of the clock; 0 without. */
@@ -51,9 +51,9 @@ export class FakeBuilder implements Builder {
     if (this.#building > 0) return null
     const keep = await wanted()
     const gone = [...this.#built.values()].filter(({ reference }) => {
-      const [, app = '', digest = ''] = /\/(.*)@(.*)$/.exec(reference) ?? []
-      const ofApp = keep.has(parseAppName(app)) ? keep.get(parseAppName(app))! : new Set()
-      return ofApp !== null && !ofApp.has(parseDigest(digest))
+      const { repository, digest } = partsOfImage(reference)
+      const ofApp = wantedOf(parseAppName(repository), keep)
+      return ofApp !== null && !ofApp.has(digest)
     })
     for (const { reference, buildKey } of gone) {
       this.removed.add(reference)

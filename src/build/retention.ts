@@ -9,6 +9,12 @@ import type { Registry } from './registry.ts'
 /** The images of each app that must stay; null: all of them, for a run of it is under way. Apps that are not named are gone. */
 export type WantedImages = ReadonlyMap<AppName, ReadonlySet<Digest> | null>
 
+/** Null: all of them. */
+export function wantedOf(app: AppName, wanted: WantedImages): ReadonlySet<Digest> | null {
+  const digests = wanted.get(app)
+  return digests === undefined ? new Set() : digests
+}
+
 interface Tagged {
   readonly tag: string
   readonly digest: Digest
@@ -23,7 +29,7 @@ export async function removeManifests(registry: Registry, wanted: WantedImages, 
   let removed = 0
   for (const repository of await registry.repositories(signal)) {
     const app = appOf(repository)
-    const keep = app === null ? null : wanted.has(app) ? wanted.get(app)! : new Set<Digest>()
+    const keep = app === null ? null : wantedOf(app, wanted)
     if (keep === null) continue
     const images = await taggedImages(registry, repository, signal)
     for (const digest of unwanted(images, keep)) {
@@ -70,7 +76,7 @@ export async function removeFromEngine(engine: EngineHttp, wanted: WantedImages,
   for (const name of list.flatMap(({ RepoDigests }) => RepoDigests ?? [])) {
     const image = ownImage(name)
     if (image === null) continue
-    const keep = wanted.has(image.app) ? wanted.get(image.app)! : new Set<Digest>()
+    const keep = wantedOf(image.app, wanted)
     if (keep === null || keep.has(image.digest)) continue
     if (await removeUnused(engine, name, signal)) removed++
   }

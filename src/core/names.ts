@@ -66,6 +66,12 @@ export const parseImageReference = parser<ImageReference>(
   /^[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}$/,
   'Images are named by digest only.',
 )
+/** `127.0.0.1:5443/shop@sha256:…` is the image `sha256:…` of `shop`, in our registry. */
+export function partsOfImage(image: ImageReference): { readonly repository: string; readonly digest: Digest } {
+  const at = image.indexOf('@')
+  return { repository: image.slice(image.indexOf('/') + 1, at), digest: parseDigest(image.slice(at + 1)) }
+}
+
 /** The allow-list of git's own `check-ref-format`, narrowed: no spaces, no control characters, no leading dash. */
 export const parseBranchName = parser<BranchName>(
   'branch name',

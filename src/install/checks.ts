@@ -3,10 +3,10 @@ import { z } from 'zod'
 import { AppError, asAppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import { systemClock } from '../core/system.ts'
-import { chooseClusterAddress, chooseRanges } from './addresses.ts'
 import { engine, engineAnswers, engineVersion, filters } from './engine-call.ts'
+import { GiB, gib } from './gib.ts'
 import { missingControllers, missingKernelFeatures } from './kernel.ts'
-import { listAddresses, listRoutes } from './network.ts'
+import { choosePlace } from './network.ts'
 import type { Obstacle } from './obstacle.ts'
 import { checkout } from './paths.ts'
 import { findPortHolders, totalMemory, type PortHolder } from './ports-in-use.ts'
@@ -16,7 +16,6 @@ import { runProgram } from './run-program.ts'
 import type { Site } from './site.ts'
 import { foreignSwarm, requireOwnSwarm, settledSwarm, type SwarmState } from './swarm-state.ts'
 
-const GiB = 1024 ** 3
 /** For images and their layers in the builder; with the images there, for what an upgrade adds. */
 const leastDisk = { first: 3 * GiB, later: 0.5 * GiB }
 const leastMemory = 0.9 * GiB
@@ -226,12 +225,8 @@ function describeSwarm({ state }: SwarmState): string {
 async function checkAddress(site: Site, wanted: string | null, signal: AbortSignal): Promise<string | Obstacle[]> {
   if (site.decided) return `${site.decisions.clusterAddress}, decided`
   try {
-    const addresses = await listAddresses(signal)
-    const routes = await listRoutes(signal)
-    const taken = [...routes, ...addresses.map(each => `${each.address}/${each.prefix}`)]
-    const chosen = chooseClusterAddress(addresses, taken, wanted)
-    chooseRanges([...taken, `${chosen.address}/24`])
-    return chosen.kind === 'reserved' ? `${chosen.address}, an address of our own` : chosen.address
+    const { clusterAddress, clusterInterface } = await choosePlace(wanted, signal)
+    return clusterInterface === 'reserved' ? `${clusterAddress}, an address of our own` : clusterAddress
   } catch (thrown) {
     const { code, message, hint } = asAppError(thrown)
     if (code === 'unavailable') return 'chosen when the tools are there'
@@ -247,8 +242,4 @@ async function platformContainers(signal: AbortSignal): Promise<string[]> {
     .array(z.object({ Id: z.string() }))
     .parse(list)
     .map(each => each.Id)
-}
-
-function gib(bytes: number): string {
-  return `${(bytes / GiB).toFixed(1)} GiB`
 }

@@ -10,6 +10,7 @@ import { systemClock } from '../core/system.ts'
 import type { Check } from './checks.ts'
 import { askSocket, engine, engineAnswers, engineVersion, find } from './engine-call.ts'
 import { readIfThere } from './files.ts'
+import { GiB, gib } from './gib.ts'
 import { apiHost } from './hello.ts'
 import type { Machine } from './machine.ts'
 import type { Obstacle } from './obstacle.ts'
@@ -18,7 +19,6 @@ import { runProgram } from './run-program.ts'
 import type { Site } from './site.ts'
 import type { Step } from './steps.ts'
 
-const GiB = 1024 ** 3
 const dayMs = 24 * 3_600_000
 /** Less and a build or the database fills it (bytes; share of all inodes). */
 const leastDisk = 2 * GiB
@@ -192,7 +192,7 @@ async function checkDns(site: Site, signal: AbortSignal): Promise<string | Obsta
   ]
 }
 
-const apps = z.array(
+const appList = z.array(
   z.object({
     app: z.string(),
     environments: z.array(
@@ -201,15 +201,21 @@ const apps = z.array(
   }),
 )
 
+const unasked = 'not asked: the control plane does not answer'
+
+/** Null when the control plane does not answer. */
+async function knownApps(signal: AbortSignal): Promise<z.infer<typeof appList> | null> {
+  const list = await askSocket(paths.controlSocket, '/v1/apps', signal)
+  return list === null ? null : appList.parse(list)
+}
+
 /** `live` is one that serves, in its warm time. */
 async function checkRuns(signal: AbortSignal): Promise<string | Obstacle[]> {
-  const list = await askSocket(paths.controlSocket, '/v1/apps', signal)
-  if (list === null) return 'not asked: the control plane does not answer'
-  const running = apps
-    .parse(list)
-    .flatMap(({ app, environments }) =>
-      environments.flatMap(environment => environment.running.map(run => ({ app, ...run }))),
-    )
+  const apps = await knownApps(signal)
+  if (apps === null) return unasked
+  const running = apps.flatMap(({ app, environments }) =>
+    environments.flatMap(environment => environment.running.map(run => ({ app, ...run }))),
+  )
   const stuck = running.filter(run => systemClock.now() - run.changedAt > stuckMs)
   if (stuck.length === 0) return `${running.length} on their way`
   return stuck.map(({ app, id, state, changedAt }) => ({
@@ -224,9 +230,9 @@ const labelled = z.array(
 
 /** Services of apps that the control plane does not know: its sweep takes them away, unless it does not get to it. */
 async function checkOrphans(signal: AbortSignal): Promise<string | Obstacle[]> {
-  const list = await askSocket(paths.controlSocket, '/v1/apps', signal)
-  if (list === null) return 'not asked: the control plane does not answer'
-  const known = new Set(apps.parse(list).map(({ app }) => app))
+  const apps = await knownApps(signal)
+  if (apps === null) return unasked
+  const known = new Set(apps.map(({ app }) => app))
   const services = labelled.parse((await find({ method: 'GET', path: '/services' }, signal)) ?? [])
   const orphans = services.filter(({ Spec }) => {
     const { [label.app]: app, [label.role]: role } = Spec.Labels ?? {}
@@ -258,8 +264,4 @@ async function certificateShown(address: string, host: string, signal: AbortSign
 
 function daysUntil(date: Date): number {
   return Math.floor((date.getTime() - systemClock.now()) / dayMs)
-}
-
-function gib(bytes: number): string {
-  return `${(bytes / GiB).toFixed(1)} GiB`
 }

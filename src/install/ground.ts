@@ -1,4 +1,4 @@
-import { chooseClusterAddress, chooseRanges, reservedInterface } from './addresses.ts'
+import { reservedInterface } from './addresses.ts'
 import { installBootUnit, prepareNetwork, startEngine } from './boot.ts'
 import { machineChecks, requireAll } from './checks.ts'
 import { commandLinkStep } from './command-link.ts'
@@ -7,7 +7,7 @@ import { engineAnswers, engineVersion } from './engine-call.ts'
 import { readIfThere, writeWhole } from './files.ts'
 import { firewallText, foreignBridges } from './firewall.ts'
 import type { Machine } from './machine.ts'
-import { hasAddress, listAddresses, listInterfaces, listRoutes } from './network.ts'
+import { choosePlace, hasAddress, listInterfaces } from './network.ts'
 import type { UpOptions } from './options.ts'
 import {
   groundPackages,
@@ -84,16 +84,8 @@ function clusterAddress(site: Site, machine: Machine, options: UpOptions): Step 
     title: 'cluster address',
     check: () => Promise.resolve(site.decided ? describeAddress(site.decisions) : null),
     act: async (_say, signal) => {
-      const addresses = await listAddresses(signal)
-      const taken = [...(await listRoutes(signal)), ...addresses.map(each => `${each.address}/${each.prefix}`)]
-      const chosen = chooseClusterAddress(addresses, taken, options.clusterAddress)
-      await site.decide({
-        baseDomain: options.domain ?? 'localhost',
-        node: machine.node,
-        clusterAddress: chosen.address,
-        clusterInterface: chosen.kind,
-        ...chooseRanges([...taken, `${chosen.address}/24`]),
-      })
+      const place = await choosePlace(options.clusterAddress, signal)
+      await site.decide({ baseDomain: options.domain ?? 'localhost', node: machine.node, ...place })
     },
   }
 }

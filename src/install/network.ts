@@ -1,7 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import { z } from 'zod'
-import type { InterfaceAddress } from './addresses.ts'
-import { reservedInterface } from './addresses.ts'
+import { chooseClusterAddress, chooseRanges, reservedInterface, type InterfaceAddress } from './addresses.ts'
 import { runProgram } from './run-program.ts'
 
 const addressList = z.array(
@@ -36,6 +35,14 @@ export async function listRoutes(signal: AbortSignal): Promise<string[]> {
   const json = await runProgram('ip', ['-j', '-4', 'route', 'show'], {}, signal)
   const routes = z.array(z.object({ dst: z.string(), dev: z.string().optional() })).parse(JSON.parse(json || '[]'))
   return routes.filter(route => route.dst !== 'default' && route.dev !== reservedInterface).map(route => route.dst)
+}
+
+/** What is chosen for this machine as it is: a cluster address (`wanted` overrides) and ranges that nothing has a route to. */
+export async function choosePlace(wanted: string | null, signal: AbortSignal) {
+  const addresses = await listAddresses(signal)
+  const taken = [...(await listRoutes(signal)), ...addresses.map(each => `${each.address}/${each.prefix}`)]
+  const { address, kind } = chooseClusterAddress(addresses, taken, wanted)
+  return { clusterAddress: address, clusterInterface: kind, ...chooseRanges([...taken, `${address}/24`]) }
 }
 
 export function listInterfaces(): string[] {

@@ -1,4 +1,4 @@
-/** For a cloud's firewall, or one beside ours: `up --check` and README.md print it. */
+/** For a cloud's firewall, or one beside ours: printed by `up --check`. */
 export const portTable = [
   'Ports to open in a firewall before this machine',
   '  80, 443/tcp       from everywhere    apps, git push and the API',

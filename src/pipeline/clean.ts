@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import { defaults } from '../core/defaults.ts'
 import { asAppError } from '../core/errors.ts'
 import { imagesToKeep } from '../core/keep.ts'
-import { parseDigest, type AppName, type Digest } from '../core/names.ts'
+import { parseImageReference, partsOfImage, type AppName, type Digest } from '../core/names.ts'
 import type { Store } from '../store/store.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Tools } from './tools.ts'
@@ -39,7 +39,7 @@ export async function wantedImages(store: Store): Promise<WantedImages> {
   for (const key of await store.listEnvironments()) {
     const imageOf = async (release: number) => (await store.findRelease(key, release))?.image.reference ?? null
     const images = await imagesToKeep(await store.standingRuns(key), defaults.imagesKept, imageOf)
-    for (const image of images) wanted.get(key.app)?.add(parseDigest(image.slice(image.indexOf('@') + 1)))
+    for (const image of images) wanted.get(key.app)?.add(partsOfImage(parseImageReference(image)).digest)
   }
   // Last: a run that began meanwhile may have found an image that is not among those, and may be live by now.
   for (const run of await store.openRuns()) wanted.set(run.app, null)
