@@ -54,7 +54,8 @@ export function doctor(get: () => Platform): void {
     await host.run(['tar', '-xzf', '/root/report.tar.gz', '-C', '/root/report'])
     assert.match(await host.run(['cat', '/root/report/log-control.txt']), /"event":"ready"/)
     assert.match(await host.run(['cat', '/root/report/doctor.json']), /"title": "disk"/)
-    const found = await host.exec(['grep', '-rF', token.trim(), '/root/report'])
+    // A token may begin with a dash.
+    const found = await host.exec(['grep', '-rF', '-e', token.trim(), '/root/report'])
     assert.equal(found.code, 1, found.stdout)
     await host.run(['rm', '-r', '/root/report', '/root/report.tar.gz'])
   })
