@@ -4,6 +4,7 @@ import type { EnvironmentKey } from '../core/names.ts'
 import { type Connection, columnsOf, literals } from './connection.ts'
 import { toEnvironmentKey } from './rows.ts'
 import type { Sealer } from './seal.ts'
+import { openSetting } from './settings.ts'
 import type { ConfigVersion, Store } from './store.ts'
 import type { ConfigColumns } from './tables.ts'
 
@@ -90,10 +91,10 @@ function context(key: EnvironmentKey, version: number, name: string): string {
 
 /** Fails early, at start, when the store was written under another data key than the one given. */
 export async function assertDataKey({ db, batch }: Connection, sealer: Sealer): Promise<void> {
-  const [rows] = await batch(
+  const [configs, settings] = await batch(
     db.selectFrom('config_versions').selectAll().where('sealed', '<>', '{}').orderBy('created_at', 'desc').limit(1),
+    db.selectFrom('settings').selectAll().limit(1),
   )
-  const [row] = rows
-  if (!row) return
-  openConfig(sealer, row)
+  for (const row of configs) openConfig(sealer, row)
+  for (const row of settings) openSetting(sealer, row)
 }

@@ -108,4 +108,13 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .execute()
     },
   },
+  '0002-settings': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('settings')
+        .addColumn('name', 'text', c => c.primaryKey())
+        .addColumn('sealed', 'text', c => c.notNull())
+        .execute()
+    },
+  },
 }

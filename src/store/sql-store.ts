@@ -6,6 +6,7 @@ import { releaseStore } from './releases.ts'
 import { restoringStore } from './restore.ts'
 import { runStore } from './runs.ts'
 import type { Sealer } from './seal.ts'
+import { settingStore } from './settings.ts'
 import type { Store } from './store.ts'
 import type { Tables } from './tables.ts'
 
@@ -15,11 +16,13 @@ export interface SqlDatabase {
   readonly sealer: Sealer
   /** All or nothing, in this order; the rows of each. */
   readonly batch: (queries: readonly CompiledQuery[]) => Promise<unknown[][]>
+  /** Into a file that is not there yet. */
+  readonly copyTo: (path: string) => Promise<void>
   readonly close: () => Promise<void>
 }
 
 /** The store on any database that speaks SQL and runs a batch of statements as one transaction (D8). */
-export async function openSqlStore({ db, sealer, batch, close }: SqlDatabase): Promise<Store> {
+export async function openSqlStore({ db, sealer, batch, copyTo, close }: SqlDatabase): Promise<Store> {
   const connection: Connection = {
     db,
     batch: async (...queries) => (await batch(queries.map(query => query.compile()))) as never,
@@ -31,6 +34,8 @@ export async function openSqlStore({ db, sealer, batch, close }: SqlDatabase): P
     ...releaseStore(connection),
     ...configStore(connection, sealer),
     ...restoringStore(connection, sealer),
+    ...settingStore(connection, sealer),
+    copyTo,
     close,
   }
 }

@@ -51,6 +51,34 @@ test('a store of a newer Lading is refused, with the way out', async t => {
   await assert.rejects(openSqliteStore({ path, dataKey }), { code: 'conflict', message: /newer Lading/ })
 })
 
+test('a copy is whole, opens like the store, and is never laid over another', async t => {
+  const path = await storeFile(t)
+  const copy = `${path}.copy`
+  const store = await openSqliteStore({ path, dataKey })
+  const copied = store.copyTo(copy)
+  for (let at = 0; at < 50; at++) await store.writeSetting(`s${at}`, 'x')
+  await copied
+  await assert.rejects(store.copyTo(copy), { code: 'already-exists' })
+  await assert.rejects(store.copyTo(join(path, 'below', 'a file')), { code: 'unavailable' })
+  await store.close()
+
+  const opened = await openSqliteStore({ path: copy, dataKey })
+  assert.equal((await opened.readConfig(key, 0)).values['A']?.reveal(), 'tell-no-one')
+  await opened.close()
+  await assert.rejects(openSqliteStore({ path: copy, dataKey: new Secret('5b'.repeat(32)) }), /data key/)
+})
+
+test('a setting is not to be found in the file, and alone it gives another key away', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'lading-store-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const path = join(folder, 'lading.db')
+  const store = await openSqliteStore({ path, dataKey })
+  await store.writeSetting('backup', 'tell-no-one')
+  await store.close()
+  assert.ok(!(await readFile(path)).includes('tell-no-one'))
+  await assert.rejects(openSqliteStore({ path, dataKey: new Secret('5b'.repeat(32)) }), /data key/)
+})
+
 test('a path that cannot be opened is named', async () => {
   await assert.rejects(
     openSqliteStore({ path: '/nowhere/lading.db', dataKey }),

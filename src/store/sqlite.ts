@@ -1,3 +1,4 @@
+import { open, rm } from 'node:fs/promises'
 import SqliteDatabase from 'better-sqlite3'
 import { type CompiledQuery, Kysely, SqliteDialect } from 'kysely'
 import { Migrator } from 'kysely/migration'
@@ -29,7 +30,13 @@ export async function openSqliteStore({ path, dataKey }: SqliteOptions): Promise
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) })
   try {
     await migrate(db, path)
-    return await openSqlStore({ db, sealer, batch: batchOf(database), close: () => db.destroy() })
+    return await openSqlStore({
+      db,
+      sealer,
+      batch: batchOf(database),
+      copyTo: copy => copyTo(database, copy),
+      close: () => db.destroy(),
+    })
   } catch (error) {
     database.close()
     throw error
@@ -87,6 +94,22 @@ function batchOf(database: SqliteDatabase.Database) {
     } catch (error) {
       throw asStoreError(error)
     }
+  }
+}
+
+/** SQLite's own backup, some pages at a time: what this connection writes meanwhile is in it too. */
+async function copyTo(database: SqliteDatabase.Database, path: string): Promise<void> {
+  // `wx`: it is ours alone, also when two of them begin at once.
+  const file = await open(path, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'EEXIST') throw new AppError('already-exists', `${path} is there already`, { cause })
+    throw new AppError('unavailable', `the store cannot be copied to ${path}: ${cause.message}`, { cause })
+  })
+  await file.close()
+  try {
+    await database.backup(path)
+  } catch (error) {
+    await rm(path, { force: true })
+    throw asStoreError(error)
   }
 }
 

@@ -94,6 +94,16 @@ export interface Store {
    */
   restore(apps: readonly RestoredApp[]): Promise<void>
 
+  /** What the operator has set on the whole platform, by name. */
+  readSettings(): Promise<Readonly<Record<string, string>>>
+  /** Null takes it back. Sealed under the data key, whatever it says: some are credentials. */
+  writeSetting(name: string, value: string | null): Promise<void>
+
+  /**
+   * All rows as they are at one moment, into a new file that opens like this store; writers go on meanwhile. Rejects
+   * `already-exists` when the file is there, and leaves none behind when it fails.
+   */
+  copyTo(path: string): Promise<void>
   close(): Promise<void>
 }
 

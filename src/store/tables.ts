@@ -11,6 +11,7 @@ export interface Tables {
   releases: ReleaseColumns
   config_versions: ConfigColumns
   images: { app: string; build_key: string; image: string; saved_at: number }
+  settings: { name: string; sealed: string }
 }
 
 export interface RunColumns {

@@ -398,6 +398,17 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
       assert.equal(await store.findImage(shop, 'key-2'), null)
     })
 
+    given('keeps settings until they are taken back', async store => {
+      assert.deepEqual(await store.readSettings(), {})
+      await store.writeSetting('b', 'two')
+      await store.writeSetting('a', '1')
+      await store.writeSetting('a', 'one')
+      assert.deepEqual(await store.readSettings(), { a: 'one', b: 'two' })
+      await store.writeSetting('b', null)
+      await store.writeSetting('never set', null)
+      assert.deepEqual(await store.readSettings(), { a: 'one' })
+    })
+
     given('restores rows of a lost database, once, and goes on counting from them', async store => {
       const run: Run = {
         ...key,
