@@ -62,6 +62,38 @@ test('a holder that reaches no engine stops before its lease is over, and the ne
   assert.ok(clock.monotonic() - acquiredAt >= 1.9 * leaseMs, 'one lease and the longest call')
 })
 
+test('the lease of a holder whose process has ended is not waited out, but nothing is deleted before it is quiet', async () => {
+  const { clock, candidate } = scene()
+  const ended = new Set<string>()
+  const first = candidate('a', { ended })
+  await clock.pass(1_000)
+  assert.ok(first.lease)
+  first.clock.stop()
+  const second = candidate('b', { ended })
+  await clock.pass(leaseMs / 2)
+  assert.ok(!second.hasLease)
+  ended.add('a')
+  await clock.pass(leaseMs / 10)
+  assert.ok(second.lease && second.lease.term > first.lease.term)
+  const acquiredAt = clock.monotonic()
+  let quiet = false
+  void second.lease.quiet(never).then(() => (quiet = true))
+  await clock.run(() => quiet, 60_000)
+  assert.ok(clock.monotonic() - acquiredAt >= 1.8 * leaseMs, 'one lease and the longest call')
+})
+
+test('an engine that does not say whether the holder has ended leaves its lease to be waited out', async () => {
+  const { clock, candidate } = scene()
+  const first = candidate('a')
+  await clock.pass(1_000)
+  first.clock.stop()
+  const second = candidate('b', { ended: 'not to be asked' })
+  await clock.pass(0.9 * leaseMs)
+  assert.ok(!second.hasLease)
+  await clock.pass(leaseMs)
+  assert.ok(second.lease)
+})
+
 test('a keeper that is away for two fifths of a lease costs nobody the lease, whenever it goes', async () => {
   const { clock, candidate } = scene()
   const { lease, ...first } = await held(candidate('a'))
@@ -111,7 +143,7 @@ test('keepers that remember a term above every version, as after a new swarm, do
   const { clock, candidate, cluster } = scene()
   const remembered = 90_000_000_000
   await cluster.engine({ current: remembered }).ensureNetwork('n', {}, never)
-  const first = candidate('a', remembered)
+  const first = candidate('a', { floor: remembered })
   await clock.pass(1_000)
   assert.ok(first.lease && first.lease.term > remembered)
   await first.engine.ensureNetwork('m', {}, never)
@@ -127,8 +159,15 @@ test('keepers that remember a term above every version, as after a new swarm, do
 function scene() {
   const clock = new VirtualClock()
   const cluster = new FakeCluster({ clock })
-  const candidate = (name: string, floor = 0) => new Candidate(name, clock, cluster, floor)
+  const candidate = (name: string, knows: Knowledge = {}) => new Candidate(name, clock, cluster, knows)
   return { clock, cluster, candidate }
+}
+
+interface Knowledge {
+  /** What the keepers remember. */
+  readonly floor?: number
+  /** Holders whose processes have ended. */
+  readonly ended?: ReadonlySet<string> | 'not to be asked'
 }
 
 class Candidate {
@@ -138,7 +177,7 @@ class Candidate {
   readonly clock: StoppableClock
   readonly engine: Engine
 
-  constructor(holder: string, clock: VirtualClock, cluster: FakeCluster, floor: number) {
+  constructor(holder: string, clock: VirtualClock, cluster: FakeCluster, { floor = 0, ended = new Set() }: Knowledge) {
     const term = { current: 0 }
     this.clock = new StoppableClock(clock)
     this.engine = cluster.engine(term)
@@ -154,7 +193,11 @@ class Candidate {
         if (this.loseAnswers-- > 0) throw new AppError('unavailable', 'lost', { retryable: true })
       },
     }
-    const options = { engine, clock: this.clock, term, holder, leaseMs, floor: async () => floor }
+    const hasEnded = async (other: string) => {
+      if (ended === 'not to be asked') throw new AppError('unavailable', 'no engine', { retryable: true })
+      return ended.has(other)
+    }
+    const options = { engine, clock: this.clock, term, holder, leaseMs, floor: async () => floor, hasEnded }
     void acquireLease(options, never).then(lease => (this.lease = lease))
   }
 

@@ -21,6 +21,11 @@ export interface LeaseOptions {
    * anew, or when somebody has called a keeper with a term out of thin air.
    */
   readonly floor?: (signal: AbortSignal) => Promise<number>
+  /**
+   * True when this holder's process is known to have ended (its engine says so): then its lease need not be waited out.
+   * "Not to be found" is no such knowledge. Absent: never known. A rejection counts as "not known".
+   */
+  readonly hasEnded?: (holder: string, signal: AbortSignal) => Promise<boolean>
   /** The longest that one call of the holder before may still be under way after its lease (ms). */
   readonly longestCallMs?: number
   /** Told when the lease is acquired, lost or a renewal fails. */
@@ -52,7 +57,8 @@ const labels: Labels = { [label.role]: 'platform' }
 /**
  * Waits for the lease and takes it: labels on a Swarm config, changed by compare-and-swap on its version, which only a
  * majority of managers can do (docs/design/lease.md). Nobody compares wall clocks: a candidate takes the lease when it
- * has seen the same version for one whole lease on its own monotonic clock. Rejects with the signal's reason.
+ * has seen the same version for one whole lease on its own monotonic clock, or when the holder's process is known to have
+ * ended. Rejects with the signal's reason.
  */
 export async function acquireLease(options: LeaseOptions, signal: AbortSignal): Promise<Lease> {
   for (;;) {
@@ -83,7 +89,9 @@ async function waitUntilFree(options: LeaseOptions, signal: AbortSignal): Promis
   let seenAt = clock.monotonic()
   for (;;) {
     const config = await retrying(() => readLease(options, signal), options, signal)
-    if (!config.labels[holderLabel]) return { config, releasedCleanly: true }
+    const holder = config.labels[holderLabel]
+    if (!holder) return { config, releasedCleanly: true }
+    if (await hasEnded(holder, options, signal)) return { config, releasedCleanly: false }
     if (config.version !== version) {
       version = config.version
       seenAt = clock.monotonic()
@@ -91,6 +99,15 @@ async function waitUntilFree(options: LeaseOptions, signal: AbortSignal): Promis
       return { config, releasedCleanly: false }
     }
     await clock.sleep(leaseMs / 10, signal)
+  }
+}
+
+async function hasEnded(holder: string, { hasEnded }: LeaseOptions, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await hasEnded?.(holder, signal)) ?? false
+  } catch (error) {
+    if (!(error instanceof AppError) || signal.aborted) throw error
+    return false
   }
 }
 

@@ -98,7 +98,7 @@ async function allUp(
     const views = edges.watch(release, AbortSignal.any([signal, watching.signal]))
     for await (const view of withTicks(views, { clock, everyMs: tickMs })) {
       signal.throwIfAborted()
-      const processes = view.processes.filter(process => process.release === release.number)
+      const processes = view.processes.filter(process => isOf(release, process))
       for (const process of processes)
         if (!since.has(process.container)) since.set(process.container, clock.monotonic())
       const up = (process: ProcessView) => isUp(process, clock.monotonic() - (since.get(process.container) ?? Infinity))
@@ -122,6 +122,15 @@ async function allUp(
   }
 }
 
+/**
+ * An app that was destroyed and made anew counts from v1 again: what started and ended before this release was made is
+ * not its own. Of a container that could never be started the engine says the year 1.
+ */
+function isOf({ number, createdAt }: Release, { release, state, startedAt }: ProcessView): boolean {
+  const isOlder = state === 'exited' && startedAt > 0 && startedAt < createdAt
+  return release === number && !isOlder
+}
+
 function isUp(process: ProcessView, ranMs: number): boolean {
   if (process.state !== 'running') return false
   return process.type === 'web' ? process.proof === 'proven' : ranMs >= workerUpMs
@@ -136,7 +145,7 @@ function crashedTooOften(processes: readonly ProcessView[]): boolean {
 /** Anything in here that changes is progress. */
 function fingerprint(view: EnvironmentView, release: Release): string {
   return view.processes
-    .filter(process => process.release === release.number)
+    .filter(process => isOf(release, process))
     .map(({ container, state, proof }) => `${container} ${state} ${proof}`)
     .sort()
     .join('\n')

@@ -12,6 +12,7 @@ import {
   parseAppName,
   parseCommitId,
   parseImageReference,
+  parseNodeName,
   parseProcessType,
   parseRunId,
   production,
@@ -21,6 +22,7 @@ import { Secret } from '../core/secret.ts'
 import { systemClock } from '../core/system.ts'
 import type { Engine } from '../docker/engine.ts'
 import { FakeCluster } from '../docker/fake.ts'
+import type { Edges, ProcessView } from '../edge/edges.ts'
 import { FakeEdges } from '../edge/fake.ts'
 import { startRelease } from './roll-out.ts'
 import { laneSpec, objectName, releasePhaseSpec, serviceSpecs } from './spec.ts'
@@ -107,6 +109,39 @@ test('the network of a space says whose it is, and nothing of the release that m
   const tools = { engine, edges, clock: systemClock }
   await assert.rejects(startRelease(release({}), {}, () => undefined, tools, new AbortController().signal))
   assert.deepEqual(made, [['l-shop', { 'lading.app': 'shop', 'lading.environment': 'production' }]])
+})
+
+test('processes of an app of the same name that was destroyed are not this release crashing', async () => {
+  const cluster = new FakeCluster({ clock: systemClock, behaviourOf: () => ({ startMs: 0, listenMs: 0, stopMs: 0 }) })
+  const edges = new FakeEdges({ clock: systemClock, processes: cluster.processes }).edges()
+  const made: Release = { ...release({ web: 1, worker: 0 }), createdAt: systemClock.now() }
+  const before = (container: string, startedAt: number): ProcessView => ({
+    container,
+    node: parseNodeName('one'),
+    release: made.number,
+    type: 'web',
+    name: 'web.1',
+    state: 'exited',
+    exitCode: 0,
+    outOfMemory: false,
+    startedAt,
+    address: null,
+    proof: 'none',
+    lastCheck: null,
+  })
+  const withOthers = (startedAt: number): Edges => ({
+    ...edges,
+    async *watch(...call) {
+      for await (const view of edges.watch(...call))
+        yield { ...view, processes: [...view.processes, before('c1', startedAt), before('c2', startedAt)] }
+    },
+  })
+  const start = (others: Edges) => {
+    const tools = { engine: cluster.engine(), edges: others, clock: systemClock }
+    return startRelease(made, {}, () => undefined, tools, new AbortController().signal)
+  }
+  await assert.rejects(start(withOthers(made.createdAt + 1)), /web.1 crashed with code 0/)
+  await start(withOthers(made.createdAt - 1000))
 })
 
 test('what the platform sets wins over config, and config keeps its type', () => {

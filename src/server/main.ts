@@ -54,6 +54,9 @@ async function main(stopping: AbortSignal): Promise<void> {
       holder: `${config.hostName}/${systemIds.hex(4)}`,
       leaseMs: defaults.leaseMs,
       floor: signal => highestTerm([{ node: config.node, path: keeperSocket }], signal),
+      // A container's host name is its id. One that is not found may run on another node.
+      hasEnded: async (holder, signal) =>
+        (await engine.inspectOneOff(holder.split('/')[0] ?? '', signal))?.running === false,
       say: line => log(line, {}),
     },
     stopping,

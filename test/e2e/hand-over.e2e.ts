@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict'
 import { appendFile } from 'node:fs/promises'
-import { after, before, test } from 'node:test'
-import { isDeepStrictEqual } from 'node:util'
+import { after, before, suite, test } from 'node:test'
 import { eventually } from '../rig/eventually.ts'
 import { Rig } from '../rig/rig.ts'
 import { installed, type App, type Platform } from './host.ts'
 import { Load } from './load.ts'
 import { allHeld, everythingOpen } from './load/everything-open.ts'
 import { judgeCuts, now, type StreamReport } from './load/report.ts'
+import { survivesAll, twiceEach } from './outages/outages.ts'
+import { Town } from './outages/town.ts'
 
 /**
  * Every upgrade is a hand-over (D5): `lading up` from an updated checkout starts the keeper of the next generation beside
  * the one that serves. Twice in a row and once while deploys are under way, with everything open that a visitor may have
- * open, and no request may be lost. Then the machine loses its power, and all comes back by itself.
+ * open, and no request may be lost. Then come the outages, and all comes back by itself.
  */
 const say = (text: string): void => void process.stderr.write(text)
 const rig = new Rig({ name: process.env['LADING_RIG'] ?? 'e2ehand', say: line => say(`${line}\n`) })
@@ -119,37 +120,15 @@ test('a process that dies is replaced: the newest keeper follows the engine', as
   await busy.answers(`v${version}`)
 })
 
-test('after a power cut all comes back by itself, each app under its own name', async () => {
-  const hosts = [busy.hostName, other.hostName, `hello.${platform.domain}`]
-  const whole = () => Promise.all(hosts.map(host => platform.get(host)))
-  const asBefore = await whole()
-  assert.deepEqual(
-    asBefore.map(({ status }) => status),
-    [200, 200, 200],
-  )
-  assert.equal(asBefore[0]!.body, `v${version}`)
-  assert.match(asBefore[2]!.body, /Hello from Lading/)
-  await platform.reboot()
-  // Late is not wrong (nobody listens yet, 502, 503); another app's word is, or the edge's that there is no such app.
-  const wrong: string[] = []
-  await eventually(
-    'each app and the API answer as before',
-    async () => {
-      const answers = await whole()
-      for (const [at, { status, body }] of answers.entries())
-        if (status > 0 && status < 500 && !isDeepStrictEqual({ status, body }, asBefore[at]))
-          wrong.push(`${hosts[at]}: ${status} ${body}`)
-      const api = await platform.get(`lading.${platform.domain}`, '/v1/healthz')
-      assert.deepEqual(answers, asBefore)
-      assert.equal(api.status, 200)
-      assert.match(api.body, /\{"status":"ok"\}/)
-      return true
-    },
-    { withinMs: 180_000 },
-  )
-  assert.deepEqual(wrong, [])
-  await pushed(busy)
-  await busy.answers(`v${version}`)
+suite('outages', () => {
+  let town: Town
+
+  before(async () => {
+    town = await Town.settle(platform)
+  })
+  after(() => town?.[Symbol.dispose]())
+
+  survivesAll(() => town, twiceEach)
 })
 
 /** `lading up` from a checkout whose keeper is another one than before. */

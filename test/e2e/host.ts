@@ -58,9 +58,8 @@ export class Platform {
     return JSON.parse(await this.host.run([`${CHECKOUT}/lading`, ...argv, '--json'])) as T
   }
 
-  /** Power off and on, and what an init system would do then. */
-  async reboot(): Promise<void> {
-    await this.host.power()
+  /** Power on, and what an init system does then; resolves when the engine answers. */
+  async boot(): Promise<void> {
     await this.host.boot()
     await this.host.run([`${CHECKOUT}/lading`, 'boot'])
   }

@@ -169,6 +169,17 @@ export class Host {
     await removeCgroups(this.facts.cgroup)
   }
 
+  /**
+   * Power off as an init system does it: SIGTERM to every process at once, and what has not ended after ten seconds ends
+   * with the power.
+   */
+  async shutDown(): Promise<void> {
+    await this.run(['perl', '-e', 'kill TERM => -1'])
+    const alone = async () => (await this.run(['ps', '-e', '-o', 'pid=,stat='])).split('\n').filter(isAlive).length <= 2
+    await eventually(`${this.name}'s processes have ended`, alone, { withinMs: 10_000 }).catch(() => undefined)
+    await this.power()
+  }
+
   /** Starts dockerd and waits until it answers. No error when it runs. */
   async startEngine(): Promise<void> {
     if ((await this.enginePids()).length === 0) {
@@ -193,6 +204,12 @@ export class Host {
     for (const pid of pids) process.kill(pid, 'SIGKILL')
     await eventually(`${this.name}'s engine is dead`, async () => (await this.enginePids()).length === 0)
     return pids.length
+  }
+
+  /** SIGTERM to the host's engine, which stops its containers first; resolves when it has ended. */
+  async stopEngine(): Promise<void> {
+    for (const pid of await this.enginePids()) process.kill(pid, 'SIGTERM')
+    await eventually(`${this.name}'s engine has ended`, async () => (await this.enginePids()).length === 0)
   }
 
   async enginePids(): Promise<readonly number[]> {
@@ -266,6 +283,11 @@ export class Host {
     // The host's mounts go with its last process, a moment after it.
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
+}
+
+/** A line of `ps` that is neither pid 1 nor dead already. */
+function isAlive(line: string): boolean {
+  return !/^\s*1\s|\sZ/.test(line)
 }
 
 function ifMissing<T>(value: T) {
