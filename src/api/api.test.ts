@@ -4,7 +4,14 @@ import { AppError } from '../core/errors.ts'
 import { type CommitId, parseBranchName } from '../core/names.ts'
 import type { Run } from '../core/run.ts'
 import { systemClock } from '../core/system.ts'
-import type { BillDocument, ConfigDocument, LogEntry, ProcessDocument, ReleaseDocument } from './documents.ts'
+import type {
+  BillDocument,
+  ConfigDocument,
+  EjectDocument,
+  LogEntry,
+  ProcessDocument,
+  ReleaseDocument,
+} from './documents.ts'
 import type { Problem } from './problem.ts'
 import { goLive, image, makeTestApi, shop } from './test-api.ts'
 
@@ -314,6 +321,32 @@ test('runs are listed, shown with their lines, and cancelled', async () => {
   assert.equal(cancelled.body.reason, 'cancelled by root')
   assert.deepEqual((await call<{ lines: unknown[] }>('GET', `/runs/${id}`)).body.lines, [])
   assert.match(await refused('GET', '/runs/run00009', undefined), /^404 not-found: there is no run run00009/)
+})
+
+test('what serves is told so that it can run elsewhere; before the first release there is nothing', async () => {
+  const { api, call, release, refused } = await withApp()
+  assert.match(await refused('GET', `${production}/eject`, undefined), /^404 not-found: nothing of shop serves yet/)
+  assert.match(await refused('GET', '/apps/shop/repository', undefined), /^404 not-found: nothing was ever pushed/)
+  assert.match(
+    await refused('GET', `${production}/releases/1/image`, undefined),
+    /^404 not-found: there is no release v1/,
+  )
+  await call('PATCH', `${production}/config`, { KEY: 'a "value"', TINI_KILL_PROCESS_GROUP: '0' })
+  await release('1')
+  const { body } = await call<EjectDocument>('GET', `${production}/eject`)
+  assert.deepEqual(body.config, { KEY: 'a "value"' })
+  assert.deepEqual(
+    body.services.map(({ type, count, port }) => [type, count, port]),
+    [
+      ['web', 1, 8080],
+      ['worker', 0, null],
+    ],
+  )
+  assert.equal(body.services[0]?.environment['TINI_KILL_PROCESS_GROUP'], '1')
+  const saved = await api.request(`/v1${production}/releases/${body.release}/image`)
+  const text = await saved.text()
+  assert.equal(saved.headers.get('content-length'), String(text.length))
+  assert.match(text, /^localhost\/shop:v1 is 127/)
 })
 
 test('what is nobody’s input is told with its code, and reported', async () => {

@@ -6,6 +6,7 @@ import { AppError, asAppError } from '../core/errors.ts'
 import { appRoutes } from './apps.ts'
 import { configRoutes } from './config.ts'
 import { deployRoutes } from './deploy.ts'
+import { ejectRoutes } from './eject.ts'
 import { logRoutes } from './logs.ts'
 import type { ApiEnv, ApiParts } from './parts.ts'
 import { platformRoutes } from './platform.ts'
@@ -42,6 +43,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
     processRoutes,
     logRoutes,
     runRoutes,
+    ejectRoutes,
   ])
     routes(api, parts)
   return api

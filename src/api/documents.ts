@@ -4,6 +4,7 @@ import { wentLive, type RunState } from '../core/states.ts'
 import { answers, type Release } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
 import { billOfLading } from '../core/bill.ts'
+import type { Ejected } from '../pipeline/eject.ts'
 import type { AppRow } from '../store/store.ts'
 import type { Platform } from './parts.ts'
 
@@ -20,6 +21,8 @@ export interface InfoDocument {
 }
 
 export type CleanedDocument = Cleaned
+
+export type EjectDocument = Ejected
 
 export interface AppDocument {
   readonly app: string

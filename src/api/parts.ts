@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts'
 import type { AppError } from '../core/errors.ts'
 import type { Engine } from '../docker/engine.ts'
 import type { Edges } from '../edge/edges.ts'
+import type { Ejector } from '../pipeline/eject.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
 import type { Store } from '../store/store.ts'
 
@@ -11,6 +12,7 @@ import type { Store } from '../store/store.ts'
 export interface ApiParts {
   readonly store: Store
   readonly pipeline: Pipeline
+  readonly ejector: Ejector
   readonly edges: Edges
   readonly engine: Engine
   readonly repositories: Repositories

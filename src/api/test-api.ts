@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { rootAccess, type Access } from '../access/principal.ts'
+import { FakeBuilder } from '../build/fake.ts'
 import { FakeRepositories } from '../commit/fake-repositories.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
@@ -21,6 +22,7 @@ import { isFinal, runStates, wentLive } from '../core/states.ts'
 import { systemClock, systemIds } from '../core/system.ts'
 import type { Engine, LogLine, TaskView } from '../docker/engine.ts'
 import type { Edges, EnvironmentView, ProcessView } from '../edge/edges.ts'
+import { Ejector } from '../pipeline/eject.ts'
 import type { Pipeline, RunEvent } from '../pipeline/pipeline.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
@@ -54,6 +56,7 @@ export async function makeTestApi({
     access,
     platform,
     pipeline: fakePipeline(store, cuts),
+    ejector: new Ejector({ store, repositories, builder: new FakeBuilder(clock) }),
     edges: fakeEdges(world),
     engine: fakeEngine(world),
     clock,

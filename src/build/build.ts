@@ -18,7 +18,7 @@ import { assemble, type StoredImage, type StoredLayer } from './assemble.ts'
 import type { BasePolicy } from './bases.ts'
 import { buildKey, stackVersion } from './build-key.ts'
 import { BuilderContainer } from './builder-container.ts'
-import type { Builder, BuildRequest, Cleaned } from './builder.ts'
+import type { Builder, BuildRequest, Cleaned, SavedImage } from './builder.ts'
 import type { EngineHttp } from './engine-http.ts'
 import { FairQueue } from './fair-queue.ts'
 import type { ContainerConfig, ImageConfig, Manifest } from './image-document.ts'
@@ -28,6 +28,7 @@ import { RegistryGate } from './registry-gate.ts'
 import { Registry, type RegistryAddress } from './registry.ts'
 import { collectBlobs, isCollecting, removeFromEngine, removeManifests, type WantedImages } from './retention.ts'
 import { runBuild, type BuildJob } from './run-build.ts'
+import { saveImage } from './save-image.ts'
 import { Shifts } from './shifts.ts'
 import { processesOf, readSource, type Repository, type Source } from './source.ts'
 
@@ -128,6 +129,10 @@ class ImageBuilder implements StoppableBuilder {
     const { repository, digest } = partsOfImage(image)
     // Not beside a cleaning, which may be about to remove it.
     return this.#shifts.build(async () => (await this.#registry.getManifest(repository, digest, signal)) !== null)
+  }
+
+  async save(what: { image: ImageReference; name: string }, signal: AbortSignal): Promise<SavedImage> {
+    return saveImage(this.#registry, what, signal)
   }
 
   async clean(wanted: () => Promise<WantedImages>, signal: AbortSignal): Promise<Cleaned | null> {

@@ -13,10 +13,21 @@ export interface Builder {
   /** The registry still has it. */
   has(image: ImageReference, signal: AbortSignal): Promise<boolean>
   /**
+   * The image as a tar for `docker load`, under the name that is given. Rejects `not-found` when the registry does not
+   * have it (any more).
+   */
+  save(what: { readonly image: ImageReference; readonly name: string }, signal: AbortSignal): Promise<SavedImage>
+  /**
    * Removes images that are not wanted from registry and engine, then their blobs. `wanted` is asked when no build is
    * under way, and none begins before the end. Null: a build is under way, and nothing was removed.
    */
   clean(wanted: () => Promise<WantedImages>, signal: AbortSignal): Promise<Cleaned | null>
+}
+
+export interface SavedImage {
+  /** How many bytes will come. */
+  readonly bytes: number
+  readonly chunks: AsyncIterable<Uint8Array>
 }
 
 /** How many were removed. */

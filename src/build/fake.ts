@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { defaults } from '../core/defaults.ts'
-import type { AppError } from '../core/errors.ts'
+import { AppError } from '../core/errors.ts'
 import {
   parseAppName,
   parseImageReference,
@@ -10,7 +10,7 @@ import {
   type ImageReference,
 } from '../core/names.ts'
 import type { Image } from '../core/release.ts'
-import type { Builder, BuildRequest, Cleaned } from './builder.ts'
+import type { Builder, BuildRequest, Cleaned, SavedImage } from './builder.ts'
 import { wantedOf, type WantedImages } from './retention.ts'
 
 export interface FakeBuild {
@@ -45,6 +45,18 @@ export class FakeBuilder implements Builder {
   async has(image: ImageReference): Promise<boolean> {
     await Promise.resolve()
     return !this.removed.has(image)
+  }
+
+  async save({ image, name }: { image: ImageReference; name: string }): Promise<SavedImage> {
+    if (!(await this.has(image))) throw new AppError('not-found', `the registry has no image ${image}`)
+    const text = Buffer.from(`${name} is ${image}`)
+    return {
+      bytes: text.length,
+      chunks: (async function* () {
+        await Promise.resolve()
+        yield text
+      })(),
+    }
   }
 
   async clean(wanted: () => Promise<WantedImages>): Promise<Cleaned | null> {

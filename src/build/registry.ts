@@ -99,6 +99,26 @@ export class Registry {
     return answer.body
   }
 
+  /** A blob of any size as it comes; leaving the loop ends it. Rejects `not-found` before the first chunk. */
+  async *readBlob(
+    repository: string,
+    digest: Digest,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const path = `/v2/${repository}/blobs/${digest}`
+    try {
+      signal.throwIfAborted()
+      const response = await this.#open({ method: 'GET', path }, signal)
+      if (response.statusCode !== 200) {
+        response.destroy()
+        throw new AppError('not-found', `the registry has no ${digest} in ${repository} (${response.statusCode})`)
+      }
+      for await (const chunk of response) yield chunk as Buffer
+    } catch (error) {
+      throw silent(error, signal)
+    }
+  }
+
   /** By tag or digest; null when the repository has none. */
   async getManifest(repository: string, reference: string, signal: AbortSignal): Promise<StoredManifest | null> {
     const path = `/v2/${repository}/manifests/${reference}`
@@ -170,14 +190,19 @@ export class Registry {
       if (expected.includes(answer.status)) return answer
       throw unexpected(call.method, call.path, answer)
     } catch (error) {
-      if (signal.aborted) throw signal.reason
-      if (error instanceof AppError) throw error
-      const words = error instanceof Error ? error.message : String(error)
-      throw new AppError('unavailable', `the registry does not answer: ${words}`, { retryable: true, cause: error })
+      throw silent(error, signal)
     }
   }
 
-  async #exchange({ method, path, headers, body }: Call, signal: AbortSignal): Promise<Answer> {
+  async #exchange(call: Call, signal: AbortSignal): Promise<Answer> {
+    const response = await this.#open(call, signal)
+    const chunks: Buffer[] = []
+    for await (const chunk of response) chunks.push(chunk as Buffer)
+    return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }
+  }
+
+  /** Resolves with the answer's head. */
+  async #open({ method, path, headers, body }: Call, signal: AbortSignal): Promise<IncomingMessage> {
     const length = body instanceof Uint8Array ? { 'content-length': body.length } : body ? {} : { 'content-length': 0 }
     const options = { ...this.#address, agent: this.#agent, method, path, signal, headers: { ...headers, ...length } }
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
@@ -188,11 +213,16 @@ export class Registry {
       Readable.from(body, { objectMode: false })
         .on('error', error => request.destroy(error))
         .pipe(request)
-    const response = await promise
-    const chunks: Buffer[] = []
-    for await (const chunk of response) chunks.push(chunk as Buffer)
-    return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }
+    return promise
   }
+}
+
+/** What became of a call: our own error as it is, the signal's reason, or `unavailable`. */
+function silent(error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason
+  if (error instanceof AppError) return error
+  const words = error instanceof Error ? error.message : String(error)
+  return new AppError('unavailable', `the registry does not answer: ${words}`, { retryable: true, cause: error })
 }
 
 interface Answer {

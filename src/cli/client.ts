@@ -5,6 +5,7 @@ import type {
   CleanedDocument,
   ConfigChangeDocument,
   ConfigDocument,
+  EjectDocument,
   InfoDocument,
   LogEntry,
   ProcessDocument,
@@ -19,6 +20,13 @@ import { type Call, type Place, send } from './http.ts'
 import { eventsOf, linesOf } from './lines.ts'
 
 export type RunWithLines = Run & { readonly lines: readonly { readonly at: number; readonly text: string }[] }
+
+/** A file of any size. */
+export interface Download {
+  /** Null: not known before its end. */
+  readonly bytes: number | null
+  readonly chunks: AsyncIterable<Uint8Array>
+}
 
 /** The API, typed. Every method rejects with the AppError that the control plane gave, or `unavailable`. */
 export class Client {
@@ -78,6 +86,16 @@ export class Client {
         throw new AppError(code, message)
       }
     }
+  }
+
+  eject = (app: string) => this.#json<EjectDocument>('GET', `${environmentPath(app)}/eject`)
+  image = (app: string, release: number) => this.#download(`${environmentPath(app)}/releases/${release}/image`)
+  repository = (app: string) => this.#download(`${appPath(app)}/repository`)
+
+  async #download(path: string): Promise<Download> {
+    const answer = await this.#send({ method: 'GET', path })
+    const length = answer.headers['content-length']
+    return { bytes: length === undefined ? null : Number(length), chunks: this.#body(answer) }
   }
 
   async #run(app: string, verb: string, body: unknown): Promise<Run> {

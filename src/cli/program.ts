@@ -3,6 +3,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { appCommands } from './commands/apps.ts'
 import { configCommands } from './commands/config.ts'
 import { deployCommands } from './commands/deploy.ts'
+import { ejectCommands } from './commands/eject.ts'
 import { platformCommands } from './commands/platform.ts'
 import { processCommands } from './commands/processes.ts'
 import { releaseCommands } from './commands/releases.ts'
@@ -24,6 +25,7 @@ export function createProgram(session: Session): Command {
     configCommands,
     processCommands,
     runCommands,
+    ejectCommands,
     platformCommands,
   ])
     add(program, session)

@@ -18,6 +18,7 @@ import { systemClock, systemIds } from '../core/system.ts'
 import { FakeCluster } from '../docker/fake.ts'
 import { FakeEdges } from '../edge/fake.ts'
 import { Dispatcher } from '../pipeline/dispatcher.ts'
+import { Ejector } from '../pipeline/eject.ts'
 import { spaceNetwork } from '../run/spec.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { CliRig } from './test-rig.ts'
@@ -35,10 +36,11 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
   const repositories = new GitRepositories(gitProgram({ root: join(rig.folder, 'git'), hooks }))
   const log = () => undefined
   const common = { store, edges, engine, repositories, clock: systemClock }
+  const builder = new FakeBuilder(systemClock)
   const pipeline = new Dispatcher(
     {
       ...common,
-      builder: new FakeBuilder(systemClock),
+      builder,
       ids: systemIds,
       seal: text => new TextEncoder().encode(text),
       urlOf: host => `https://${host}`,
@@ -65,7 +67,10 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
   })
   await git.start(stop.signal)
   const platform = { version: '0.1.0', baseDomain: 'example.test', url: '', ca: null }
-  const api = getRequestListener(createApi({ ...common, pipeline, platform, access, report: log }).fetch)
+  const api = getRequestListener(
+    createApi({ ...common, pipeline, ejector: new Ejector({ ...common, builder }), platform, access, report: log })
+      .fetch,
+  )
   const server = createServer((request, response) => {
     if (!git.handle(request, response)) void api(request, response)
   })

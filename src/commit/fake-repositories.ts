@@ -153,6 +153,13 @@ export class FakeRepositories implements Repositories {
     yield tar(this.#commit(app, commit).files)
   }
 
+  async *bundle(app: AppName, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    signal.throwIfAborted()
+    const { refs } = this.#get(app)
+    if (refs.size === 0) throw new AppError('not-found', `nothing was ever pushed to ${app}`)
+    yield Buffer.from(`# v2 git bundle\n${[...refs].map(([name, commit]) => `${commit} ${name}\n`).join('')}\n`)
+  }
+
   async readFile(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<Buffer | null> {
     signal.throwIfAborted()
     const content = this.#commit(app, commit).files.get(path)

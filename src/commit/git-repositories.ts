@@ -168,6 +168,14 @@ export class GitRepositories implements Repositories {
     yield* streamGit(this.program, [`--git-dir=${this.#path(app)}`, 'archive', '--format=tar', commit], signal)
   }
 
+  async *bundle(app: AppName, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    if ((await this.#succeed(app, ['for-each-ref', '--count=1'], { signal })).stdout.length === 0) {
+      throw new AppError('not-found', `nothing was ever pushed to ${app}`)
+    }
+    const args = [`--git-dir=${this.#path(app)}`, 'bundle', 'create', '--quiet', '-', '--all']
+    yield* streamGit(this.program, args, signal)
+  }
+
   async readFile(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<Buffer | null> {
     const args = ['cat-file', '--batch', '-z', '--follow-symlinks']
     const input = isPath(path) ? `${commit}:${path}\0` : ''

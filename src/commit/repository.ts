@@ -39,6 +39,11 @@ export interface Repositories {
    */
   archive(app: AppName, commit: CommitId, signal: AbortSignal): AsyncIterable<Uint8Array>
   /**
+   * The whole repository as a git bundle, with all its refs, pins too. Nothing is started before the first `next()`;
+   * leaving the loop ends git. Rejects `not-found` before the first chunk when nothing was ever pushed.
+   */
+  bundle(app: AppName, signal: AbortSignal): AsyncIterable<Uint8Array>
+  /**
    * A file's content; null when there is no regular file at `path` (symbolic links inside the tree are followed).
    * `path` is relative to the root, with `/`. Rejects `invalid-input` above 16 MiB, `not-found` without the commit.
    */

@@ -2,6 +2,7 @@ import { defaults } from '../core/defaults.ts'
 import { releasesToKeep } from '../core/keep.ts'
 import { environmentId } from '../core/labels.ts'
 import type { AppName, EnvironmentKey } from '../core/names.ts'
+import { wentLive } from '../core/states.ts'
 import { isPassing } from '../core/waiting.ts'
 import { spaceNetwork } from '../run/spec.ts'
 import { removeSpace, Sweeper, type Rows } from '../run/sweep.ts'
@@ -61,8 +62,12 @@ export class Upkeep {
       quiet: signal => this.#tools.quiet(signal),
       keep: async key =>
         (await isDestroyed(key, this.#tools)) ? new Set() : releasesToKeep(await store.standingRuns(key)),
-      openRuns: async key =>
-        new Set((await store.openRuns()).filter(run => environmentId(run) === environmentId(key)).map(run => run.id)),
+      openRuns: async key => {
+        const open = (await store.openRuns()).filter(run => environmentId(run) === environmentId(key))
+        // Of a destroyed app nobody asks again what a live run's release phase came to, and no later sweep comes.
+        const isOver = await isDestroyed(key, this.#tools)
+        return new Set(open.filter(run => !(isOver && wentLive(run.state))).map(run => run.id))
+      },
       limit: async (key, number) => {
         const settings = (await store.findRelease(key, number))?.image.settings ?? defaults.settings
         return { drainMs: settings.drainSeconds * 1000, stopMs: settings.stopSeconds * 1000 }

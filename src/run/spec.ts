@@ -19,7 +19,8 @@ export function serviceSpecs(release: Release, config: Env): readonly ServiceSpe
     .map(process => serviceSpec(release, process, config))
 }
 
-function serviceSpec(release: Release, process: Process, config: Env): ServiceSpec {
+/** The swarm service of a process type, also of one that has no process now. */
+export function serviceSpec(release: Release, process: Process, config: Env): ServiceSpec {
   const { settings } = release.image
   return {
     name: objectName(release, `v${release.number}-${process.type}`),

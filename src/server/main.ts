@@ -24,6 +24,7 @@ import { Authority } from '../edge/authority.ts'
 import { highestTerm, keeperEdges } from '../edge/client.ts'
 import { cleanAgainAndAgain } from '../pipeline/clean.ts'
 import { Dispatcher } from '../pipeline/dispatcher.ts'
+import { Ejector } from '../pipeline/eject.ts'
 import { recoverFromCluster } from '../pipeline/recover-from-cluster.ts'
 import type { Tools } from '../pipeline/tools.ts'
 import { spaceNetwork } from '../run/spec.ts'
@@ -135,7 +136,18 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     url: urlOf(ownHost(config.baseDomain)),
     ca: await readFile(join(config.stateDir, 'ca', 'ca.pem'), 'utf8'),
   }
-  const parts = { store, pipeline, edges, engine, repositories, clock: systemClock, platform, report: logError }
+  const ejector = new Ejector(tools)
+  const parts = {
+    store,
+    pipeline,
+    ejector,
+    edges,
+    engine,
+    repositories,
+    clock: systemClock,
+    platform,
+    report: logError,
+  }
   const tokens = tokenAccess([{ name: 'owner', token: new Secret(readFileSync(config.tokenFile, 'utf8').trim()) }])
   const git = createGitDoor({
     repositories,

@@ -195,6 +195,25 @@ export function repositoriesContract(name: string, make: () => Promise<Repositor
     await assert.rejects(repositories.archive(app, absent, signal)[Symbol.asyncIterator]().next(), code('not-found'))
   })
 
+  check('a bundle holds every ref, and there is none of nothing', async ({ repositories, commit, tag }) => {
+    const next = () => repositories.bundle(app, signal)[Symbol.asyncIterator]().next()
+    await assert.rejects(next(), code('not-found'))
+    const one = await commit({ files: { a: '1' } })
+    const two = await commit({ files: { a: '2' } })
+    await repositories.moveBranch(app, main, { from: null, to: one }, signal)
+    await repositories.pin(app, run, two, signal)
+    await tag('v1', one)
+    const chunks: Uint8Array[] = []
+    for await (const chunk of repositories.bundle(app, signal)) chunks.push(chunk)
+    const [head = ''] = Buffer.concat(chunks).toString('latin1').split('\n\n')
+    for (const line of [`${one} refs/heads/main`, ' refs/tags/v1', `${two} refs/lading/runs/${run}`]) {
+      assert.ok(
+        head.split('\n').some(ref => ref.endsWith(line)),
+        head,
+      )
+    }
+  })
+
   check('an aborted call rejects with the reason', async ({ repositories }) => {
     const reason = new Error('enough')
     await assert.rejects(repositories.branch(app, main, AbortSignal.abort(reason)), reason)

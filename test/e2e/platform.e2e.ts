@@ -5,6 +5,7 @@ import { brokenApps } from './platform/broken.ts'
 import { cleaning } from './platform/clean.ts'
 import { doctor } from './platform/doctor.ts'
 import { edgeFeatures } from './platform/edge.ts'
+import { eject } from './platform/eject.ts'
 import { firewall } from './platform/firewall.ts'
 import { interruptedPushes } from './platform/interrupted.ts'
 import { lostDatabase } from './platform/lost-database.ts'
@@ -27,6 +28,7 @@ suite('the edge', () => edgeFeatures(() => platform))
 suite('broken apps', () => brokenApps(() => platform))
 suite('ways to a release', () => waysToARelease(() => platform))
 suite('cleaning', () => cleaning(() => platform))
+suite('leaving', () => eject(() => platform))
 suite('the doctor', () => doctor(() => platform))
 suite('interrupted pushes', () => interruptedPushes(() => platform, outside))
 // The last: it loses what the others have written.

@@ -125,7 +125,14 @@ export const canonicalHistories: readonly CanonicalHistory[] = [
       await player.cancel(client)
     },
   },
-  { name: 'destroyed while it serves', before: served, act: player => player.destroy(key) },
+  {
+    name: 'destroyed in the warm time of a release with a release phase',
+    before: async player => {
+      await served(player)
+      await player.landed(await player.push(key, withReleasePhase))
+    },
+    act: player => player.destroy(key),
+  },
   {
     name: 'destroyed on an engine that holds on to the network',
     before: served,

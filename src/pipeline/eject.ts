@@ -1,0 +1,111 @@
+import type { Builder, SavedImage } from '../build/builder.ts'
+import type { Repositories } from '../commit/repository.ts'
+import { AppError } from '../core/errors.ts'
+import type { AppName, EnvironmentKey } from '../core/names.ts'
+import { count, type Release } from '../core/release.ts'
+import { Secret } from '../core/secret.ts'
+import type { ContainerPolicy, ServiceSpec } from '../docker/engine.ts'
+import { releasePhaseSpec, serviceSpec } from '../run/spec.ts'
+import type { Store } from '../store/store.ts'
+
+/** What serves, told so that it can run without us (docs/design/eject.md). The config stands in it as it is. */
+export interface Ejected {
+  readonly app: string
+  readonly environment: string
+  readonly release: number
+  readonly commit: string | null
+  /** The name under which `image` gives it. */
+  readonly image: string
+  /** One for each process type, also of those that have no process. */
+  readonly services: readonly EjectedService[]
+  readonly releasePhase: Omit<EjectedService, 'count' | 'port' | 'stopSeconds'> | null
+  readonly config: Readonly<Record<string, string>>
+}
+
+export interface EjectedService {
+  readonly type: string
+  /** Null: the image's own. */
+  readonly command: readonly string[] | null
+  readonly count: number
+  /** Inside the container; null when it has none. */
+  readonly port: number | null
+  /** What the platform adds to the config. */
+  readonly environment: Readonly<Record<string, string>>
+  readonly stopSeconds: number
+  readonly policy: ContainerPolicy
+}
+
+/** An app on its way out: nothing of it changes here. */
+export class Ejector {
+  readonly #tools: { store: Store; builder: Pick<Builder, 'save'>; repositories: Pick<Repositories, 'bundle'> }
+
+  constructor(tools: { store: Store; builder: Pick<Builder, 'save'>; repositories: Pick<Repositories, 'bundle'> }) {
+    this.#tools = tools
+  }
+
+  /** Of the release that serves; `not-found` before the first. */
+  async describe(key: EnvironmentKey): Promise<Ejected> {
+    const { store } = this.#tools
+    const release = await store.servingRelease(key)
+    if (!release) {
+      throw new AppError('not-found', `nothing of ${key.app} serves yet, so there is nothing to eject`, {
+        hint: 'Deploy it first, or take its repository: git clone.',
+      })
+    }
+    const { values } = await store.readConfig(key, release.config)
+    return ejected(release, values)
+  }
+
+  /** The image of a release as a tar for `docker load`; `not-found` when it is not kept any more. */
+  async image(key: EnvironmentKey, number: number, signal: AbortSignal): Promise<SavedImage> {
+    const release = await this.#tools.store.findRelease(key, number)
+    if (!release) throw new AppError('not-found', `there is no release v${number}`)
+    return this.#tools.builder.save({ image: release.image.reference, name: imageName(release) }, signal)
+  }
+
+  repository(app: AppName, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return this.#tools.repositories.bundle(app, signal)
+  }
+}
+
+function ejected(release: Release, config: Readonly<Record<string, Secret>>): Ejected {
+  const { app, environment, number, commit, image } = release
+  const services = image.processes.map(process => {
+    const { command, port, env, stopSeconds, policy } = serviceSpec(release, process, config)
+    const common = { type: process.type, command, port, stopSeconds, policy, environment: ours(env) }
+    return { ...common, count: count(release, process.type) }
+  })
+  const phase = image.releaseCommand === null ? null : releasePhaseSpec(release, image.releaseCommand, config)
+  const names = new Set([...services.flatMap(service => Object.keys(service.environment))])
+  return {
+    app,
+    environment,
+    release: number,
+    commit,
+    image: imageName(release),
+    services,
+    releasePhase: phase && {
+      type: 'release',
+      command: phase.command,
+      environment: ours(phase.env),
+      policy: phase.policy,
+    },
+    config: Object.fromEntries(
+      Object.entries(config)
+        .filter(([name]) => !names.has(name))
+        .map(([name, value]) => [name, value.reveal()]),
+    ),
+  }
+}
+
+/** The values that are no config; of a name that is both, the platform's is what the process gets. */
+function ours(env: ServiceSpec['env']): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value instanceof Secret ? [] : [[name, value]])),
+  )
+}
+
+/** No engine looks for `localhost/…` at Docker Hub, where the app's name may be somebody else's. */
+function imageName({ app, number }: Release): string {
+  return `localhost/${app}:v${number}`
+}
