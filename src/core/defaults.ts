@@ -49,4 +49,6 @@ export const defaults = {
   /** A crash of the same process type this often before proof fails the rollout. */
   crashesBeforeFailure: 2,
   leaseMs: 10_000,
+  /** So long a new control plane may take to prove itself in an upgrade; then the one before comes back. */
+  provingSeconds: 120,
 } as const

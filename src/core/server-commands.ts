@@ -22,6 +22,7 @@ export const serverCommands = {
       '--cluster-address <ip>': "this machine's fixed private address; without it, one is chosen. It can never change",
       '--images <file>': 'take the platform\'s images from a file of "lading images save" instead of building them',
       '--mirror <url>': 'the Debian mirror to build images from; without it, the one that this machine uses',
+      '--patience <seconds>': 'so long a new control plane may take to prove itself; without it, 120',
       '--no-hello': 'do not deploy examples/hello at the end',
       '--check': 'only say whether this machine is ready, and which ports to open; changes nothing',
     },
@@ -31,6 +32,17 @@ export const serverCommands = {
       'lading up --domain example.com',
       'lading up --images lading.tar --no-hello',
     ],
+  },
+  upgrade: {
+    arguments: '[options]',
+    summary: "replace the platform by this checkout's version, and go back when that does not come up (root)",
+    more: 'After a "git pull" in the checkout, or from another one. Apps go on meanwhile; the store is copied first. "lading up" goes the same way, without looking first whether something is wrong.',
+    options: {
+      '--images <file>': 'take the platform\'s images from a file of "lading images save" instead of building them',
+      '--mirror <url>': 'the Debian mirror to build images from; without it, the one that this machine uses',
+      '--patience <seconds>': 'so long the new control plane may take to prove itself; without it, 120',
+    },
+    examples: ['lading upgrade', 'lading upgrade --images lading.tar'],
   },
   down: {
     arguments: '[options]',

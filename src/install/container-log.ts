@@ -7,13 +7,15 @@ export async function lastLogLines(container: string, signal: AbortSignal): Prom
   return linesOf(['logs', '--tail', tail, container], signal)
 }
 
-/** The last lines of a swarm service, and Swarm's own words when no task runs. */
+/** Swarm's own words about a service's last tasks, and the last lines of the newest that had a process. */
 export async function lastServiceLines(service: string, signal: AbortSignal): Promise<readonly string[]> {
-  const state = ['service', 'ps', '--no-trunc', '--format', '{{.CurrentState}} {{.Error}}', service]
-  return [
-    ...(await linesOf(state, signal)).slice(0, 2),
-    ...(await linesOf(['service', 'logs', '--raw', '--tail', tail, service], signal)),
-  ]
+  const format = '{{.ID}} {{.CurrentState}} {{.Error}}'
+  const tasks = await linesOf(['service', 'ps', '--no-trunc', '--format', format, service], signal)
+  const began = tasks.find(task => /^\S+ (Running|Failed|Complete|Shutdown) /.test(task))
+  const words = tasks.slice(0, 2).map(task => task.slice(task.indexOf(' ') + 1))
+  if (began === undefined) return words
+  const [id = ''] = began.split(' ')
+  return [...words, ...(await linesOf(['service', 'logs', '--raw', '--tail', tail, id], signal))]
 }
 
 async function linesOf(args: readonly string[], signal: AbortSignal): Promise<string[]> {

@@ -18,6 +18,8 @@ const MiB = 1024 * 1024
 const generationLabel = 'lading.generation'
 /** So long `up` waits for the old keeper's connections; what is open then goes on, and the next `up` clears up (s). */
 const drainSeconds = 30
+/** Longer than an old keeper waits for a new one that does not come up, before it goes on itself (s). */
+const servingSeconds = 60
 /** Within it an engine has noticed that a container's process is gone (s). */
 const endingSeconds = 30
 
@@ -38,10 +40,13 @@ export function keeperStep(site: Site): Step {
       say('waiting for it to serve')
       const ready = async () => ((await serves(keeper, signal)) ? true : null)
       const details = () => lastLogLines(keeper.name, signal)
-      await waitFor({ title: `${keeper.name} does not serve`, seconds: 60, details }, ready, {
-        clock: systemClock,
-        signal,
-      })
+      const what = { title: `${keeper.name} does not serve`, seconds: servingSeconds, details }
+      try {
+        await waitFor(what, ready, { clock: systemClock, signal })
+      } catch (error) {
+        if (!signal.aborted) await dismiss(keeper, signal)
+        throw error
+      }
       const others = (await listKeepers(signal)).filter(other => other.name !== keeper.name)
       for (const old of others) await retire(old, say, signal)
     },
@@ -99,7 +104,15 @@ async function startKeeper(decisions: Decisions, signal: AbortSignal): Promise<K
     await engine.json({ method: 'POST', path: '/containers/create', query: { name }, body }, signal)
   }
   await engine.json({ method: 'POST', path: `/containers/${name}/start` }, signal)
-  return { id: name, name, state: 'running', spec, generation, drains: false }
+  const image = decisions.images['keeper']?.id ?? ''
+  return { id: name, name, image, state: 'running', spec, generation, drains: false }
+}
+
+/** One that does not come up would ask the keeper before it to hand over again and again: it goes where that one serves. */
+async function dismiss(keeper: KeeperView, signal: AbortSignal): Promise<void> {
+  const others = (await listKeepers(signal)).filter(({ name }) => name !== keeper.name)
+  if (!others.some(({ state, drains }) => state === 'running' && !drains)) return
+  await engine.json({ method: 'DELETE', path: `/containers/${keeper.name}`, query: { force: true } }, signal)
 }
 
 /** Its listeners are the new one's already. It is not started again, and goes when its last connection has ended. */
@@ -139,6 +152,8 @@ async function neverAgain(id: string, signal: AbortSignal): Promise<boolean> {
 export interface KeeperView {
   readonly id: string
   readonly name: string
+  /** Its id. */
+  readonly image: string
   readonly state: string
   readonly spec: string
   readonly generation: number
@@ -147,7 +162,13 @@ export interface KeeperView {
 }
 
 const containerList = z.array(
-  z.object({ Id: z.string(), Names: z.array(z.string()), State: z.string(), Labels: z.record(z.string(), z.string()) }),
+  z.object({
+    Id: z.string(),
+    Names: z.array(z.string()),
+    ImageID: z.string(),
+    State: z.string(),
+    Labels: z.record(z.string(), z.string()),
+  }),
 )
 
 /** All keepers of this node, running or not, the newest first. */
@@ -155,9 +176,10 @@ export async function listKeepers(signal: AbortSignal): Promise<KeeperView[]> {
   const query = { all: true, ...filters({ label: [`${label.role}=platform`, `${label.type}=keeper`] }) }
   const list = containerList.parse(await engine.json({ method: 'GET', path: '/containers/json', query }, signal))
   const views = await Promise.all(
-    list.map(async ({ Id, Names, State, Labels }) => ({
+    list.map(async ({ Id, Names, ImageID, State, Labels }) => ({
       id: Id,
       name: (Names[0] ?? '').slice(1),
+      image: ImageID,
       state: State,
       spec: Labels[specLabel] ?? '',
       generation: Number(Labels[generationLabel] ?? 0),

@@ -11,8 +11,16 @@ import { groundSteps } from './ground.ts'
 import { helloStep, ownTraffic } from './hello.ts'
 import { imageSteps, saveImages } from './images.ts'
 import { keeperStep, listKeepers } from './keeper.ts'
-import { readMachine } from './machine.ts'
-import { parseCommand, type Command, type DoctorOptions, type DownOptions, type UpOptions } from './options.ts'
+import { readMachine, type Machine } from './machine.ts'
+import { oldImagesStep } from './old-images.ts'
+import {
+  asBefore,
+  parseCommand,
+  type Command,
+  type DoctorOptions,
+  type DownOptions,
+  type UpOptions,
+} from './options.ts'
 import { missingPackages, recordedPackages } from './packages.ts'
 import { checkout, paths } from './paths.ts'
 import { platformSteps } from './platform.ts'
@@ -22,9 +30,10 @@ import { purgeSteps } from './purge.ts'
 import { platformVersion } from './recipes.ts'
 import { report } from './report.ts'
 import { Site } from './site.ts'
-import { runSteps, type Step } from './steps.ts'
+import { runSteps } from './steps.ts'
 import { isDeadSwarm, requireOwnSwarm, settledSwarm } from './swarm-state.ts'
 import { trustSteps } from './trust.ts'
+import { beginUpgrade, endWayBack, withWayBack } from './upgrade.ts'
 
 /** From a bare Debian, or from wherever an earlier run got to, to a platform that serves `hello`. Idempotent. */
 export async function up(options: UpOptions, signal: AbortSignal): Promise<void> {
@@ -33,13 +42,54 @@ export async function up(options: UpOptions, signal: AbortSignal): Promise<void>
   const progress = new Progress(process.stdout, systemClock)
   process.stdout.write(`Lading on Debian ${machine.debian}, node ${machine.node}\n\n`)
   if (options.checkOnly) return checkOnly(site, machineChecks(site, options.clusterAddress), progress, signal)
+  const domainBefore = await converge({ site, machine, options, progress }, signal)
+  if (options.hello) await runSteps([helloStep(site)], progress, signal)
+  await report({ site, domainBefore, hasSystemd: machine.hasSystemd }, process.stdout, signal)
+}
+
+/** `up` on an installed machine, when nothing is wrong there: what is broken now would be what it goes back to. */
+export async function upgrade(options: UpOptions, signal: AbortSignal): Promise<void> {
+  const machine = await readMachine('upgrade')
+  const site = await Site.load()
+  const before = site.decisions.images['control']?.key
+  const progress = new Progress(process.stdout, systemClock)
+  process.stdout.write(`Lading ${await platformVersion()} for Debian ${machine.debian}, node ${machine.node}\n\n`)
+  await startDeadEngine(site, machine.hasSystemd, signal)
+  await endWayBack(progress, signal)
+  const found = await lookAtAll(doctorChecks(site, machine, []), progress, signal)
+  if (found.some(({ obstacles }) => obstacles.length > 0))
+    throw new AppError('conflict', 'something is wrong with the platform, and nothing was changed', {
+      hint: 'After each arrow stands what mends it. To upgrade all the same: lading up --no-hello',
+    })
+  const start = systemClock.monotonic()
+  await converge({ site, machine, options, progress }, signal)
+  const after = site.decisions.images['control']?.key
+  const seconds = ((systemClock.monotonic() - start) / 1000).toFixed(0)
+  const what = before === after ? 'This version serves already' : `Upgraded to ${await platformVersion()}`
+  process.stdout.write(`\n${what}: control plane ${after}, ${seconds} s. All versions: lading version\n`)
+}
+
+interface Convergence {
+  readonly site: Site
+  readonly machine: Machine
+  readonly options: UpOptions
+  readonly progress: Progress
+}
+
+/** Makes this machine what this checkout says. A control plane that is replaced can come back (docs/design/upgrade.md). */
+async function converge({ site, machine, options, progress }: Convergence, signal: AbortSignal): Promise<string> {
   await startDeadEngine(site, machine.hasSystemd, signal)
   await runSteps(groundSteps(site, machine, options), progress, signal)
+  await endWayBack(progress, signal)
   const domainBefore = site.decisions.baseDomain
   if (options.domain !== null) await site.change({ baseDomain: options.domain })
-  const steps = laterSteps(site, options)
-  await runSteps(options.hello ? [...steps, ownTraffic(site), helloStep(site)] : steps, progress, signal)
-  await report({ site, domainBefore, hasSystemd: machine.hasSystemd }, process.stdout, signal)
+  await runSteps([...imageSteps(site, options), ...trustSteps()], progress, signal)
+  const record = await beginUpgrade(site, progress, signal)
+  const proving = record && { snapshot: record.snapshot, seconds: options.patience }
+  const steps = [keeperStep(site), ...platformSteps(site, proving), ownTraffic(site)]
+  await withWayBack(record, steps, progress, signal)
+  await runSteps([oldImagesStep(site)], progress, signal)
+  return domainBefore
 }
 
 /** Says of each check how it went, and changes nothing; rejects `conflict` when one stands in the way. */
@@ -61,15 +111,8 @@ export async function doctor({ json, bundle }: DoctorOptions, signal: AbortSigna
   const site = await Site.load({ keepsNothing: true })
   // Rejects where nothing is installed.
   const { node } = site.decisions
-  const asBefore: UpOptions = {
-    domain: null,
-    clusterAddress: null,
-    images: null,
-    mirror: null,
-    hello: false,
-    checkOnly: true,
-  }
-  const steps = [...groundSteps(site, machine, asBefore), ...laterSteps(site, asBefore), ownTraffic(site)]
+  const made = [...imageSteps(site, asBefore), ...trustSteps(), keeperStep(site), ...platformSteps(site)]
+  const steps = [...groundSteps(site, machine, asBefore), ...made, ownTraffic(site)]
   const progress = json ? null : new Progress(process.stdout, systemClock)
   if (!json) process.stdout.write(`Lading ${await platformVersion()} on Debian ${machine.debian}, node ${node}\n\n`)
   const found = await lookAtAll(doctorChecks(site, machine, steps), progress, signal)
@@ -87,11 +130,6 @@ export async function doctor({ json, bundle }: DoctorOptions, signal: AbortSigna
       hint: json ? 'Each has its "next".' : 'After each arrow stands what mends it.',
     })
   if (!json) process.stdout.write('\nNothing is wrong.\n')
-}
-
-/** After the ground: images, keys, the platform's own containers. */
-function laterSteps(site: Site, options: UpOptions): Step[] {
-  return [...imageSteps(site, options), ...trustSteps(), keeperStep(site), ...platformSteps(site)]
 }
 
 /** Stops all that is ours and keeps the data; with `purge` and `yes`, removes all that is ours. Idempotent. */
@@ -139,6 +177,8 @@ async function run(command: Command, signal: AbortSignal): Promise<void> {
       return
     case 'up':
       return up(command.options, signal)
+    case 'upgrade':
+      return upgrade(command.options, signal)
     case 'boot':
       return boot(signal)
     case 'images save':

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { serverCommands } from '../core/server-commands.ts'
-import { parseCommand } from './options.ts'
+import { asBefore, parseCommand } from './options.ts'
 
 test('up without options decides everything itself', () => {
   assert.deepEqual(parseCommand(['up']), {
     name: 'up',
-    options: { domain: null, clusterAddress: null, images: null, mirror: null, hello: true, checkOnly: false },
+    options: { ...asBefore, hello: true },
   })
 })
 
@@ -17,10 +17,18 @@ test('options of up are parsed at the edge', () => {
     ['--domain', 'a b'],
     ['--domain', '$(touch x)'],
     ['--mirror', 'ftp://x'],
+    ['--patience', '0'],
+    ['--patience', '1m'],
     ['--nonsense'],
     ['extra'],
   ])
     assert.throws(() => parseCommand(['up', ...bad]), { code: 'invalid-input' })
+})
+
+test('upgrade leaves what was decided, and takes where images come from', () => {
+  const command = parseCommand(['upgrade', '--images', 'x.tar', '--patience', '300'])
+  assert.deepEqual(command, { name: 'upgrade', options: { ...asBefore, images: 'x.tar', patience: 300 } })
+  assert.throws(() => parseCommand(['upgrade', '--domain', 'a.example']), { code: 'invalid-input' })
 })
 
 test('down keeps data unless both words are said', () => {
@@ -46,7 +54,7 @@ test('every command prints its page, whatever else was typed; what is not unders
   }
   assert.throws(() => parseCommand(['down', '--all']), { hint: '"lading down --help" tells more.' })
   assert.throws(() => parseCommand(['dwon']), {
-    hint: /lading up, lading down, lading doctor, lading boot, lading images/,
+    hint: /lading up, lading upgrade, lading down, lading doctor, lading boot, lading images/,
   })
 })
 
@@ -56,6 +64,7 @@ test('the pages name every option that is parsed, and no other', () => {
     '--cluster-address=10.0.0.1',
     '--images=x',
     '--mirror=http://x',
+    '--patience=60',
     '--no-hello',
     '--check',
   ]
@@ -65,6 +74,12 @@ test('the pages name every option that is parsed, and no other', () => {
   assert.deepEqual(
     named(serverCommands.up.options),
     taken.map(option => option.split('=')[0]),
+  )
+  const upgrade = ['--images=x', '--mirror=http://x', '--patience=60']
+  parseCommand(['upgrade', ...upgrade])
+  assert.deepEqual(
+    named(serverCommands.upgrade.options),
+    upgrade.map(option => option.split('=')[0]),
   )
   assert.deepEqual(named(serverCommands.down.options), ['--purge', '--yes'])
   parseCommand(['doctor', '--json', '--bundle', 'x.tar.gz'])

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import { parseHostName, type HostName } from '../core/names.ts'
 import { serverCommands, serverHelp, type ServerCommandName } from '../core/server-commands.ts'
@@ -16,6 +17,19 @@ export interface UpOptions {
   readonly hello: boolean
   /** Says whether this machine is ready, and changes nothing. */
   readonly checkOnly: boolean
+  /** So long a new control plane may take to prove itself (s). */
+  readonly patience: number
+}
+
+/** What `up` is asked to leave as it is. */
+export const asBefore: UpOptions = {
+  domain: null,
+  clusterAddress: null,
+  images: null,
+  mirror: null,
+  hello: false,
+  checkOnly: false,
+  patience: defaults.provingSeconds,
 }
 
 export interface DownOptions {
@@ -31,7 +45,7 @@ export interface DoctorOptions {
 }
 
 export type Command =
-  | { readonly name: 'up'; readonly options: UpOptions }
+  | { readonly name: 'up' | 'upgrade'; readonly options: UpOptions }
   | { readonly name: 'down'; readonly options: DownOptions }
   | { readonly name: 'doctor'; readonly options: DoctorOptions }
   | { readonly name: 'boot' }
@@ -44,6 +58,7 @@ export function parseCommand(args: readonly string[]): Command {
   if (isServerCommand(name) && rest.some(word => word === '--help' || word === '-h'))
     return { name: 'help', page: serverHelp(name) }
   if (name === 'up') return { name, options: parseUp(rest) }
+  if (name === 'upgrade') return { name, options: parseUpgrade(rest) }
   if (name === 'down') return { name, options: parseDown(rest) }
   if (name === 'doctor') return { name, options: parseDoctor(rest) }
   if (name === 'boot' && rest.length === 0) return { name }
@@ -62,46 +77,70 @@ function hintFor(name: string | undefined): string {
   return `There is: ${names.join(', ')}; each has --help.`
 }
 
+const string = { type: 'string' } as const
+const boolean = { type: 'boolean' } as const
+/** What `up` and `upgrade` take alike. */
+const making = { images: string, mirror: string, patience: string }
+
 function parseUp(args: string[]): UpOptions {
-  const string = { type: 'string' } as const
-  const { values } = parsed('up', args, {
-    domain: string,
-    'cluster-address': string,
-    images: string,
-    mirror: string,
-    'no-hello': { type: 'boolean' },
-    check: { type: 'boolean' },
-  })
-  const text = (name: string) => (typeof values[name] === 'string' ? values[name] : null)
-  const mirror = text('mirror')
-  if (mirror !== null && !/^https?:\/\/[^\s]+$/.test(mirror))
-    throw new AppError('invalid-input', `${JSON.stringify(mirror)} is not the address of a mirror`, {
-      hint: hintFor('up'),
-    })
-  const domain = text('domain')
+  const more = { domain: string, 'cluster-address': string, 'no-hello': boolean, check: boolean }
+  const values = parsed('up', args, { ...making, ...more })
+  const domain = textOf(values, 'domain')
   return {
+    ...parseMaking('up', values),
     domain: domain === null ? null : parseHostName(domain),
-    clusterAddress: text('cluster-address'),
-    images: text('images'),
-    mirror,
+    clusterAddress: textOf(values, 'cluster-address'),
     hello: values['no-hello'] !== true,
     checkOnly: values['check'] === true,
   }
 }
 
+function parseUpgrade(args: string[]): UpOptions {
+  return { ...asBefore, ...parseMaking('upgrade', parsed('upgrade', args, making)) }
+}
+
+type Values = Readonly<Record<string, string | boolean | undefined>>
+
+function parseMaking(name: ServerCommandName, values: Values): Pick<UpOptions, 'images' | 'mirror' | 'patience'> {
+  const mirror = textOf(values, 'mirror')
+  if (mirror !== null && !/^https?:\/\/[^\s]+$/.test(mirror))
+    throw new AppError('invalid-input', `${JSON.stringify(mirror)} is not the address of a mirror`, {
+      hint: hintFor(name),
+    })
+  const patience = textOf(values, 'patience')
+  if (patience !== null && !/^[1-9]\d{0,4}$/.test(patience))
+    throw new AppError('invalid-input', `${JSON.stringify(patience)} is not a number of seconds`, {
+      hint: hintFor(name),
+    })
+  return {
+    images: textOf(values, 'images'),
+    mirror,
+    patience: patience === null ? defaults.provingSeconds : Number(patience),
+  }
+}
+
+function textOf(values: Values, name: string): string | null {
+  const value = values[name]
+  return typeof value === 'string' ? value : null
+}
+
 function parseDown(args: string[]): DownOptions {
-  const { values } = parsed('down', args, { purge: { type: 'boolean' }, yes: { type: 'boolean' } })
+  const values = parsed('down', args, { purge: boolean, yes: boolean })
   return { purge: values['purge'] === true, yes: values['yes'] === true }
 }
 
 function parseDoctor(args: string[]): DoctorOptions {
-  const { values } = parsed('doctor', args, { json: { type: 'boolean' }, bundle: { type: 'string' } })
-  return { json: values['json'] === true, bundle: typeof values['bundle'] === 'string' ? values['bundle'] : null }
+  const values = parsed('doctor', args, { json: boolean, bundle: string })
+  return { json: values['json'] === true, bundle: textOf(values, 'bundle') }
 }
 
-function parsed(name: ServerCommandName, args: string[], options: Record<string, { type: 'string' | 'boolean' }>) {
+function parsed(
+  name: ServerCommandName,
+  args: string[],
+  options: Readonly<Record<string, { type: 'string' | 'boolean' }>>,
+): Values {
   try {
-    return parseArgs({ args, options, strict: true, allowPositionals: false })
+    return parseArgs({ args, options, strict: true, allowPositionals: false }).values
   } catch (error) {
     throw new AppError('invalid-input', error instanceof Error ? error.message : String(error), {
       hint: hintFor(name),

@@ -10,6 +10,7 @@ export const paths = {
   command: '/usr/local/bin/lading',
   etc: '/etc/lading',
   install: '/etc/lading/install.json',
+  upgrade: '/etc/lading/upgrade.json',
   /** Debian packages that were not there before, one a line; `down --purge` removes them. */
   packages: '/etc/lading/packages',
   firewall: '/etc/lading/firewall.nft',
@@ -23,6 +24,8 @@ export const paths = {
   control: '/var/lib/lading/control',
   ca: '/var/lib/lading/control/ca',
   database: '/var/lib/lading/control/lading.db',
+  /** Of the store, from before each of the last upgrades. */
+  snapshots: '/var/lib/lading/control/snapshots',
   keeper: '/var/lib/lading/keeper',
   registry: '/var/lib/lading/registry',
   hello: '/var/lib/lading/examples/hello',

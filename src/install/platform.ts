@@ -1,127 +1,99 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { z } from 'zod'
-import { label } from '../core/labels.ts'
+import { readTrial, trialFile, type Trial } from '../cluster/trial.ts'
 import { AppError } from '../core/errors.ts'
 import { registryName } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
 import { lastServiceLines } from './container-log.ts'
-import { askSocket, engine, filters, find } from './engine-call.ts'
-import { paths } from './paths.ts'
-import { platformVersion } from './recipes.ts'
+import { askSocket, engine } from './engine-call.ts'
+import { writeWhole } from './files.ts'
 import { openForwarder } from './forwarder.ts'
+import { paths } from './paths.ts'
+import { converge, failedTasks, findService, isUp, refuseCrashLoop } from './platform-service.ts'
+import { platformVersion } from './recipes.ts'
 import { runProgram } from './run-program.ts'
-import {
-  controlService,
-  registryService,
-  serviceJson,
-  specKey,
-  specLabel,
-  type PlatformService,
-  type ServiceFacts,
-} from './services.ts'
+import { controlService, registryService, specKey, type PlatformService, type ServiceFacts } from './services.ts'
 import type { Site } from './site.ts'
 import type { Step } from './steps.ts'
 import { platformNetwork } from './swarm.ts'
 import { dataKeyId } from './trust.ts'
 import { waitFor } from './waiting.ts'
 
-/** The platform's swarm services: the registry, the two images that apps are made from in it, the control plane. */
-export function platformSteps(site: Site): Step[] {
+/** How a new control plane proves itself before it opens its doors (docs/design/upgrade.md). */
+export interface Proving {
+  /** Path of the copy of the store that it makes first. */
+  readonly snapshot: string
+  /** So long it may take. */
+  readonly seconds: number
+}
+
+/** An answer within so long, where nothing is to be proven (s). */
+const answerSeconds = 120
+
+/**
+ * The platform's swarm services: the registry, the two images that apps are made from in it, the control plane. One that
+ * replaces another has to prove itself, where `proving` says how.
+ */
+export function platformSteps(site: Site, proving: Proving | null = null): Step[] {
   return [
-    serviceStep('registry', site, registryService, { socket: paths.registrySocket, path: '/v2/' }),
+    serviceStep('registry', site, {
+      make: registryService,
+      isServing: async (_release, signal) => (await askSocket(paths.registrySocket, '/v2/', signal)) !== null,
+    }),
     pushStep('base', site),
     pushStep('node', site),
-    serviceStep('control plane', site, controlService, { socket: paths.controlSocket, path: '/v1/healthz' }),
+    serviceStep('control plane', site, {
+      make: controlService,
+      isServing: async (release, signal) =>
+        (await askSocket(paths.controlSocket, '/v1/healthz', signal)) !== null &&
+        (await readTrial(paths.control, release)) === null,
+      ...(proving && { prepare: release => putOnTrial(release, proving), seconds: proving.seconds }),
+    }),
   ]
 }
 
-function serviceStep(
-  title: string,
-  site: Site,
-  make: (facts: ServiceFacts) => PlatformService,
-  proof: { readonly socket: string; readonly path: string },
-): Step {
+interface Serving {
+  readonly make: (facts: ServiceFacts) => PlatformService
+  readonly isServing: (release: number, signal: AbortSignal) => Promise<boolean>
+  /** Before it is replaced by a release that is made from something else. */
+  readonly prepare?: (release: number, signal: AbortSignal) => Promise<void>
+  readonly seconds?: number
+}
+
+function serviceStep(title: string, site: Site, { make, isServing, prepare, seconds = answerSeconds }: Serving): Step {
   return {
     title,
     check: async signal => {
       const service = make(await readFacts(site, signal))
       const present = await findService(service.name, signal)
-      if (present?.labels[specLabel] !== specKey(service)) return null
-      if (!(await isUp(service, present.release, signal))) return null
-      if ((await askSocket(proof.socket, proof.path, signal)) === null) return null
-      return `${service.name} v${present.release}`
+      if (present?.key !== specKey(service)) return null
+      const serves = (await isUp(service.name, present.release, signal)) && (await isServing(present.release, signal))
+      return serves ? `${service.name} v${present.release}` : null
     },
     act: async (say, signal) => {
       const service = make(await readFacts(site, signal))
+      const present = await findService(service.name, signal)
+      if (present !== null && present.key !== specKey(service)) await prepare?.(present.release + 1, signal)
       await converge(service, signal)
       const release = (await findService(service.name, signal))?.release ?? 0
       const before = await failedTasks(service.name, signal)
       const ready = async () => {
         await refuseCrashLoop(service.name, before, signal)
-        if (!(await isUp(service, release, signal))) return null
-        return (await askSocket(proof.socket, proof.path, signal)) === null ? null : true
+        return (await isUp(service.name, release, signal)) && (await isServing(release, signal)) ? true : null
       }
-      say('waiting for it to answer')
+      say(prepare === undefined ? 'waiting for it to answer' : 'waiting until it has proven itself')
       const hint = `See: docker service ps --no-trunc ${service.name}`
       const details = () => lastServiceLines(service.name, signal)
-      const what = { title: `${service.name} does not answer`, seconds: 120, hint, details }
+      const what = { title: `${service.name} does not answer`, seconds, hint, details }
       await waitFor(what, ready, { clock: systemClock, signal })
     },
   }
 }
 
-const taskList = z.array(z.object({ ID: z.string(), Status: z.object({ State: z.string() }) }))
-
-/** Swarm keeps the last few. One that was rejected is no crash: after an engine's restart that happens once or twice. */
-async function failedTasks(service: string, signal: AbortSignal): Promise<ReadonlySet<string>> {
-  const list = await engine.json({ method: 'GET', path: '/tasks', query: filters({ service: [service] }) }, signal)
-  return new Set(taskList.parse(list).flatMap(task => (task.Status.State === 'failed' ? [task.ID] : [])))
-}
-
-/** Three crashes are enough to know; nobody waits for the deadline then. */
-async function refuseCrashLoop(service: string, before: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
-  const failed = [...(await failedTasks(service, signal))].filter(id => !before.has(id))
-  if (failed.length < 3) return
-  const details = await lastServiceLines(service, signal)
-  throw new AppError('not-healthy', `${service} crashes when it starts`, { details })
-}
-
-/** Creates the service, or updates it to its next release where it is made from something else. */
-async function converge(service: PlatformService, signal: AbortSignal): Promise<void> {
-  const present = await findService(service.name, signal)
-  if (present === null) {
-    await engine.json({ method: 'POST', path: '/services/create', body: serviceJson(service, 1) }, signal)
-    return
-  }
-  if (present.labels[specLabel] === specKey(service)) return
-  const path = `/services/${present.id}/update`
-  const body = serviceJson(service, present.release + 1)
-  await engine.json({ method: 'POST', path, query: { version: present.version }, body }, signal)
-}
-
-const serviceView = z.object({
-  ID: z.string(),
-  Version: z.object({ Index: z.number() }),
-  Spec: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
-})
-
-async function findService(name: string, signal: AbortSignal) {
-  const found = await find({ method: 'GET', path: `/services/${name}` }, signal)
-  if (found === null) return null
-  const view = serviceView.parse(found)
-  const labels = view.Spec.Labels ?? {}
-  return { id: view.ID, version: view.Version.Index, labels, release: Number(labels[label.release] ?? 0) }
-}
-
-const containers = z.array(z.object({ Id: z.string(), State: z.string() }))
-
-/** This release's container runs here and no other release's does: an answer on the socket is then its own. */
-async function isUp(service: PlatformService, release: number, signal: AbortSignal): Promise<boolean> {
-  const query = filters({ label: [`${label.role}=platform`, `com.docker.swarm.service.name=${service.name}`] })
-  const running = containers.parse(await engine.json({ method: 'GET', path: '/containers/json', query }, signal))
-  if (running.length !== 1) return false
-  const config = await engine.json({ method: 'GET', path: `/containers/${running[0]?.Id}/json` }, signal)
-  const view = z.object({ Config: z.object({ Labels: z.record(z.string(), z.string()) }) }).parse(config)
-  return view.Config.Labels[label.release] === String(release)
+async function putOnTrial(release: number, { snapshot }: Proving): Promise<void> {
+  await mkdir(dirname(snapshot), { recursive: true, mode: 0o700 })
+  await writeWhole(trialFile(paths.control), JSON.stringify({ release, snapshot } satisfies Trial) + '\n', 0o600)
 }
 
 async function readFacts(site: Site, signal: AbortSignal): Promise<ServiceFacts> {

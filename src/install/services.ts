@@ -68,6 +68,7 @@ export function controlService({ decisions, nodeId, networkId, dataKeyId, versio
       LADING_IMAGE_NODE: `${registryName}/lading/node@${digestOf(decisions, 'node')}`,
       LADING_IMAGE_BUILDER: imageOf(decisions, 'builder'),
       LADING_VERSION: version,
+      LADING_BUILD: decisions.images['control']?.key ?? '',
       PORT: '8080',
     },
     mounts: [bind(paths.run), bind(paths.control), readOnly(paths.token), readOnly(paths.registryToken)],

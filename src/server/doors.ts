@@ -7,13 +7,34 @@ import type { GitDoor } from '../commit/git-door.ts'
 import type { ApiEnv } from '../api/parts.ts'
 
 /**
+ * Shut while a new control plane proves itself: whoever comes waits until it has, but for the question whether it is
+ * healthy. One that does not prove itself has answered nobody.
+ */
+export class Gate {
+  readonly #opened = Promise.withResolvers<void>()
+  #isOpen = false
+
+  open(): void {
+    this.#isOpen = true
+    this.#opened.resolve()
+  }
+
+  keeps(listener: RequestListener): RequestListener {
+    return (request, response) => {
+      if (this.#isOpen || request.url === '/v1/healthz') return listener(request, response)
+      void this.#opened.promise.then(() => response.destroyed || listener(request, response))
+    }
+  }
+}
+
+/**
  * Root's door: the API on a Unix socket that only root may open. It works when edge and certificates do not. It listens
  * under another name and is renamed: a server that closes removes the path it listened on, and by then the socket at
  * `path` may be that of the control plane after it.
  */
-export async function openSocketDoor(api: Hono<ApiEnv>, path: string): Promise<Server> {
+export async function openSocketDoor(api: Hono<ApiEnv>, path: string, gate: Gate): Promise<Server> {
   const answer = getRequestListener(api.fetch)
-  const server = serverOf((request, response) => void answer(request, response))
+  const server = serverOf(gate.keeps((request, response) => void answer(request, response)))
   const folder = await mkdtemp(`${path}.`)
   const fresh = join(folder, basename(path))
   await listening(server, { path: fresh })
@@ -23,14 +44,24 @@ export async function openSocketDoor(api: Hono<ApiEnv>, path: string): Promise<S
   return server
 }
 
-/** The door behind the edge: git and the API. `url`: how it is called from outside; what came another way is refused. */
-export async function openNetworkDoor(api: Hono<ApiEnv>, git: GitDoor, port: number, url: string): Promise<Server> {
+export interface NetworkDoor {
+  readonly api: Hono<ApiEnv>
+  readonly git: Pick<GitDoor, 'handle'>
+  readonly port: number
+  /** How it is called from outside; what came another way is refused. */
+  readonly url: string
+  readonly gate: Gate
+}
+
+/** The door behind the edge: git and the API. */
+export async function openNetworkDoor({ api, git, port, url, gate }: NetworkDoor): Promise<Server> {
   const answer = getRequestListener(api.fetch)
-  const server = serverOf((request, response) => {
+  const take: RequestListener = (request, response) => {
     // The edge says how it was asked. A token that came in clear is known to everybody on the way: nobody shall get used to it.
     if (url.startsWith('https:') && request.headers['x-forwarded-proto'] === 'http') refuseClear(response, url)
     else if (!git.handle(request, response)) void answer(request, response)
-  })
+  }
+  const server = serverOf(gate.keeps(take))
   await listening(server, { port, host: '0.0.0.0' })
   return server
 }

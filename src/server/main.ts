@@ -9,6 +9,7 @@ import { ownMirrors } from '../build/bases.ts'
 import { createBuilder } from '../build/build.ts'
 import { publicRegistry } from '../build/public-registry.ts'
 import { acquireLease, type Lease, type Term } from '../cluster/lease.ts'
+import { endTrial, readTrial } from '../cluster/trial.ts'
 import { createGitDoor } from '../commit/git-door.ts'
 import { gitProgram } from '../commit/git-program.ts'
 import { GitRepositories } from '../commit/git-repositories.ts'
@@ -29,12 +30,16 @@ import { recoverFromCluster } from '../pipeline/recover-from-cluster.ts'
 import type { Tools } from '../pipeline/tools.ts'
 import { spaceNetwork } from '../run/spec.ts'
 import { createSealer } from '../store/seal.ts'
+import { takeSnapshot } from '../store/snapshot.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { renewCertificates } from './certificates.ts'
 import { readConfig, type Config } from './config.ts'
-import { closeDoor, openNetworkDoor, openSocketDoor } from './doors.ts'
+import { closeDoor, Gate, openNetworkDoor, openSocketDoor } from './doors.ts'
 import { createLog } from './log.ts'
 import { ownHost, schemeOf, takeTraffic } from './own-lane.ts'
+
+/** A control plane on trial has kept its lease for so many of its lengths before it opens its doors. */
+const provenLeases = 3
 
 const log = createLog(systemClock, line => process.stdout.write(line))
 
@@ -79,8 +84,13 @@ interface Held {
 
 async function serve(config: Config, { engine, http, term, lease, stopping }: Held): Promise<void> {
   const signal = AbortSignal.any([stopping, lease.signal])
+  const heldSince = systemClock.monotonic()
   const urlOf = (host: HostName) => `${schemeOf(config.baseDomain)}://${host}`
-  const store = await openSqliteStore({ path: join(config.stateDir, 'lading.db'), dataKey: config.dataKey })
+  const database = join(config.stateDir, 'lading.db')
+  const trial = await readTrial(config.stateDir, config.release)
+  // With the lease and before the schema moves: nobody writes between this copy and a way back.
+  if (trial !== null) await takeSnapshot(database, trial.snapshot)
+  const store = await openSqliteStore({ path: database, dataKey: config.dataKey })
   const edges = keeperEdges({
     sockets: [{ node: config.node, path: join(config.runDir, 'keeper.sock') }],
     term: () => term.current,
@@ -166,16 +176,28 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     },
   })
   await git.start(signal)
+  const gate = new Gate()
+  if (trial === null) gate.open()
+  const api = createApi({ ...parts, access: tokens })
   const doors = [
-    await openNetworkDoor(createApi({ ...parts, access: tokens }), git, config.port, platform.url),
-    await openSocketDoor(createApi({ ...parts, access: rootAccess }), join(config.runDir, 'control.sock')),
+    await openNetworkDoor({ api, git, port: config.port, url: platform.url, gate }),
+    await openSocketDoor(createApi({ ...parts, access: rootAccess }), join(config.runDir, 'control.sock'), gate),
   ]
   const cleaning = cleanAgainAndAgain(pipeline, { clock: systemClock, log }, signal).catch(() => undefined)
-  log('ready', { release: config.release, version: config.version })
+  log('ready', { release: config.release, version: config.version, trial: trial !== null })
   try {
     const certificate = (host: HostName) => authority.certificate(host, signal)
     await takeTraffic({ release: config.release, baseDomain: config.baseDomain, edges, certificate }, signal)
     log('serving', { host: ownHost(config.baseDomain) })
+    if (trial !== null) {
+      await systemClock.sleep(
+        Math.max(0, heldSince + provenLeases * defaults.leaseMs - systemClock.monotonic()),
+        signal,
+      )
+      await endTrial(config.stateDir)
+      log('proven', { release: config.release })
+      gate.open()
+    }
     const warn = (sentence: string, error: unknown) => log(sentence, { error: asAppError(error).message })
     await renewCertificates(
       { edges, certificate: (host, until) => authority.certificate(host, until), clock: systemClock, warn },

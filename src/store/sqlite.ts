@@ -43,6 +43,16 @@ export async function openSqliteStore({ path, dataKey }: SqliteOptions): Promise
   }
 }
 
+/** Brings a file's schema up to date, without the data key. Rejects as `openSqliteStore` does. */
+export async function migrateFile(path: string): Promise<void> {
+  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: openDatabase(path) }) })
+  try {
+    await migrate(db, path)
+  } finally {
+    await db.destroy()
+  }
+}
+
 function openDatabase(path: string): SqliteDatabase.Database {
   let database
   try {
@@ -98,7 +108,7 @@ function batchOf(database: SqliteDatabase.Database) {
 }
 
 /** SQLite's own backup, some pages at a time: what this connection writes meanwhile is in it too. */
-async function copyTo(database: SqliteDatabase.Database, path: string): Promise<void> {
+export async function copyTo(database: SqliteDatabase.Database, path: string): Promise<void> {
   // `wx`: it is ours alone, also when two of them begin at once.
   const file = await open(path, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'EEXIST') throw new AppError('already-exists', `${path} is there already`, { cause })
