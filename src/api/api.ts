@@ -7,6 +7,7 @@ import { appRoutes } from './apps.ts'
 import { configRoutes } from './config.ts'
 import { deployRoutes } from './deploy.ts'
 import { ejectRoutes } from './eject.ts'
+import { domainRoutes } from './domains.ts'
 import { logRoutes } from './logs.ts'
 import type { ApiEnv, ApiParts } from './parts.ts'
 import { platformRoutes } from './platform.ts'
@@ -41,6 +42,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
     deployRoutes,
     configRoutes,
     processRoutes,
+    domainRoutes,
     logRoutes,
     runRoutes,
     ejectRoutes,

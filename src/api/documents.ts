@@ -1,11 +1,12 @@
 import type { Cleaned } from '../build/builder.ts'
 import type { ErrorCode } from '../core/errors.ts'
+import { type EnvironmentKey, production } from '../core/names.ts'
 import { wentLive, type RunState } from '../core/states.ts'
 import { answers, type Release } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
 import { billOfLading } from '../core/bill.ts'
 import type { Ejected } from '../pipeline/eject.ts'
-import type { AppRow } from '../store/store.ts'
+import type { AppRow, OrderRow } from '../store/store.ts'
 import type { Platform } from './parts.ts'
 
 /** The JSON that the API answers with. The CLI's typed client and the console read these types. */
@@ -97,6 +98,18 @@ export interface ProcessDocument {
   readonly note: string | null
 }
 
+export interface DomainDocument {
+  readonly name: string
+  readonly app: string
+  readonly environment: string
+  readonly by: string
+  readonly at: number
+  /** Null: the platform CA's. */
+  readonly certificate: { readonly source: 'own' | 'acme'; readonly issuer: string; readonly notAfter: number } | null
+  /** Its certificate by ACME; null while ACME is off. */
+  readonly order: Pick<OrderRow, 'state' | 'reason' | 'attempts' | 'nextAt'> | null
+}
+
 export interface LogEntry {
   /** RFC 3339 with nanoseconds, UTC. */
   readonly time: string
@@ -114,6 +127,11 @@ export interface StreamError {
 export function appUrl(platform: Platform, app: string): string {
   const url = new URL(platform.url)
   return `${url.protocol}//${app}.${platform.baseDomain}${url.port === '' ? '' : `:${url.port}`}`
+}
+
+/** The one name that the platform gives an environment. */
+export function ownHostOf({ app, environment }: EnvironmentKey, baseDomain: string): string {
+  return environment === production ? `${app}.${baseDomain}` : `${app}-${environment}.${baseDomain}`
 }
 
 export function appDocument(

@@ -2,6 +2,7 @@ import type { Access, Principal } from '../access/principal.ts'
 import type { Repositories } from '../commit/repository.ts'
 import type { Clock } from '../core/clock.ts'
 import type { AppError } from '../core/errors.ts'
+import type { Certificates } from '../domains/domains.ts'
 import type { Engine } from '../docker/engine.ts'
 import type { Edges } from '../edge/edges.ts'
 import type { Ejector } from '../pipeline/eject.ts'
@@ -16,6 +17,7 @@ export interface ApiParts {
   readonly edges: Edges
   readonly engine: Engine
   readonly repositories: Repositories
+  readonly certificates: Certificates
   readonly clock: Clock
   readonly platform: Platform
   /** Who asks, at the door this API stands behind: root's Unix socket and the network have one each. */

@@ -20,6 +20,7 @@ import type { Run } from '../core/run.ts'
 import { Secret } from '../core/secret.ts'
 import { isFinal, runStates, wentLive } from '../core/states.ts'
 import { systemClock, systemIds } from '../core/system.ts'
+import type { Certificates } from '../domains/domains.ts'
 import type { Engine, LogLine, TaskView } from '../docker/engine.ts'
 import type { Edges, EnvironmentView, ProcessView } from '../edge/edges.ts'
 import { Ejector } from '../pipeline/eject.ts'
@@ -59,6 +60,7 @@ export async function makeTestApi({
     ejector: new Ejector({ store, repositories, builder: new FakeBuilder(clock) }),
     edges: fakeEdges(world),
     engine: fakeEngine(world),
+    certificates: fakeCertificates,
     clock,
     report: error => reported.push(error),
   })
@@ -146,14 +148,22 @@ function fakeEdges(world: World): Edges {
     route: nothing,
     unroute: nothing,
     certify: nothing,
+    uncertify: nothing,
+    challenge: nothing,
     routerLog: (_, { tail, follow }, signal) => world.read('router', tail, follow, signal),
-    state: () => Promise.resolve({ lanes: [], routes: [] }),
+    state: () => Promise.resolve({ lanes: [], routes: [], certificates: [], challenges: [] }),
     async *watch(_, signal) {
       if (world.silent) await new Promise(resolve => signal.addEventListener('abort', resolve))
       for await (const { view } of world.changes(signal)) yield view
     },
     listening: () => Promise.resolve([]),
   }
+}
+
+export const fakeCertificates: Certificates = {
+  changed: () => Promise.resolve(),
+  shownFor: () => Promise.resolve(null),
+  assertHook: () => Promise.resolve(),
 }
 
 function fakeEngine(world: World): Engine {
@@ -228,6 +238,7 @@ function fakePipeline(store: Store, cuts: Cuts): Pipeline {
       if (!run) throw new AppError('not-found', `there is no run ${id}`)
       return isFinal(run.state) ? run : store.advanceRun(id, run.state, 'cancelled', { reason, now: 3 })
     },
+    rehost: () => Promise.resolve(),
     async destroy({ app }) {
       await store.markAppDestroyed(app, 1)
       await cuts.draining

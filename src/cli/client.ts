@@ -6,6 +6,7 @@ import type {
   ConfigChangeDocument,
   ConfigDocument,
   EjectDocument,
+  DomainDocument,
   InfoDocument,
   LogEntry,
   ProcessDocument,
@@ -56,6 +57,13 @@ export class Client {
   config = (app: string) => this.#json<ConfigDocument>('GET', `${environmentPath(app)}/config`)
   changeConfig = (app: string, changes: Readonly<Record<string, string | null>>) =>
     this.#json<ConfigChangeDocument>('PATCH', `${environmentPath(app)}/config`, changes)
+
+  allDomains = () => this.#json<DomainDocument[]>('GET', '/v1/domains')
+  domains = (app: string) => this.#json<DomainDocument[]>('GET', `${environmentPath(app)}/domains`)
+  addDomain = (app: string, name: string) =>
+    this.#json<DomainDocument>('POST', `${environmentPath(app)}/domains`, { name })
+  removeDomain = (app: string, name: string) =>
+    this.#json<{ name: string }>('DELETE', `${environmentPath(app)}/domains/${encodeURIComponent(name)}`)
 
   processes = (app: string) => this.#json<ProcessDocument[]>('GET', `${environmentPath(app)}/processes`)
 

@@ -4,6 +4,7 @@ import { appCommands } from './commands/apps.ts'
 import { configCommands } from './commands/config.ts'
 import { deployCommands } from './commands/deploy.ts'
 import { ejectCommands } from './commands/eject.ts'
+import { domainCommands } from './commands/domains.ts'
 import { platformCommands } from './commands/platform.ts'
 import { processCommands } from './commands/processes.ts'
 import { releaseCommands } from './commands/releases.ts'
@@ -24,6 +25,7 @@ export function createProgram(session: Session): Command {
     releaseCommands,
     configCommands,
     processCommands,
+    domainCommands,
     runCommands,
     ejectCommands,
     platformCommands,

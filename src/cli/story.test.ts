@@ -7,6 +7,7 @@ import { getRequestListener } from '@hono/node-server'
 import { authorize } from '../access/policy.ts'
 import { tokenAccess } from '../access/tokens.ts'
 import { createApi } from '../api/api.ts'
+import { fakeCertificates } from '../api/test-api.ts'
 import { FakeBuilder } from '../build/fake.ts'
 import { createGitDoor } from '../commit/git-door.ts'
 import { gitProgram } from '../commit/git-program.ts'
@@ -68,8 +69,15 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
   await git.start(stop.signal)
   const platform = { version: '0.1.0', baseDomain: 'example.test', url: '', ca: null }
   const api = getRequestListener(
-    createApi({ ...common, pipeline, ejector: new Ejector({ ...common, builder }), platform, access, report: log })
-      .fetch,
+    createApi({
+      ...common,
+      certificates: fakeCertificates,
+      pipeline,
+      ejector: new Ejector({ ...common, builder }),
+      platform,
+      access,
+      report: log,
+    }).fetch,
   )
   const server = createServer((request, response) => {
     if (!git.handle(request, response)) void api(request, response)

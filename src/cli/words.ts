@@ -9,6 +9,11 @@ export function when(milliseconds: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`
 }
 
+/** `2026-11-24` */
+export function day(milliseconds: number): string {
+  return when(milliseconds).slice(0, 10)
+}
+
 export function short(commit: string | null): string {
   return commit?.slice(0, 7) ?? ''
 }

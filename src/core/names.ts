@@ -19,6 +19,10 @@ export type Digest = Branded<'Digest'>
 export type ImageReference = Branded<'ImageReference'>
 export type ConfigKey = Branded<'ConfigKey'>
 export type HostName = Branded<'HostName'>
+/** `*.example.com`: every name with one label more. */
+export type WildcardName = Branded<'WildcardName'>
+/** What a route or a certificate may be for. */
+export type DomainName = HostName | WildcardName
 export type NodeName = Branded<'NodeName'>
 
 /** How engines name the registry, on every node (D6). */
@@ -89,6 +93,33 @@ export const parseHostName = parser<HostName>(
   /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/,
   'Use a host name such as shop.example.com, in lower case.',
 )
+/** A host name, or `*.` before one of two labels at least. */
+export function parseDomainName(text: string): DomainName {
+  const base = text.startsWith('*.') ? text.slice(2) : null
+  if (base === null) return parseHostName(text)
+  if (!parseHostName(base).includes('.')) {
+    throw new AppError('invalid-input', `${JSON.stringify(text)} stands for too much`, {
+      hint: 'A wildcard is *. before a name of your own, such as *.example.com.',
+    })
+  }
+  return text as WildcardName
+}
+
+export function isWildcard(name: DomainName): name is WildcardName {
+  return name.startsWith('*.')
+}
+
+/** Whether `name` is what `pattern` stands for: the same, or one label more than what follows its `*.` (RFC 6125, 6.4.3). */
+export function covers(pattern: string, name: DomainName): boolean {
+  if (pattern === name) return true
+  return pattern.startsWith('*.') && !isWildcard(name) && name.slice(name.indexOf('.')) === pattern.slice(1)
+}
+
+/** Where the platform gives the names: `shop.example.com` and `*.example.com` are below `example.com`, which itself is not. */
+export function isBelow(name: DomainName, baseDomain: string): boolean {
+  return name.endsWith(`.${baseDomain}`)
+}
+
 export const parseNodeName = parser<NodeName>(
   'node name',
   /^[a-z0-9][a-z0-9.-]{0,62}$/,

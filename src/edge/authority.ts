@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Clock } from '../core/clock.ts'
-import type { HostName } from '../core/names.ts'
+import type { DomainName } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
 
 const run = promisify(execFile)
@@ -28,8 +28,8 @@ export class Authority {
   }
 
   /** Certificate, CA and key in one PEM text, as HAProxy reads it; made anew when it ends within 30 days. */
-  async certificate(host: HostName, signal: AbortSignal): Promise<Secret> {
-    const path = join(this.#folder, 'hosts', `${host}.pem`)
+  async certificate(host: DomainName, signal: AbortSignal): Promise<Secret> {
+    const path = join(this.#folder, 'hosts', `${host.replace('*', '_')}.pem`)
     const present = await readFile(path, 'utf8').catch(ifMissing)
     if (present !== null && this.#holds(present)) return new Secret(present)
     return this.#issue(host, path, signal)
@@ -39,7 +39,7 @@ export class Authority {
     return Date.parse(new X509Certificate(pem).validTo) - this.#clock.now() > renewBeforeMs
   }
 
-  async #issue(host: HostName, path: string, signal: AbortSignal): Promise<Secret> {
+  async #issue(host: DomainName, path: string, signal: AbortSignal): Promise<Secret> {
     await mkdir(join(this.#folder, 'hosts'), { recursive: true, mode: 0o700 })
     const ca = join(this.#folder, 'ca.pem')
     const keyFile = `${path}.key`

@@ -46,6 +46,11 @@ export function keeperEdges(options: KeeperEdgesOptions): Edges {
       change({ method: 'DELETE', path: `/edge/routes/${app}/${environment}` }, signal),
     certify: (host, pem, signal) =>
       change({ method: 'PUT', path: `/edge/certificates/${host}`, body: pem.reveal() }, signal),
+    uncertify: (host, signal) => change({ method: 'DELETE', path: `/edge/certificates/${host}` }, signal),
+    challenge: (token, answer, signal) => {
+      const path = `/edge/challenges/${token}`
+      return change(answer === null ? { method: 'DELETE', path } : { method: 'PUT', path, body: answer }, signal)
+    },
 
     async state(signal) {
       const states = sockets.map(async socket => {

@@ -1,4 +1,4 @@
-import type { EnvironmentKey, HostName, NodeName } from '../core/names.ts'
+import type { DomainName, EnvironmentKey, NodeName } from '../core/names.ts'
 import type { Secret } from '../core/secret.ts'
 import type { LogLine } from '../docker/engine.ts'
 
@@ -21,7 +21,14 @@ export interface Edges {
   /** The hosts of this environment answer 404 from then on. */
   unroute(environment: EnvironmentKey, signal: AbortSignal): Promise<void>
   /** Certificate chain and key (PEM, one text) for a host; replaces the one before, without a lost connection. */
-  certify(host: HostName, pem: Secret, signal: AbortSignal): Promise<void>
+  certify(host: DomainName, pem: Secret, signal: AbortSignal): Promise<void>
+  /** Forgets the certificate of a host that is routed no more. No error when there is none. */
+  uncertify(host: DomainName, signal: AbortSignal): Promise<void>
+  /**
+   * What every host answers at `/.well-known/acme-challenge/<token>`, over HTTP and HTTPS, until it is withdrawn (null).
+   * RFC 8555, 8.3. No error when there is none to withdraw.
+   */
+  challenge(token: string, answer: string | null, signal: AbortSignal): Promise<void>
   /** Router log lines of one environment (heroku-contract: `at=info method=GET path="/" host=… status=200`). */
   routerLog(
     environment: EnvironmentKey,
@@ -54,7 +61,8 @@ export interface LaneSpec extends ReleaseKey {
 }
 
 export interface Route extends EnvironmentKey {
-  readonly hosts: readonly HostName[]
+  /** An exact name beats a wildcard, whoever has it. */
+  readonly hosts: readonly DomainName[]
   /** The release that serves; its lane must be leased. */
   readonly release: number
 }
@@ -62,6 +70,10 @@ export interface Route extends EnvironmentKey {
 export interface EdgeState {
   readonly lanes: readonly ReleaseKey[]
   readonly routes: readonly Route[]
+  /** Hosts with a certificate. */
+  readonly certificates: readonly DomainName[]
+  /** Tokens that are answered. */
+  readonly challenges: readonly string[]
 }
 
 export interface EnvironmentView {

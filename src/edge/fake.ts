@@ -1,12 +1,13 @@
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import { environmentId, label } from '../core/labels.ts'
-import { web, type EnvironmentKey, type HostName } from '../core/names.ts'
+import { web, type EnvironmentKey, type DomainName } from '../core/names.ts'
 import type { Secret } from '../core/secret.ts'
 import type { FakeProcess, FakeProcesses } from '../docker/fake-processes.ts'
 import type { LogLine } from '../docker/engine.ts'
 import type { Edges, EnvironmentView, ProcessView, ReleaseKey } from './edges.ts'
 import {
+  withChallenge,
   edgeState,
   emptyModel,
   refilled,
@@ -44,7 +45,7 @@ export class FakeEdges {
   readonly #pulses = new Set<Pulse>()
   readonly #inFlight = new Map<string, number>()
   readonly #log = new Map<string, LogLine[]>()
-  readonly #certificates = new Map<HostName, Secret>()
+  readonly #certificates = new Map<DomainName, Secret>()
   #model = emptyModel
 
   constructor({ processes, clock, proofMs = 100 }: FakeEdgesOptions) {
@@ -71,7 +72,18 @@ export class FakeEdges {
       giveBack: async (release, signal) => change(signal, () => (this.#model = withoutLane(this.#model, release))),
       route: async (route, signal) => change(signal, () => (this.#model = withRoute(this.#model, route))),
       unroute: async (key, signal) => change(signal, () => (this.#model = withoutRoute(this.#model, key))),
-      certify: async (host, pem, signal) => change(signal, () => this.#certificates.set(host, pem)),
+      certify: async (host, pem, signal) =>
+        change(signal, () => {
+          this.#certificates.set(host, pem)
+          this.#model = { ...this.#model, certificates: [...this.#certificates.keys()] }
+        }),
+      uncertify: async (host, signal) =>
+        change(signal, () => {
+          this.#certificates.delete(host)
+          this.#model = { ...this.#model, certificates: [...this.#certificates.keys()] }
+        }),
+      challenge: async (token, answer, signal) =>
+        change(signal, () => (this.#model = withChallenge(this.#model, token, answer))),
       state: async signal => (signal.throwIfAborted(), edgeState(this.#model)),
       watch: (key, signal) => this.#watch(key, signal),
       listening: async (process, signal) => (signal.throwIfAborted(), this.#listening(process)),
@@ -79,9 +91,15 @@ export class FakeEdges {
     }
   }
 
+  /** What any host answers to a CA that asks for this token. */
+  answerTo(token: string): string | null {
+    return this.#model.challenges[token] ?? null
+  }
+
   /** Processes that a request for this host may reach now; null: no such host (404). For the invariants. */
   takers(host: string): readonly FakeProcess[] | null {
-    const route = this.#model.routes.find(one => (one.hosts as readonly string[]).includes(host))
+    const having = (name: string) => this.#model.routes.find(one => (one.hosts as readonly string[]).includes(name))
+    const route = having(host) ?? having(host.replace(/^[^.]*/, '*'))
     if (!route) return null
     return this.#processes.all().filter(one => this.#isOf(one, route) && this.#proofs.get(one.container) === 'proven')
   }
@@ -99,7 +117,7 @@ export class FakeEdges {
     this.#changed()
   }
 
-  certificateOf(host: HostName): Secret | undefined {
+  certificateOf(host: DomainName): Secret | undefined {
     return this.#certificates.get(host)
   }
 

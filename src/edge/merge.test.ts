@@ -63,7 +63,7 @@ void suite('the word of several keepers', () => {
     assert.deepEqual(merged?.inFlight, { 1: 7, 2: 1 })
   })
 
-  test('lanes of any edge, routes of all edges', () => {
+  test('lanes, certificates and challenges of any edge, routes of all edges', () => {
     const key = { app: parseAppName('shop'), environment: production }
     const route = { ...key, release: 1, hosts: [parseHostName('shop.test')] }
     const [first, second] = [
@@ -71,9 +71,9 @@ void suite('the word of several keepers', () => {
       { ...key, release: 2 },
     ]
     const merged = mergeStates([
-      { lanes: [first], routes: [route] },
-      { lanes: [first, second], routes: [{ ...route, release: 2 }] },
+      { lanes: [first], routes: [route], certificates: route.hosts, challenges: [] },
+      { lanes: [first, second], routes: [{ ...route, release: 2 }], certificates: route.hosts, challenges: ['a'] },
     ])
-    assert.deepEqual(merged, { lanes: [first, second], routes: [] })
+    assert.deepEqual(merged, { lanes: [first, second], routes: [], certificates: route.hosts, challenges: ['a'] })
   })
 })

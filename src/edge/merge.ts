@@ -41,7 +41,7 @@ function withProofOfAll(process: ProcessView, heard: readonly Heard[]): ProcessV
   return { ...process, proof, lastCheck: said.find(one => one?.proof === proof)?.lastCheck ?? process.lastCheck }
 }
 
-/** Lanes that any edge holds, for the sweep; a route only as all edges hold it, so that a difference is stated again. */
+/** Lanes, certificates and challenges that any edge holds, for the sweep; a route only as all edges hold it, so that a difference is stated again. */
 export function mergeStates(states: readonly EdgeState[]): EdgeState {
   const all = states.flatMap(state => state.lanes)
   const lanes = all.filter((lane, at) => all.findIndex(other => sameRelease(lane, other)) === at)
@@ -52,5 +52,11 @@ export function mergeStates(states: readonly EdgeState[]): EdgeState {
       return other?.release === route.release && [...other.hosts].sort().join() === [...route.hosts].sort().join()
     }),
   )
-  return { lanes, routes }
+  const union = <T>(lists: readonly (readonly T[])[]) => [...new Set(lists.flat())]
+  return {
+    lanes,
+    routes,
+    certificates: union(states.map(state => state.certificates)),
+    challenges: union(states.map(state => state.challenges)),
+  }
 }

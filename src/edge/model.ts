@@ -1,6 +1,6 @@
 import { AppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
-import type { EnvironmentKey, HostName } from '../core/names.ts'
+import type { DomainName, EnvironmentKey } from '../core/names.ts'
 import type { EdgeState, LaneSpec, ReleaseKey, Route } from './edges.ts'
 import { allBackends, initialCounts, poolFor, pools, type PoolCounts } from './haproxy/pools.ts'
 
@@ -15,7 +15,9 @@ export interface EdgeModel {
   readonly lanes: readonly Lane[]
   readonly routes: readonly Route[]
   /** Hosts with a certificate in the state directory. */
-  readonly certificates: readonly HostName[]
+  readonly certificates: readonly DomainName[]
+  /** Answers to ACME's challenges by token. */
+  readonly challenges: Readonly<Record<string, string>>
 }
 
 export interface Lane {
@@ -23,7 +25,14 @@ export interface Lane {
   readonly spec: LaneSpec
 }
 
-export const emptyModel: EdgeModel = { term: 0, pools: initialCounts, lanes: [], routes: [], certificates: [] }
+export const emptyModel: EdgeModel = {
+  term: 0,
+  pools: initialCounts,
+  lanes: [],
+  routes: [],
+  certificates: [],
+  challenges: {},
+}
 
 /** Serving, warm, draining, next (D4). */
 export const lanesPerEnvironment = 4
@@ -106,6 +115,13 @@ export function withoutRoute(model: EdgeModel, key: EnvironmentKey): EdgeModel {
   return { ...model, routes: model.routes.filter(route => !sameEnvironment(route, key)) }
 }
 
+/** `answer` null: withdrawn. */
+export function withChallenge(model: EdgeModel, token: string, answer: string | null): EdgeModel {
+  const { [token]: before, ...others } = model.challenges
+  if ((before ?? null) === answer) return model
+  return { ...model, challenges: answer === null ? others : { ...others, [token]: answer } }
+}
+
 /** The model with a larger pool, when fewer lanes than its low mark are free; else the same object. */
 export function refilled(model: EdgeModel): EdgeModel {
   const short = pools.filter(pool => freeBackends(model, pool.name).length < pool.low)
@@ -118,5 +134,7 @@ export function edgeState(model: EdgeModel): EdgeState {
   return {
     lanes: model.lanes.map(({ spec: { app, environment, release } }) => ({ app, environment, release })),
     routes: model.routes,
+    certificates: model.certificates,
+    challenges: Object.keys(model.challenges),
   }
 }

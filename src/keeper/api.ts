@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import { AppError, asAppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
-import { parseHostName } from '../core/names.ts'
+import { parseDomainName } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
 import type { HaproxyEdge } from '../edge/haproxy/edge.ts'
 import { readRouterLog } from '../edge/haproxy/router-log-reader.ts'
@@ -10,7 +10,15 @@ import type { Clock } from '../core/clock.ts'
 import { enginePrefix, proxyToEngine, statusOf } from './engine-proxy.ts'
 import type { EngineWatch } from './engine-watch.ts'
 import { listeningSockets } from './listening.ts'
-import { parseEnvironment, parseLane, parseRelease, parseRoute, readJson, readText } from './requests.ts'
+import {
+  parseChallenge,
+  parseEnvironment,
+  parseLane,
+  parseRelease,
+  parseRoute,
+  readJson,
+  readText,
+} from './requests.ts'
 import { processNames, type Views } from './views.ts'
 
 export interface ApiOptions {
@@ -51,7 +59,12 @@ export function keeperApi(options: ApiOptions): (request: IncomingMessage, respo
     'DELETE routes': async ({ request, parts: [, , app, environment] }) =>
       edge.unroute(parseEnvironment(app, environment), termOf(request)),
     'PUT certificates': async ({ request, parts }) =>
-      edge.certify(parseHostName(parts[2] ?? ''), new Secret(await readText(request)), termOf(request)),
+      edge.certify(parseDomainName(parts[2] ?? ''), new Secret(await readText(request)), termOf(request)),
+    'DELETE certificates': async ({ request, parts }) =>
+      edge.uncertify(parseDomainName(parts[2] ?? ''), termOf(request)),
+    'PUT challenges': async ({ request, parts }) =>
+      edge.challenge(parseChallenge(parts[2]), parseChallenge(await readText(request)), termOf(request)),
+    'DELETE challenges': async ({ request, parts }) => edge.challenge(parseChallenge(parts[2]), null, termOf(request)),
     'GET state': async () => edge.state(),
     'GET health': async () => options.health(),
     'POST hand-over': async ({ request }) => options.handOver(Number((await readJson(request)).generation)),

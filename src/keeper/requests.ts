@@ -1,6 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { AppError } from '../core/errors.ts'
-import { parseAppName, parseEnvironmentName, parseHostName, type EnvironmentKey, type HostName } from '../core/names.ts'
+import {
+  parseAppName,
+  parseEnvironmentName,
+  parseDomainName,
+  type DomainName,
+  type EnvironmentKey,
+} from '../core/names.ts'
 import type { LaneSpec, ReleaseKey, Route } from '../edge/edges.ts'
 
 /** Bodies and paths from outside become types here: what reaches HAProxy's runtime socket has passed an allow-list. */
@@ -55,8 +61,15 @@ export function parseLane(fields: Fields): LaneSpec {
 export function parseRoute(fields: Fields): Route {
   const { hosts } = fields
   if (!Array.isArray(hosts)) throw new AppError('invalid-input', 'hosts must be an array')
-  const names = new Set(hosts.map((host): HostName => parseHostName(text(host, 'hosts'))))
+  const names = new Set(hosts.map((host): DomainName => parseDomainName(text(host, 'hosts'))))
   return { ...parseRelease(fields.app, fields.environment, fields.release), hosts: [...names] }
+}
+
+/** RFC 8555, 8.1 and 8.3: base64url, and in the answer the point before the account key's thumbprint. */
+export function parseChallenge(value: unknown): string {
+  const token = text(value, 'token')
+  if (/^[A-Za-z0-9_-]{1,200}(\.[A-Za-z0-9_-]{1,200})?$/.test(token)) return token
+  throw new AppError('invalid-input', `${JSON.stringify(token)} is neither a token of ACME nor an answer to one`)
 }
 
 /** RFC 3986 path and query, without `;`, which separates HAProxy's runtime commands. */

@@ -109,6 +109,10 @@ export class Dispatcher implements Pipeline {
     })
   }
 
+  async rehost(key: EnvironmentKey): Promise<void> {
+    await this.#traffic.toServing(key, this.#signal)
+  }
+
   async destroy(key: EnvironmentKey, by: string): Promise<void> {
     await this.#tools.store.markAppDestroyed(key.app, this.#tools.clock.now())
     await this.#remove(key.app, by)

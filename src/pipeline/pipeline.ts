@@ -16,6 +16,8 @@ export interface Pipeline {
    * carried to its own end. A final run: no change.
    */
   cancel(id: RunId, reason: string): Promise<Run>
+  /** Traffic follows the rows of this environment's domains; resolves when every edge has them. */
+  rehost(key: EnvironmentKey): Promise<void>
   /** Removes the app: traffic stops, processes drain and end, rows, images and repository go. Resolves when done. */
   destroy(key: EnvironmentKey, by: string): Promise<void>
   /** Removes images that no release needs any more (`imagesToKeep`). Null: somebody builds, and nothing was removed. */

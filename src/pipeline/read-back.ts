@@ -3,6 +3,7 @@ import {
   production,
   type BranchName,
   type CommitId,
+  type DomainName,
   type EnvironmentKey,
   type RunId,
 } from '../core/names.ts'
@@ -23,6 +24,8 @@ export interface Traces extends EnvironmentKey {
   readonly lanes: readonly number[]
   /** The release that has the traffic; null: no route. */
   readonly route: number | null
+  /** The names that the edges answer at for it, besides the platform's. */
+  readonly domains: readonly DomainName[]
   /** Swarm services by name; steady: all processes run, and none has ever ended. */
   readonly services: ReadonlyMap<string, { readonly isSteady: boolean }>
   /** Runs whose release phase has a container, running or exited. */
@@ -67,6 +70,7 @@ export function readBack(traces: Traces, now: number): RestoredEnvironment {
     environment,
     branch: branchOf(traces),
     config: [...config.values()],
+    domains: traces.domains,
     runs: documents.map(one => runOf(one, fateOf(one, serving, traces), now)),
   }
 }

@@ -204,6 +204,7 @@ async function scene() {
   const recover = (key = dataKey, seen: Edges = edges.edges()): Promise<void> => {
     const sealer = createSealer(key, 'snapshot')
     const tools = {
+      isOurs: (host: string) => host.endsWith('.example.com'),
       store,
       engine,
       edges: seen,

@@ -1,6 +1,6 @@
 import { AppError, asAppError } from '../core/errors.ts'
 import { environmentId, environmentOf, label, type Labels } from '../core/labels.ts'
-import type { BranchName, CommitId, EnvironmentKey } from '../core/names.ts'
+import type { BranchName, CommitId, DomainName, EnvironmentKey } from '../core/names.ts'
 import { persistently } from '../core/waiting.ts'
 import type { ConfigView, ServiceView } from '../docker/engine.ts'
 import type { EdgeState } from '../edge/edges.ts'
@@ -13,6 +13,8 @@ import type { Tools } from './tools.ts'
 type RecoveryTools = Pick<Tools, 'store' | 'engine' | 'edges' | 'repositories' | 'clock' | 'quiet' | 'log'> & {
   /** The inverse of `seal`; rejects when the key is another one, or the text does not belong to `context`. */
   readonly open: (sealed: Uint8Array, context: string) => string
+  /** A name that the platform gives: no row of a domain was behind it. */
+  readonly isOurs: (host: DomainName) => boolean
 }
 
 /**
@@ -69,7 +71,7 @@ function byApp(environments: readonly RestoredEnvironment[]): readonly RestoredA
 type Found = Omit<Traces, 'heads'>
 
 async function findTraces(tools: RecoveryTools, signal: AbortSignal): Promise<readonly Found[]> {
-  const { engine, edges } = tools
+  const { engine, edges, isOurs } = tools
   const [configs, services, state, phases] = await Promise.all([
     documentsIn(tools, signal),
     engine.listServices({ [label.role]: 'process' }, signal),
@@ -81,7 +83,7 @@ async function findTraces(tools: RecoveryTools, signal: AbortSignal): Promise<re
   const documents = openAll(configs, tools)
   const keys = [...configs, ...services].map(one => environmentOf(one.labels))
   const homes = new Map(keys.map(key => [environmentId(key), key]))
-  return [...homes.values()].map(key => tracesOf(key, { configs, services, steady, state, phases, documents }))
+  return [...homes.values()].map(key => tracesOf(key, { configs, services, steady, state, phases, documents, isOurs }))
 }
 
 interface Finds {
@@ -91,6 +93,7 @@ interface Finds {
   readonly state: EdgeState
   readonly phases: readonly string[]
   readonly documents: readonly ReleaseDocument[]
+  readonly isOurs: (host: DomainName) => boolean
 }
 
 function tracesOf(key: EnvironmentKey, finds: Finds): Found {
@@ -101,7 +104,8 @@ function tracesOf(key: EnvironmentKey, finds: Finds): Found {
     .toSorted((a, b) => a.release.number - b.release.number)
   const services = finds.services.filter(isLabelled)
   const lanes = finds.state.lanes.filter(isOwn).map(lane => lane.release)
-  const route = finds.state.routes.find(isOwn)?.release ?? null
+  const routed = finds.state.routes.find(isOwn)
+  const route = routed?.release ?? null
   const labelled = [...finds.configs.filter(isLabelled), ...services].map(one => Number(one.labels[label.release]))
   const phases = documents.map(one => one.release.run).filter(run => finds.phases.includes(releasePhaseName(run)))
   return {
@@ -110,6 +114,7 @@ function tracesOf(key: EnvironmentKey, finds: Finds): Found {
     releases: new Set([...labelled, ...lanes, ...(route === null ? [] : [route])]),
     lanes,
     route,
+    domains: (routed?.hosts ?? []).filter(host => !finds.isOurs(host)),
     services: new Map(services.map(({ name }) => [name, { isSteady: finds.steady.get(name) ?? false }])),
     phases: new Set(phases),
   }

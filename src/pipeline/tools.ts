@@ -1,7 +1,7 @@
 import type { Builder } from '../build/builder.ts'
 import type { Clock, Ids } from '../core/clock.ts'
 import type { Labels } from '../core/labels.ts'
-import type { EnvironmentKey, HostName } from '../core/names.ts'
+import type { DomainName, EnvironmentKey, HostName } from '../core/names.ts'
 import type { Repositories } from '../commit/repository.ts'
 import type { Engine } from '../docker/engine.ts'
 import type { Edges } from '../edge/edges.ts'
@@ -18,12 +18,12 @@ export interface Tools {
   readonly clock: Clock
   readonly ids: Ids
   readonly seal: Seal
-  /** The hosts an environment answers at. */
+  /** The hosts that the platform gives an environment; its domains are rows. */
   readonly hosts: (key: EnvironmentKey) => readonly HostName[]
   /** As people open it. */
   readonly urlOf: (host: HostName) => string
   /** Certificates for hosts that have none yet; no error when they are there. */
-  readonly certify: (hosts: readonly HostName[], signal: AbortSignal) => Promise<void>
+  readonly certify: (hosts: readonly DomainName[], signal: AbortSignal) => Promise<void>
   /** Resolves when nothing of an earlier control plane can be under way any more; awaited before the first delete (law 11). */
   readonly quiet: (signal: AbortSignal) => Promise<void>
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void

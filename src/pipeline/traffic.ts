@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { releasesToKeep, servingRelease } from '../core/keep.ts'
 import { environmentId } from '../core/labels.ts'
-import type { EnvironmentKey } from '../core/names.ts'
+import type { DomainName, EnvironmentKey } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
 import { first, persistently } from '../core/waiting.ts'
 import { laneSpec } from '../run/spec.ts'
@@ -34,11 +34,19 @@ export class Traffic {
 
   /** To a release whose processes have proof; an environment without the type `web` has no route. */
   async moveTo(release: Release, signal: AbortSignal): Promise<void> {
-    const { edges, hosts, certify } = this.#tools
+    const { edges, certify } = this.#tools
     const { app, environment, number } = release
     if (!laneSpec(release)) return edges.unroute({ app, environment }, signal)
-    await certify(hosts(release), signal)
-    await edges.route({ app, environment, hosts: hosts(release), release: number }, signal)
+    const hosts = await this.#hosts(release)
+    await certify(hosts, signal)
+    await edges.route({ app, environment, hosts, release: number }, signal)
+  }
+
+  /** The platform's, then the environment's domains; a name that is both stands once. */
+  async #hosts(key: EnvironmentKey): Promise<readonly DomainName[]> {
+    const domains = await this.#tools.store.listDomains()
+    const own = domains.filter(domain => environmentId(domain) === environmentId(key))
+    return [...new Set<DomainName>([...this.#tools.hosts(key), ...own.map(({ name }) => name)])]
   }
 
   /**
@@ -52,16 +60,16 @@ export class Traffic {
   }
 
   async #toServing(key: EnvironmentKey, signal: AbortSignal): Promise<void> {
-    const { store, edges, hosts } = this.#tools
+    const { store, edges } = this.#tools
     const runs = await store.standingRuns(key)
     if (runs.some(run => run.state === 'proven')) return
     const serving = (await isDestroyed(key, this.#tools)) ? null : servingRelease(runs)
     const { routes, lanes } = await edges.state(signal)
     const route = routes.find(one => environmentId(one) === environmentId(key))
     if (serving === null && route) return edges.unroute(key, signal)
-    // The same release at other names: the platform's domain has changed.
+    // The same release at other names: a domain came or went, or the platform's own has changed.
     const isRouted = route?.release === serving
-    if (serving === null || (isRouted && isDeepStrictEqual(route.hosts, hosts(key)))) return
+    if (serving === null || (isRouted && isDeepStrictEqual(route.hosts, await this.#hosts(key)))) return
     const release = await store.findRelease(key, serving)
     // What answers now must not lose its traffic to something that does not, unless it is to be swept.
     const mayStay = route !== undefined && !isRouted && releasesToKeep(runs).has(route.release)

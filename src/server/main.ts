@@ -16,13 +16,14 @@ import { GitRepositories } from '../commit/git-repositories.ts'
 import { defaults } from '../core/defaults.ts'
 import { asAppError } from '../core/errors.ts'
 import { environmentLabels } from '../core/labels.ts'
-import { parseHostName, type EnvironmentKey, type HostName } from '../core/names.ts'
+import { isBelow, parseHostName, type DomainName, type EnvironmentKey, type HostName } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
 import { systemClock, systemIds } from '../core/system.ts'
 import { DockerHttp } from '../docker/http.ts'
 import { SwarmEngine } from '../docker/swarm-engine.ts'
 import { Authority } from '../edge/authority.ts'
 import { highestTerm, keeperEdges } from '../edge/client.ts'
+import { ShownCertificates } from '../domains/certificates.ts'
 import { cleanAgainAndAgain } from '../pipeline/clean.ts'
 import { Dispatcher } from '../pipeline/dispatcher.ts'
 import { Ejector } from '../pipeline/eject.ts'
@@ -32,7 +33,6 @@ import { spaceNetwork } from '../run/spec.ts'
 import { createSealer } from '../store/seal.ts'
 import { takeSnapshot } from '../store/snapshot.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
-import { renewCertificates } from './certificates.ts'
 import { readConfig, type Config } from './config.ts'
 import { closeDoor, Gate, openNetworkDoor, openSocketDoor } from './doors.ts'
 import { createLog } from './log.ts'
@@ -97,6 +97,18 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   })
   const repositories = new GitRepositories(gitProgram({ root: join(config.stateDir, 'git'), hooks: config.hooks }))
   const authority = new Authority(join(config.stateDir, 'ca'), systemClock)
+  const shown = new ShownCertificates(
+    {
+      store,
+      edges,
+      byOwnCa: (host, until) => authority.certificate(host, until),
+      ownHost: ownHost(config.baseDomain),
+      baseDomain: config.baseDomain,
+      clock: systemClock,
+      warn: (sentence, error) => log(sentence, { error: asAppError(error).message }),
+    },
+    signal,
+  )
   // A folder of its own: the builder sees neither the keeper's socket nor the registry's.
   const builderDoor = join(config.runDir, 'builder', 'registry.sock')
   const builder = createBuilder({
@@ -128,16 +140,17 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     seal: sealWith(config.dataKey),
     hosts: key => hostsOf(key, config.baseDomain),
     urlOf,
-    certify: async (hosts, until) => {
-      for (const host of hosts) await edges.certify(host, await authority.certificate(host, until), until)
-    },
+    certify: (hosts, until) => shown.certify(hosts, until),
     network: key => [spaceNetwork(key), environmentLabels(key)],
     quiet: until => lease.quiet(until),
     log,
   }
   await repositories.removeStaleLocks()
   await builder.begin(signal)
-  await recoverFromCluster({ ...tools, open: openWith(config.dataKey) }, signal)
+  await recoverFromCluster(
+    { ...tools, open: openWith(config.dataKey), isOurs: name => isBelow(name, config.baseDomain) },
+    signal,
+  )
   const pipeline = new Dispatcher(tools, signal)
   await pipeline.recover()
   const platform = {
@@ -147,6 +160,11 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     ca: await readFile(join(config.stateDir, 'ca', 'ca.pem'), 'utf8'),
   }
   const ejector = new Ejector(tools)
+  const certificates = {
+    changed: () => shown.changed(),
+    shownFor: (host: DomainName) => shown.shownFor(host),
+    assertHook: async () => undefined,
+  }
   const parts = {
     store,
     pipeline,
@@ -154,6 +172,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     edges,
     engine,
     repositories,
+    certificates,
     clock: systemClock,
     platform,
     report: logError,
@@ -198,11 +217,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
       log('proven', { release: config.release })
       gate.open()
     }
-    const warn = (sentence: string, error: unknown) => log(sentence, { error: asAppError(error).message })
-    await renewCertificates(
-      { edges, certificate: (host, until) => authority.certificate(host, until), clock: systemClock, warn },
-      signal,
-    )
+    await shown.run()
   } finally {
     await Promise.race([cleaning, systemClock.sleep(5_000)])
     await git.stop()

@@ -117,4 +117,52 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .execute()
     },
   },
+  '0003-domains': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('domains')
+        // In one environment or in none, over the whole platform.
+        .addColumn('name', 'text', c => c.primaryKey())
+        .addColumn('app', 'text', c => c.notNull())
+        .addColumn('environment', 'text', c => c.notNull())
+        .addColumn('created_by', 'text', c => c.notNull())
+        .addColumn('created_at', 'bigint', c => c.notNull())
+        .addForeignKeyConstraint(
+          'domains_environment',
+          ['app', 'environment'],
+          'environments',
+          ['app', 'environment'],
+          c => c.onDelete('cascade'),
+        )
+        .execute()
+      await db.schema
+        .createTable('certificates')
+        .addColumn('id', 'text', c => c.primaryKey())
+        .addColumn('source', 'text', c => c.notNull())
+        .addColumn('names', 'text', c => c.notNull())
+        .addColumn('issuer', 'text', c => c.notNull())
+        .addColumn('not_before', 'bigint', c => c.notNull())
+        .addColumn('not_after', 'bigint', c => c.notNull())
+        .addColumn('sealed', 'text', c => c.notNull())
+        .addColumn('created_by', 'text', c => c.notNull())
+        .addColumn('created_at', 'bigint', c => c.notNull())
+        .execute()
+      await db.schema
+        .createTable('orders')
+        .addColumn('name', 'text', c => c.primaryKey())
+        .addColumn('state', 'text', c => c.notNull())
+        .addColumn('reason', 'text', c => c.notNull())
+        .addColumn('attempts', 'bigint', c => c.notNull())
+        .addColumn('next_at', 'bigint', c => c.notNull())
+        .addColumn('changed_at', 'bigint', c => c.notNull())
+        .execute()
+      await db.schema
+        .createTable('acme')
+        // There is one account: one row, whose key is 1.
+        .addColumn('id', 'integer', c => c.primaryKey())
+        .addColumn('settings', 'text', c => c.notNull())
+        .addColumn('sealed', 'text', c => c.notNull())
+        .execute()
+    },
+  },
 }

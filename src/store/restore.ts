@@ -22,7 +22,7 @@ export function restoringStore({ db, batch }: Connection, sealer: Sealer): Pick<
   }
 
   function environmentRows(home: RestoredEnvironment): Compilable<unknown>[] {
-    const { app, environment, branch, config, runs } = home
+    const { app, environment, branch, config, domains, runs } = home
     return [
       db
         .insertInto('environments')
@@ -32,6 +32,12 @@ export function restoringStore({ db, batch }: Connection, sealer: Sealer): Pick<
         db
           .insertInto('config_versions')
           .values(configRow(sealer, home, version))
+          .onConflict(c => c.doNothing()),
+      ),
+      ...domains.map(name =>
+        db
+          .insertInto('domains')
+          .values({ name, app, environment, created_by: 'unknown', created_at: 0 })
           .onConflict(c => c.doNothing()),
       ),
       ...runs.flatMap(runRows),

@@ -2,6 +2,8 @@ import type { CompiledQuery, Kysely } from 'kysely'
 import { appStore } from './apps.ts'
 import { assertDataKey, configStore } from './config.ts'
 import type { Connection } from './connection.ts'
+import { certificateStore } from './certificates.ts'
+import { domainStore } from './domains.ts'
 import { releaseStore } from './releases.ts'
 import { restoringStore } from './restore.ts'
 import { runStore } from './runs.ts'
@@ -33,6 +35,8 @@ export async function openSqlStore({ db, sealer, batch, copyTo, close }: SqlData
     ...runStore(connection),
     ...releaseStore(connection),
     ...configStore(connection, sealer),
+    ...domainStore(connection),
+    ...certificateStore(connection, sealer),
     ...restoringStore(connection, sealer),
     ...settingStore(connection, sealer),
     copyTo,

@@ -1,4 +1,4 @@
-import type { AppName, BranchName, CommitId, EnvironmentKey, RunId } from '../core/names.ts'
+import type { AppName, BranchName, CommitId, DomainName, EnvironmentKey, RunId } from '../core/names.ts'
 import type { Image, Release } from '../core/release.ts'
 import type { Run, RunIntent } from '../core/run.ts'
 import type { Secret } from '../core/secret.ts'
@@ -89,6 +89,37 @@ export interface Store {
   saveImage(app: AppName, image: Image, now: number): Promise<void>
 
   /**
+   * A name for an environment; the same once more is no change. `already-exists` when another environment has it,
+   * `conflict` when the app is marked as destroyed, `not-found` when there is no such environment. Goes with the app.
+   */
+  addDomain(domain: DomainRow): Promise<DomainRow>
+  /** By name. */
+  listDomains(): Promise<readonly DomainRow[]>
+  /** `not-found` when the environment has no such name. */
+  removeDomain(key: EnvironmentKey, name: DomainName): Promise<void>
+
+  /** The same id once more is no change. */
+  saveCertificate(certificate: CertificateRow, pem: Secret): Promise<void>
+  /** Newest first. */
+  listCertificates(): Promise<readonly CertificateRow[]>
+  /** Chain and key in one PEM text; null when it is gone. */
+  openCertificate(id: string): Promise<Secret | null>
+  /** `not-found` when there is none. */
+  removeCertificate(id: string): Promise<void>
+
+  /** How far each name's certificate by ACME is, by name. Written by the orders' loop alone (src/domains), but for `hurryOrder`. */
+  listOrders(): Promise<readonly OrderRow[]>
+  saveOrder(order: OrderRow): Promise<void>
+  removeOrder(name: DomainName): Promise<void>
+  /** The next try is now, unless the name has been seen: then a CA has been asked, and its times hold. */
+  hurryOrder(name: DomainName, now: number): Promise<void>
+
+  readAcme(): Promise<AcmeRow | null>
+  writeAcme(acme: AcmeRow): Promise<void>
+  /** The account's key goes too. No error when there is none. */
+  removeAcme(): Promise<void>
+
+  /**
    * Rows read back from the cluster into an empty database (law 5): all of them in one batch, or none, so that whoever is
    * killed in it starts from the beginning. The only writer of a run that does not begin as `queued`. What is there stays.
    */
@@ -118,6 +149,56 @@ export interface EnvironmentRow extends EnvironmentKey {
   readonly branch: BranchName
 }
 
+export interface DomainRow extends EnvironmentKey {
+  readonly name: DomainName
+  readonly by: string
+  readonly at: number
+}
+
+/** What a certificate says of itself; times in ms since the epoch. */
+export interface CertificateRow {
+  /** The first 16 hex digits of its SHA-256. */
+  readonly id: string
+  /** `own`: somebody gave it. */
+  readonly source: 'own' | 'acme'
+  readonly names: readonly string[]
+  readonly issuer: string
+  readonly notBefore: number
+  readonly notAfter: number
+  readonly by: string
+  readonly at: number
+}
+
+/** docs/design/domains.md has the table of states. */
+export interface OrderRow {
+  readonly name: DomainName
+  readonly state: 'added' | 'seen' | 'rehearsed' | 'certified'
+  /** Why it is in this state; after a refusal, whose and what it said. */
+  readonly reason: string
+  /** Refused so often in a row. */
+  readonly attempts: number
+  readonly nextAt: number
+  readonly changedAt: number
+}
+
+export interface AcmeSettings {
+  readonly directory: string
+  /** Asked first; null: nobody is. */
+  readonly rehearsal: string | null
+  readonly email: string | null
+  /** PEM of the CA that the directory's own HTTPS is of; null: one that everybody knows. */
+  readonly ca: string | null
+  /** A program in /etc/lading/hooks; null: no wildcards. */
+  readonly dnsHook: string | null
+  readonly by: string
+  readonly at: number
+}
+
+export interface AcmeRow extends AcmeSettings {
+  /** The account's, PEM. */
+  readonly key: Secret
+}
+
 export interface RestoredApp {
   readonly app: AppRow
   readonly environments: readonly RestoredEnvironment[]
@@ -125,6 +206,7 @@ export interface RestoredApp {
 
 export interface RestoredEnvironment extends EnvironmentRow {
   readonly config: readonly ConfigVersion[]
+  readonly domains: readonly DomainName[]
   /** Oldest first, each with the release that it made. */
   readonly runs: readonly RestoredRun[]
 }

@@ -10,6 +10,11 @@ export interface Tables {
   run_lines: { run: string; seq: number; at: number; text: string }
   releases: ReleaseColumns
   config_versions: ConfigColumns
+  domains: { name: string; app: string; environment: string; created_by: string; created_at: number }
+  certificates: CertificateColumns
+  orders: OrderColumns
+  /** One row at most, `id` 1. `sealed`: the account's key. */
+  acme: { id: number; settings: string; sealed: string }
   images: { app: string; build_key: string; image: string; saved_at: number }
   settings: { name: string; sealed: string }
 }
@@ -54,4 +59,26 @@ export interface ConfigColumns {
   sealed: string
   created_by: string
   created_at: number
+}
+
+export interface CertificateColumns {
+  id: string
+  source: string
+  names: string
+  issuer: string
+  not_before: number
+  not_after: number
+  /** Chain and key in one PEM text (seal.ts). */
+  sealed: string
+  created_by: string
+  created_at: number
+}
+
+export interface OrderColumns {
+  name: string
+  state: string
+  reason: string
+  attempts: number
+  next_at: number
+  changed_at: number
 }

@@ -52,6 +52,7 @@ function fakeGround(): Ground {
     prefix,
     pem: new Secret('pem'),
     kill: async container => cluster.processes.kill(container),
+    answerTo: async token => fake.answerTo(token),
     visit: async host => {
       const takers = fake.takers(host)
       const [process] = takers ?? []
@@ -79,12 +80,16 @@ async function realGround(path: string, address: string): Promise<Ground> {
       await http.json({ method: 'POST', path: `/containers/${container}/kill`, query }, signal)
     },
     visit: host => visit(address, host),
+    answerTo: async token => {
+      const { status, body } = await visit(address, 'nobody.test', `/.well-known/acme-challenge/${token}`)
+      return status === 404 ? null : body
+    },
   }
 }
 
-function visit(address: string, host: string): Promise<{ status: number; body: string }> {
+function visit(address: string, host: string, path = '/'): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const call = request({ host: address, port: 80, headers: { host }, agent: false }, response => {
+    const call = request({ host: address, port: 80, path, headers: { host }, agent: false }, response => {
       let body = ''
       response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk))
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { AppError, type ErrorCode } from '../../src/core/errors.ts'
 import { label, type Labels } from '../../src/core/labels.ts'
-import { parseAppName, parseHostName, production, type EnvironmentKey } from '../../src/core/names.ts'
+import { parseAppName, parseDomainName, parseHostName, production, type EnvironmentKey } from '../../src/core/names.ts'
 import { first } from '../../src/core/waiting.ts'
 import type { Edges, EnvironmentView, LaneSpec, ProcessView } from '../../src/edge/edges.ts'
 import { eventually } from '../rig/eventually.ts'
@@ -21,6 +21,8 @@ export interface Ground {
   kill(container: string): Promise<void>
   /** What a request for this host is answered: status and body. */
   visit(host: string): Promise<{ readonly status: number; readonly body: string }>
+  /** What a host that nobody has answers to a CA that asks for this token; null: not found. */
+  answerTo(token: string): Promise<string | null>
   /** PEM chain and key for a host. */
   readonly pem: Parameters<Edges['certify']>[1]
 }
@@ -175,6 +177,41 @@ export function edgesContract(name: string, ground: Ground): void {
     test('a certificate can be given and replaced', async () => {
       await edges.certify(host('shop'), ground.pem, signal)
       await edges.certify(host('shop'), ground.pem, signal)
+    })
+
+    test('a certificate is forgotten, twice without error', async () => {
+      const wild = parseDomainName('*.wild.test')
+      await edges.certify(wild, ground.pem, signal)
+      assert.ok((await edges.state(signal)).certificates.includes(wild))
+      await edges.uncertify(wild, signal)
+      await edges.uncertify(wild, signal)
+      assert.ok(!(await edges.state(signal)).certificates.includes(wild))
+      assert.ok((await edges.state(signal)).certificates.includes(host('shop')))
+    })
+
+    test('a challenge is answered until it is withdrawn, and told in the state', async () => {
+      await edges.challenge('token-1', 'token-1.thumb_print', signal)
+      await edges.challenge('token-1', 'token-1.thumb_print', signal)
+      assert.deepEqual((await edges.state(signal)).challenges, ['token-1'])
+      assert.equal(await ground.answerTo('token-1'), 'token-1.thumb_print')
+      await edges.challenge('token-1', null, signal)
+      await edges.challenge('token-1', null, signal)
+      assert.deepEqual((await edges.state(signal)).challenges, [])
+      assert.equal(await ground.answerTo('token-1'), null)
+    })
+
+    test('a wildcard has what nobody has himself, and one label of it', async () => {
+      const { app, environment } = key('shop')
+      const hosts = ['*.shop.test', 'www.shop.test'].map(parseDomainName)
+      const before = (await edges.state(signal)).routes.find(route => route.app === app)
+      await edges.route({ app, environment, release: before?.release ?? 0, hosts }, signal)
+      const visited = async (name: string) => (await ground.visit(name)).status
+      assert.equal(await visited('any.shop.test'), 200)
+      assert.equal(await visited('www.shop.test'), 200)
+      assert.equal(await visited('a.b.shop.test'), 404)
+      assert.equal(await visited('shop.test'), 404)
+      await edges.route({ app, environment, release: before?.release ?? 0, hosts: before?.hosts ?? [] }, signal)
+      assert.equal(await visited('any.shop.test'), 404)
     })
 
     test('a lower term is refused everywhere, and changes nothing', async () => {

@@ -6,6 +6,7 @@ import {
   parseAppName,
   parseBranchName,
   parseCommitId,
+  parseDomainName,
   parseEnvironmentName,
   parseImageReference,
   parseRunId,
@@ -409,6 +410,65 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
       assert.deepEqual(await store.readSettings(), { a: 'one' })
     })
 
+    given('keeps a domain in one environment, over the whole platform, and with its app', async store => {
+      const other = { app: parseAppName('blog'), environment: production }
+      const domain = { ...key, name: parseDomainName('*.example.com'), by: 'ann', at: 7 }
+      await rejectsWith('not-found', store.addDomain(domain))
+      await store.createApp(shop, 'ann', 1)
+      await store.createApp(other.app, 'ann', 2)
+      assert.deepEqual(await store.addDomain(domain), domain)
+      assert.deepEqual(await store.addDomain({ ...domain, by: 'bob', at: 8 }), domain)
+      await rejectsWith('already-exists', store.addDomain({ ...domain, ...other }))
+      const second = { ...domain, ...other, name: parseDomainName('blog.example.com') }
+      await store.addDomain(second)
+      assert.deepEqual(await store.listDomains(), [domain, second])
+      await rejectsWith('not-found', store.removeDomain(other, domain.name))
+      await store.removeDomain(key, domain.name)
+      await rejectsWith('not-found', store.removeDomain(key, domain.name))
+      assert.deepEqual(await store.addDomain({ ...domain, ...other }), { ...domain, ...other })
+      await store.markAppDestroyed(other.app, 9)
+      await rejectsWith('conflict', store.addDomain({ ...second, name: parseDomainName('late.example.com') }))
+      await store.removeApp(other.app)
+      assert.deepEqual(await store.listDomains(), [])
+    })
+
+    given('keeps certificates without showing their keys, and the ACME account', async store => {
+      const facts = { issuer: 'CA', notBefore: 1, notAfter: 9, by: 'ann' }
+      const own = { ...facts, id: 'aa', source: 'own', names: ['a.example.com'], at: 5 } as const
+      const byAcme = { ...facts, id: 'bb', source: 'acme', names: ['*.example.com'], at: 6 } as const
+      await store.saveCertificate(own, new Secret('first'))
+      await store.saveCertificate({ ...own, by: 'bob' }, new Secret('again'))
+      await store.saveCertificate(byAcme, new Secret('second'))
+      assert.deepEqual(await store.listCertificates(), [byAcme, own])
+      assert.equal((await store.openCertificate('aa'))?.reveal(), 'first')
+      assert.equal(await store.openCertificate('cc'), null)
+      await store.removeCertificate('aa')
+      await rejectsWith('not-found', store.removeCertificate('aa'))
+
+      assert.equal(await store.readAcme(), null)
+      const settings = { directory: 'https://ca.test/', rehearsal: null, email: null, ca: null, dnsHook: 'dns' }
+      const account = { ...settings, by: 'ann', at: 1, key: new Secret('key') }
+      await store.writeAcme(account)
+      await store.writeAcme({ ...account, email: 'a@b.test' })
+      assert.deepEqual(await store.readAcme(), { ...account, email: 'a@b.test' })
+      await store.removeAcme()
+      assert.equal(await store.readAcme(), null)
+    })
+
+    given('keeps how far an order is; one whose CA was asked is not hurried', async store => {
+      const order = { reason: 'no', attempts: 2, nextAt: 900, changedAt: 5 }
+      const added = { ...order, name: parseDomainName('a.test.org'), state: 'added' } as const
+      const seen = { ...order, name: parseDomainName('b.test.org'), state: 'seen' } as const
+      for (const one of [added, seen, { ...seen, attempts: 3 }]) await store.saveOrder(one)
+      for (const { name } of [added, seen]) await store.hurryOrder(name, 10)
+      assert.deepEqual(await store.listOrders(), [
+        { ...added, nextAt: 10 },
+        { ...seen, attempts: 3 },
+      ])
+      await store.removeOrder(added.name)
+      assert.equal((await store.listOrders()).length, 1)
+    })
+
     given('restores rows of a lost database, once, and goes on counting from them', async store => {
       const run: Run = {
         ...key,
@@ -432,6 +492,7 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
             ...key,
             branch: parseBranchName('trunk'),
             config: [{ version: 4, values, by: 'bob', at: 3 }],
+            domains: [parseDomainName('shop.example.com')],
             runs: [{ run, release, steps: { parts: { config: 4 } } }],
           },
         ],
@@ -444,6 +505,10 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
       assert.deepEqual(await store.servingRelease(key), release)
       assert.deepEqual(await store.findImage(shop, 'key-1'), image)
       assert.deepEqual(await store.findStep(run.id, 'parts'), { result: { config: 4 } })
+      assert.deepEqual(
+        (await store.listDomains()).map(domain => domain.name),
+        ['shop.example.com'],
+      )
       const config = await store.readConfig(key, 0)
       assert.deepEqual([config.version, config.by, reveal(config.values)], [4, 'bob', { A: '1' }])
       assert.equal((await store.writeConfig(key, 4, {}, 'ann', 10)).version, 5)

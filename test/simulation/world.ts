@@ -210,7 +210,10 @@ export class Instance {
       log: (event, facts) => world.log.push(`${Math.round(world.clock.monotonic())} ${event} ${JSON.stringify(facts)}`),
       network: key => [spaceNetwork(key), environmentLabels(key)],
     }
-    await recoverFromCluster({ ...tools, open: sealed => new TextDecoder().decode(sealed) }, lease.signal)
+    await recoverFromCluster(
+      { ...tools, isOurs: () => true, open: sealed => new TextDecoder().decode(sealed) },
+      lease.signal,
+    )
     const pipeline = new Dispatcher(this.#plant(tools, world), lease.signal)
     await pipeline.recover()
     this.pipeline = pipeline

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { AppError } from '../../core/errors.ts'
-import type { HostName } from '../../core/names.ts'
+import type { DomainName } from '../../core/names.ts'
 import { Secret } from '../../core/secret.ts'
 import { readOrNull, writeDurably } from './disk.ts'
 import type { EdgePaths } from './files.ts'
@@ -37,7 +37,7 @@ export function pemBlocks(pem: Secret): string {
 export async function loadCertificate(options: {
   readonly runtime: Runtime
   readonly paths: EdgePaths
-  readonly host: HostName
+  readonly host: DomainName
   readonly pem: string
 }): Promise<void> {
   const { runtime, paths, host, pem } = options
@@ -52,6 +52,16 @@ export async function loadCertificate(options: {
   const list = (await runtime.ask(`show ssl crt-list ${paths.certificateList}`)).split('\n')
   if (list.some(line => line.split(' ')[0] === path)) return
   await said(runtime, `add ssl crt-list ${paths.certificateList} <<\n${path} ${host}\n\n`, /Success!/)
+}
+
+/** Takes it out of the running HAProxy; what is not there is no error. Connections that were made with it go on. */
+export async function unloadCertificate(runtime: Runtime, paths: EdgePaths, host: DomainName): Promise<void> {
+  const path = paths.certificate(host)
+  const list = (await runtime.ask(`show ssl crt-list ${paths.certificateList}`)).split('\n')
+  if (list.some(line => line.split(' ')[0] === path))
+    await said(runtime, `del ssl crt-list ${paths.certificateList} ${path}`, /deleted/)
+  const loaded = (await runtime.ask('show ssl cert')).split('\n').map(line => line.trim())
+  if (loaded.includes(path)) await said(runtime, `del ssl cert ${path}`, /deleted/)
 }
 
 async function said(runtime: Runtime, command: string, expected: RegExp): Promise<void> {

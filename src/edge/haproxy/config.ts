@@ -105,6 +105,7 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     `  bind :${port} tcp-ut ${lineDeadMs}ms${rest}`,
     ...(edge.ipv6 ? [`  bind :::${port} v6only tcp-ut ${lineDeadMs}ms${rest}`] : []),
   ]
+  const challenge = `path,field(4,/),map_str(${paths.map('challenges')})`
   return lines(
     'frontend edge',
     ...bind(edge.httpPort, ''),
@@ -118,7 +119,11 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     '  acl draining nbsrv(lading_next) gt 0',
     '  http-request set-log-level silent if draining',
     '  http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)',
+    // Before any route, on every host: what a CA asks for (RFC 8555, 8.3). Tokens that we do not know are the app's.
+    `  http-request return status 200 content-type text/plain lf-string %[${challenge}] if { path_beg /.well-known/acme-challenge/ } { ${challenge} -m found }`,
     `  http-request set-var(txn.env) var(txn.host),map_str(${paths.map('hosts')})`,
+    // A wildcard, `*.example.com`, is asked for only where nobody has the very name.
+    `  http-request set-var(txn.env) var(txn.host),regsub(^[^.]*,*),map_str(${paths.map('hosts')}) unless { var(txn.env) -m found }`,
     `  http-request set-var(txn.lane) var(txn.env),map_str(${paths.map('lanes')})`,
     // Retrying what is not idempotent could do it twice.
     '  http-request disable-l7-retry unless { method GET HEAD OPTIONS PUT DELETE TRACE }',

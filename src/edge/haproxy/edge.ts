@@ -1,12 +1,13 @@
+import { rm } from 'node:fs/promises'
 import type { Clock } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
-import type { EnvironmentKey, HostName } from '../../core/names.ts'
+import type { DomainName, EnvironmentKey } from '../../core/names.ts'
 import type { Secret } from '../../core/secret.ts'
 import { Admission, type TestSwitches } from '../admission.ts'
 import type { EdgeState, LaneSpec, ReleaseKey, Route } from '../edges.ts'
 import { Exclusive } from '../exclusive.ts'
 import * as models from '../model.ts'
-import { ensureDefaultCertificate, loadCertificate, pemBlocks } from './certificates.ts'
+import { ensureDefaultCertificate, loadCertificate, pemBlocks, unloadCertificate } from './certificates.ts'
 import { haproxyConfig, type EdgeSettings } from './config.ts'
 import { prepareFolders, readModel, writeDerived, writeDurably, writeModel } from './disk.ts'
 import { EarlierDrains, sumOf } from './drains.ts'
@@ -139,7 +140,7 @@ export class HaproxyEdge {
     await this.#change(term, () => this.#commit(models.withoutRoute(this.#model, key)))
   }
 
-  async certify(host: HostName, secret: Secret, term: number): Promise<void> {
+  async certify(host: DomainName, secret: Secret, term: number): Promise<void> {
     const pem = pemBlocks(secret)
     await this.#change(term, async () => {
       const { paths } = this.#options
@@ -149,6 +150,21 @@ export class HaproxyEdge {
       await writeDurably(paths.certificate(host), pem, 0o600)
       if (isNew) await this.#commit({ ...this.#model, certificates: [...this.#model.certificates, host] })
     })
+  }
+
+  /** The model first: a HAProxy that starts meanwhile must not look for a file that is gone. Repeated, it finds what is left. */
+  async uncertify(host: DomainName, term: number): Promise<void> {
+    await this.#change(term, async () => {
+      const { paths } = this.#options
+      const certificates = this.#model.certificates.filter(one => one !== host)
+      if (certificates.length < this.#model.certificates.length) await this.#commit({ ...this.#model, certificates })
+      await unloadCertificate(this.supervisor.runtime, paths, host)
+      await rm(paths.certificate(host), { force: true })
+    })
+  }
+
+  async challenge(token: string, answer: string | null, term: number): Promise<void> {
+    await this.#change(term, () => this.#commit(models.withChallenge(this.#model, token, answer)))
   }
 
   state(): EdgeState {

@@ -33,7 +33,8 @@ export function edgePaths(stateDir: string, runDir: string): EdgePaths {
     certificates,
     certificateList: join(stateDir, 'certificates.list'),
     map: name => join(stateDir, `${name}.map`),
-    certificate: name => join(certificates, `${name}.pem`),
+    // HAProxy says `*` before a path for a transaction that is open.
+    certificate: name => join(certificates, `${name.replace('*', '_')}.pem`),
     runtimeSocket: process => join(run, `runtime-${process}.sock`),
     relaySocket: process => join(run, `relay-${process}.sock`),
     nextSocket: join(run, 'next.sock'),
