@@ -42,6 +42,15 @@ void suite('an engine that goes', () => {
       else response.end(JSON.stringify(url.includes('/containers/json') ? [{ Id: 'c1' }] : inspected(pid)))
     }
 
+  const watching = (log: (line: string) => void = () => undefined) =>
+    new EngineWatch({
+      engine: new DockerHttp({ socketPath: engineSocket() }),
+      clusterAddress: '10.77.0.1',
+      clock: systemClock,
+      log,
+      changed: () => undefined,
+    })
+
   const away: Readonly<Record<string, (serve: RequestListener) => RequestListener>> = {
     'between the beginning of its events and the end of its list': serve => (request, response) => {
       if (request.url?.includes('/containers/json')) engine.closeAllConnections()
@@ -58,13 +67,7 @@ void suite('an engine that goes', () => {
     test(`${when}: processes that end are seen all the same`, async () => {
       const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
       const own = new AbortController()
-      const watch = new EngineWatch({
-        engine: new DockerHttp({ socketPath: engineSocket() }),
-        clusterAddress: '10.77.0.1',
-        clock: systemClock,
-        log: () => undefined,
-        changed: () => undefined,
-      })
+      const watch = watching()
       answer = serving(child.pid ?? 0)
       await watch.list(never)
       assert.equal(watch.processes.get('c1')?.state, 'running')
@@ -79,17 +82,59 @@ void suite('an engine that goes', () => {
     })
   }
 
+  test('a process that starts while the others are listed is not taken for one that has gone', async () => {
+    const watch = watching()
+    answer = ({ url = '' }, response) => {
+      if (url === '/version') response.end('{"ApiVersion":"1.41"}')
+      else if (url.includes('/events')) {
+        response.flushHeaders()
+        tell = id => response.write(`${JSON.stringify({ Action: 'start', Actor: { ID: id, Attributes: {} } })}\n`)
+      } else if (url.includes('/containers/json')) response.end('[{"Id":"c0"}]')
+      else if (url.includes('/c1/')) response.end(JSON.stringify(inspected(process.pid)))
+      else {
+        // The list was made; before its last answer another process starts.
+        tell('c1')
+        void eventually('the other runs', () => watch.processes.get('c1')?.state === 'running', { everyMs: 5 }).then(
+          () => {
+            response.statusCode = 404
+            response.end('{"message":"No such container"}')
+          },
+        )
+      }
+    }
+    let tell = (_id: string): unknown => undefined
+    const own = new AbortController()
+    const running = watch.run(own.signal)
+    await eventually('connected', () => watch.connected, { everyMs: 5 })
+    assert.equal(watch.processes.get('c1')?.state, 'running')
+    own.abort()
+    engine.closeAllConnections()
+    await running
+  })
+
+  test('an answer that another has overtaken is not believed', async () => {
+    const watch = watching()
+    let asked = 0
+    answer = ({ url = '' }, response) => {
+      if (url === '/version') return response.end('{"ApiVersion":"1.41"}')
+      if (url.includes('/containers/json')) return response.end('[{"Id":"c1"}]')
+      const found = inspected(process.pid)
+      if (++asked > 1) return response.end(JSON.stringify(found))
+      // Asked when it was made and not started yet, and answered after it has started.
+      void watch
+        .list(never)
+        .then(() => response.end(JSON.stringify({ ...found, State: { ...found.State, Running: false } })))
+    }
+    await watch.list(never)
+    assert.equal(watch.processes.get('c1')?.state, 'running')
+    engine.closeAllConnections()
+  })
+
   test('one that has told what runs is connected, and is followed until the watch ends', async () => {
     answer = serving(process.pid)
     const own = new AbortController()
     const log: string[] = []
-    const watch = new EngineWatch({
-      engine: new DockerHttp({ socketPath: engineSocket() }),
-      clusterAddress: '10.77.0.1',
-      clock: systemClock,
-      log: line => log.push(line),
-      changed: () => undefined,
-    })
+    const watch = watching(line => log.push(line))
     const running = watch.run(own.signal)
     await eventually('connected', () => watch.connected, { everyMs: 5 })
     assert.equal(watch.processes.get('c1')?.state, 'running')

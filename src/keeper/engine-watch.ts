@@ -33,6 +33,9 @@ export class EngineWatch {
   readonly #options: EngineWatchOptions
   /** Containers whose end was seen while their inspection was under way. */
   readonly #ended = new Set<string>()
+  /** How many inspections were begun, and of each container the latest that was taken: answers overtake each other. */
+  #inspections = 0
+  readonly #taken = new Map<string, number>()
   readonly #away: Pulse
   #connected = false
 
@@ -48,6 +51,8 @@ export class EngineWatch {
   /** All that runs now, once; rejects `unavailable` while no engine answers. */
   async list(signal: AbortSignal): Promise<void> {
     const { engine } = this.#options
+    // Only of these the list can say that they are gone: what starts meanwhile is told by its event, and not in the list.
+    const before = this.processes.running()
     const filters = JSON.stringify({ label: [label.release] })
     const all = (await engine.json(
       { method: 'GET', path: '/containers/json', query: { all: true, filters } },
@@ -58,7 +63,9 @@ export class EngineWatch {
       await Promise.all(ids.slice(at, at + inspectsAtOnce).map(id => this.#inspect(id, signal)))
     }
     const present = new Set(ids)
-    for (const one of this.processes.running()) if (!present.has(one.container)) this.#exit(one, null)
+    for (const one of before) {
+      if (!present.has(one.container) && this.processes.get(one.container) === one) this.#exit(one, null)
+    }
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -136,6 +143,7 @@ export class EngineWatch {
         return
       case 'destroy':
         this.#ended.delete(Actor.ID)
+        this.#taken.delete(Actor.ID)
         if (known?.state === 'running') this.#exit(known, null)
         return
     }
@@ -143,6 +151,7 @@ export class EngineWatch {
 
   async #inspect(id: string, signal: AbortSignal): Promise<void> {
     const { engine, clusterAddress, log } = this.#options
+    const inspection = ++this.#inspections
     let inspected: Inspected
     try {
       inspected = (await engine.json({ method: 'GET', path: `/containers/${id}/json` }, signal)) as Inspected
@@ -158,6 +167,8 @@ export class EngineWatch {
     }
     if (process === null) return
     if (process.state === 'running' && this.#ended.has(id)) return
+    if ((this.#taken.get(id) ?? 0) > inspection) return
+    this.#taken.set(id, inspection)
     const known = this.processes.get(id)
     this.#set({
       ...process,
