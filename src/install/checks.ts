@@ -31,6 +31,8 @@ const oldestEngine = '20.10'
 /** One thing that must be so before anything is changed. */
 export interface Check {
   readonly title: string
+  /** `lading up` says what it found, in its one line of all checks. */
+  readonly isTold?: true
   /** In a few words what is so, or all that stands in the way. Changes nothing. */
   readonly look: (signal: AbortSignal) => Promise<string | readonly Obstacle[]>
 }
@@ -80,8 +82,8 @@ async function seen(look: Check['look'], signal: AbortSignal): Promise<string | 
 /** Everything that is asked of a machine, in the order of asking; `wanted` is the cluster address that was asked for. */
 export function machineChecks(site: Site, wanted: string | null): readonly Check[] {
   return [
-    { title: 'disk', look: () => checkDisk(site) },
-    { title: 'memory', look: checkMemory },
+    { title: 'disk', isTold: true, look: () => checkDisk(site) },
+    { title: 'memory', isTold: true, look: checkMemory },
     { title: 'clock', look: checkClock },
     { title: 'kernel', look: checkKernel },
     { title: 'ports', look: signal => checkPorts(site, signal) },
@@ -95,12 +97,12 @@ export function machineChecks(site: Site, wanted: string | null): readonly Check
 export async function requireAll(checks: readonly Check[], signal: AbortSignal): Promise<string> {
   const facts: string[] = []
   const details: string[] = []
-  for (const { look } of checks) {
+  for (const { look, isTold } of checks) {
     const found = await look(signal)
-    if (typeof found === 'string') facts.push(found)
-    else details.push(...found.flatMap(({ what, next }) => [what, `  ${next}`]))
+    if (typeof found !== 'string') details.push(...found.flatMap(({ what, next }) => [what, `  ${next}`]))
+    else if (isTold) facts.push(found)
   }
-  if (details.length === 0) return facts.slice(0, 2).join(', ')
+  if (details.length === 0) return facts.join(', ')
   throw new AppError('conflict', 'this machine is not ready for Lading', {
     details,
     hint: 'Clear these away, then run "lading up" again; nothing was changed.',

@@ -35,8 +35,7 @@ export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[
     { title: 'disk', look: checkDisk },
     { title: 'clock', look: signal => checkClock(machine, signal) },
     { title: 'engine', look: signal => checkEngine(machine, signal) },
-    // Of a dead engine the one above says more.
-    ...steps.filter(({ title }) => title !== 'engine').map(asMade),
+    ...steps.filter(({ isDoctorsOwn }) => !isDoctorsOwn).map(asMade),
     { title: "engine's own rules", look: ifEngine(checkEngineRules) },
     { title: 'edge', look: signal => checkEdge(site, signal) },
     { title: 'certificates', look: () => checkAuthority() },
@@ -47,13 +46,15 @@ export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[
 }
 
 /** The law of steps: one is done when its check says so. */
-function asMade({ title, check }: Step): Check {
+function asMade({ title, check, explain }: Step): Check {
   return {
     title,
     look: async signal => {
       try {
         const fact = await check(signal)
         if (fact !== null) return fact
+        const known = (await explain?.(signal)) ?? null
+        if (known !== null) return known
         return [{ what: 'is missing, or not as this version makes it', next: 'lading up' }]
       } catch (thrown) {
         signal.throwIfAborted()

@@ -129,6 +129,7 @@ async function tableIsLoaded(signal: AbortSignal): Promise<boolean> {
 function engine(machine: Machine): Step {
   return {
     title: 'engine',
+    isDoctorsOwn: true,
     check: async signal => ((await engineAnswers(signal)) ? `Docker ${await engineVersion(signal)}` : null),
     act: (_say, signal) => startEngine(machine.hasSystemd, signal),
   }

@@ -5,6 +5,7 @@ import { AppError } from '../core/errors.ts'
 import { buildImage } from './build-image.ts'
 import { find } from './engine-call.ts'
 import { readIfThere, writeWhole } from './files.ts'
+import type { Obstacle } from './obstacle.ts'
 import type { UpOptions } from './options.ts'
 import { checkout } from './paths.ts'
 import {
@@ -79,6 +80,19 @@ class Images {
     return id
   }
 
+  /**
+   * True when the image that is recorded is there, and is what this version makes with the certificates that the recorded
+   * `base` carries: only this machine's certificates have changed since.
+   */
+  async onlyCertificatesChanged(name: ImageName, signal: AbortSignal): Promise<boolean> {
+    const { base, [name]: present } = this.#site.decisions.images
+    if (base === undefined || present === undefined) return false
+    const [baseTag, tag] = [imageTag('base', base.key), imageTag(name, present.key)]
+    if ((await imageId(baseTag, signal)) === null || (await imageId(tag, signal)) === null) return false
+    const { list } = await (this.#wanted ??= this.#want())
+    return (await imageKeys(list, await certificatesOf(baseTag, signal))).get(name) === present.key
+  }
+
   async build(name: ImageName, say: (line: string) => void, signal: AbortSignal): Promise<void> {
     const { list, keys } = await (this.#wanted ??= this.#want())
     const recipe = list.find(each => each.name === name)
@@ -91,8 +105,17 @@ function imageStep(name: ImageName, images: Images): Step {
   return {
     title: `image ${name}`,
     check: async signal => ((await images.found(name, signal)) === null ? null : await images.tag(name)),
+    explain: async signal => {
+      if (!(await images.onlyCertificatesChanged(name, signal))) return null
+      return name === 'base' ? [certificatesChanged] : 'as base: made before the certificates changed'
+    },
     act: (say, signal) => images.build(name, say, signal),
   }
+}
+
+const certificatesChanged: Obstacle = {
+  what: `was made before the certificates of this machine changed (${hostCertificates}): apps, builds and the platform trust the old ones`,
+  next: 'lading up makes the images anew, which takes some minutes; apps go on and get them with their next release',
 }
 
 /** Null when the engine has no image of that name. */

@@ -1,4 +1,5 @@
 import { AppError, asAppError } from '../core/errors.ts'
+import type { Obstacle } from './obstacle.ts'
 import type { Progress } from './progress.ts'
 
 /**
@@ -10,6 +11,10 @@ export interface Step {
   readonly title: string
   /** In a few words what is there already; null when there is work to do. Changes nothing. */
   readonly check: (signal: AbortSignal) => Promise<string | null>
+  /** What `lading doctor` says where there is work to do; null or absent: that it is missing, or of another version. */
+  readonly explain?: (signal: AbortSignal) => Promise<string | readonly Obstacle[] | null>
+  /** `lading doctor` has a check of its own for it, which says more. */
+  readonly isDoctorsOwn?: true
   /** Does the work; entered again after a crash in the middle of it. */
   readonly act: (say: (line: string) => void, signal: AbortSignal) => Promise<void>
 }
