@@ -1,4 +1,5 @@
-// Bundles the control plane, the keeper and the command line into one file each (D10): dist/{server,keeper,cli}.js.
+// Bundles the control plane, the keeper, the log follower and the command line into one file each (D10):
+// dist/{server,keeper,follower,cli}.js.
 // The same sources give the same bytes, so that an image's key can be made from them.
 import { build } from 'esbuild'
 import { access } from 'node:fs/promises'
@@ -7,7 +8,12 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const entries = { server: 'src/server/main.ts', keeper: 'src/keeper/main.ts', cli: 'src/cli/main.ts' }
+const entries = {
+  server: 'src/server/main.ts',
+  keeper: 'src/keeper/main.ts',
+  follower: 'src/follower/main.ts',
+  cli: 'src/cli/main.ts',
+}
 
 // Packages that were written for CommonJS ask for `require` inside an ES module.
 const requireBanner =

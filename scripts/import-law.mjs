@@ -3,12 +3,13 @@
 import { posix } from 'node:path'
 
 const STAGES = ['commit', 'build', 'verify', 'release', 'run']
-const ROOTS = ['server', 'keeper', 'cli', 'install']
+const ROOTS = ['server', 'keeper', 'follower', 'cli', 'install']
 const DOORS = ['access', 'api']
 /** Contracts: types for everybody, and the small pure functions that stand beside them. */
 const PORTS = [
   'src/docker/engine.ts',
   'src/edge/edges.ts',
+  'src/observe/kept-lines.ts',
   'src/commit/repository.ts',
   'src/build/builder.ts',
   'src/store/store.ts',

@@ -4,6 +4,7 @@ import { AppError } from '../core/errors.ts'
 import { type CommitId, parseBranchName } from '../core/names.ts'
 import type { Run } from '../core/run.ts'
 import { systemClock } from '../core/system.ts'
+import type { KeptLines, KeptQuery } from '../observe/kept-lines.ts'
 import type {
   BillDocument,
   ConfigDocument,
@@ -257,6 +258,56 @@ test('a log that cannot be read is said, and the others are read', async () => {
   const text = await (await api.request(`/v1${production}/logs`)).text()
   assert.match(text, /"source":"web.1".*"first"/)
   assert.match(text, /"source":"lading".*the log of web.2 cannot be read: no keeper answers on node one/)
+})
+
+test('kept lines are read in place of the engine’s, those of the app that has the name now', async () => {
+  const asked: KeptQuery[] = []
+  const keptLines: KeptLines = {
+    async *lines(query) {
+      asked.push(query)
+      const line = { time: '2026-11-24T10:00:00.000000000Z', source: 'web.1', stream: 'stdout' } as const
+      yield { ...line, text: 'of a process that is gone', release: 'v1' }
+    },
+    forget: () => Promise.resolve(),
+  }
+  const { api, call } = await makeTestApi({ keptLines })
+  await call('POST', '/apps', { name: 'shop' })
+  const read = async (query: string) => (await api.request(`/v1${production}/logs${query}`)).text()
+  assert.match(await read('?source=web,platform&tail=7'), /"text":"of a process that is gone","release":"v1"/)
+  assert.deepEqual([asked[0]?.sources, asked[0]?.tail, asked[0]?.follow], [['web', 'lading'], 7, false])
+  assert.ok(Math.abs(Date.parse(`${asked[0]?.since}Z`) - Date.now()) < 60_000)
+  await read('?since=2999-01-01T00:00:00Z')
+  assert.equal(asked[1]?.since, '2999-01-01T00:00:00.000000000')
+  assert.match(await read('?source=../etc'), /invalid-input/)
+  assert.match(await read('?since=yesterday'), /a moment, such as/)
+})
+
+test('where no follower answers, the engine’s lines are read, and that is said', async () => {
+  const away = new AppError('unavailable', 'the log follower does not answer', { retryable: true })
+  const keptLines: KeptLines = {
+    async *lines() {
+      throw away
+    },
+    forget: () => Promise.reject(away),
+  }
+  const { api, call, world } = await makeTestApi({ keptLines })
+  await call('POST', '/apps', { name: 'shop' })
+  world.log(world.process('web.1').container, '2026-11-24T10:00:00Z', 'first')
+  world.log('router', '2026-11-24T10:00:01Z', 'at=info')
+  const text = await (await api.request(`/v1${production}/logs?source=app`)).text()
+  assert.match(text, /the log follower does not answer; these are the lines that the engine still has/)
+  assert.match(text, /"source":"web.1".*"first"/)
+  assert.doesNotMatch(text, /router/)
+})
+
+test('lines of builds come from their runs', async () => {
+  const { api, submitted, release, store } = await withApp()
+  await release('1')
+  const { id } = await submitted('scale', { formation: { web: 2 } })
+  await store.appendLines(id, [{ at: 1_700_000_000_000, text: 'npm ci' }])
+  const text = await (await api.request(`/v1${production}/logs?source=build`)).text()
+  assert.match(text, /\{"time":"2023-11-14T22:13:20.000000000Z","source":"build","stream":"stdout","text":"npm ci"/)
+  assert.match(await (await api.request(`/v1${production}/logs?source=build&follow=1`)).text(), /not followed/)
 })
 
 test('a destruction that drains for long answers 202 and goes on, and its failure is reported', async () => {

@@ -113,10 +113,12 @@ export interface DomainDocument {
 export interface LogEntry {
   /** RFC 3339 with nanoseconds, UTC. */
   readonly time: string
-  /** `web.1`, `router`, or `lading` where the platform itself has something to say about the log. */
+  /** `web.1`, `router`, `build`, or `lading` where the platform itself has something to say about the log. */
   readonly source: string
   readonly stream: 'stdout' | 'stderr'
   readonly text: string
+  /** `v3`; null for lines that are of no release, absent where nobody knows. */
+  readonly release?: string | null
 }
 
 /** The last line of an NDJSON stream that could not go on. */

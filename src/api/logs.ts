@@ -5,6 +5,7 @@ import { AppError } from '../core/errors.ts'
 import type { EnvironmentKey } from '../core/names.ts'
 import type { Engine, LogLine } from '../docker/engine.ts'
 import type { Edges, ProcessView } from '../edge/edges.ts'
+import type { KeptLines } from '../observe/kept-lines.ts'
 import type { LogEntry } from './documents.ts'
 import { Funnel } from './funnel.ts'
 import { environmentOf, queryOf } from './input.ts'
@@ -12,11 +13,29 @@ import type { ApiEnv, ApiParts } from './parts.ts'
 import { presentView } from './processes.ts'
 import { ndjson, streamed } from './stream.ts'
 
+const mostLines = 10_000
+/** Builds of so many runs are looked through. */
+const runsRead = 50
+
 const logsQuery = z.strictObject({
   /** Lines of the past, over all sources. */
-  tail: z.coerce.number().int().min(0).max(10_000).default(100),
+  tail: z.coerce.number().int().min(0).max(mostLines).default(100),
   follow: z.enum(['0', '1']).default('0'),
+  since: z.iso.datetime({ offset: true, error: 'a moment, such as 2026-11-25T20:50:00Z' }).optional(),
+  /** By comma: `app`, `router`, `platform`, a process type or a process; or `build`, by itself. */
+  source: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]*(\.\d+)?(,[a-z][a-z0-9-]*(\.\d+)?)*$/, 'web, web.1, app, router, platform or build')
+    .optional(),
 })
+
+interface Asked {
+  readonly tail: number
+  readonly follow: boolean
+  /** Nanoseconds, UTC: nothing from before. */
+  readonly since: string
+  readonly sources: readonly string[]
+}
 
 interface LogTools {
   readonly edges: Edges
@@ -30,16 +49,78 @@ interface Source {
   read(options: { tail: number; follow: boolean; since?: number }, signal: AbortSignal): AsyncIterable<LogLine>
 }
 
-export function logRoutes(api: Hono<ApiEnv>, { store, edges, engine, clock }: ApiParts): void {
+export function logRoutes(api: Hono<ApiEnv>, { store, edges, engine, clock, keptLines }: ApiParts): void {
   api.get('/v1/apps/:app/environments/:environment/logs', async c => {
     const key = await environmentOf(c, store)
-    const { tail, follow } = queryOf(c, logsQuery)
-    return streamed(c, {
-      clock,
-      format: ndjson<LogEntry>(),
-      open: signal => readLogs(key, { tail, follow: follow === '1' }, { edges, engine, clock }, signal),
-    })
+    const { tail, follow, since, source } = queryOf(c, logsQuery)
+    const sources = source?.split(',').map(one => (one === 'platform' ? 'lading' : one)) ?? []
+    const asked = {
+      tail,
+      follow: follow === '1',
+      since: momentOf(since === undefined ? 0 : Date.parse(since)),
+      sources,
+    }
+    // Nothing that is kept of an app that had this name before.
+    const created = momentOf((await store.findApp(key.app))?.createdAt ?? 0)
+    const ownTime = { ...asked, since: asked.since > created ? asked.since : created }
+    const tools = { edges, engine, clock }
+    const open = sources.includes('build')
+      ? () => buildLines(key, asked, store)
+      : keptLines === undefined
+        ? (signal: AbortSignal) => readLogs(key, asked, tools, signal)
+        : (signal: AbortSignal) => keptOrEngine(key, { asked, ownTime }, { ...tools, keptLines }, signal)
+    return streamed(c, { clock, format: ndjson<LogEntry>(), open })
   })
+}
+
+/** What the follower keeps; where none answers, what the engine still has, and a line that says so. */
+async function* keptOrEngine(
+  key: EnvironmentKey,
+  { asked, ownTime }: { readonly asked: Asked; readonly ownTime: Asked },
+  tools: LogTools & { readonly keptLines: KeptLines },
+  signal: AbortSignal,
+): AsyncGenerator<LogEntry, void, undefined> {
+  let hasBegun = false
+  try {
+    for await (const { time, source, stream, text, release } of tools.keptLines.lines({ ...key, ...ownTime }, signal)) {
+      hasBegun = true
+      yield { time, source, stream, text, release }
+    }
+  } catch (error) {
+    if (signal.aborted || hasBegun || !(error instanceof AppError && error.code === 'unavailable')) throw error
+    const text = `${error.message}; these are the lines that the engine still has`
+    yield { time: new Date(tools.clock.now()).toISOString(), source: 'lading', stream: 'stderr', text }
+    yield* readLogs(key, asked, tools, signal)
+  }
+}
+
+/** The output of builds and release phases, where it is kept anyway: with the runs. */
+async function* buildLines(
+  key: EnvironmentKey,
+  { tail, follow, since, sources }: Asked,
+  store: ApiParts['store'],
+): AsyncGenerator<LogEntry, void, undefined> {
+  if (follow || sources.length > 1)
+    throw new AppError('invalid-input', 'lines of builds are read by themselves, and not followed', {
+      hint: '"lading deploy" and a push show a build as it goes; "lading runs show ID" one that was.',
+    })
+  const found: LogEntry[] = []
+  for (const { id, release } of await store.listRuns(key, runsRead)) {
+    const lines = await store.readLines(id, 0)
+    const entries = lines.map(({ at, text }): LogEntry => {
+      const time = sortable(new Date(at).toISOString())
+      return {
+        time: `${time}Z`,
+        source: 'build',
+        stream: 'stdout',
+        text,
+        release: release === null ? null : `v${release}`,
+      }
+    })
+    found.unshift(...entries.filter(({ time }) => time >= since))
+    if (found.length >= tail) break
+  }
+  yield* found.slice(tail === 0 ? Infinity : -tail)
 }
 
 /**
@@ -49,15 +130,18 @@ export function logRoutes(api: Hono<ApiEnv>, { store, edges, engine, clock }: Ap
  */
 export async function* readLogs(
   key: EnvironmentKey,
-  { tail, follow }: { readonly tail: number; readonly follow: boolean },
+  { tail, follow, since, sources: wanted }: Asked,
   tools: LogTools,
   signal: AbortSignal,
 ): AsyncGenerator<LogEntry, void, undefined> {
   const view = await presentView(key, tools, signal)
-  const sources = [routerSource(key, tools), ...view.processes.map(process => processSource(process, tools))]
+  const sources = [routerSource(key, tools), ...view.processes.map(process => processSource(process, tools))].filter(
+    ({ name }) => isWanted(name, wanted),
+  )
   const past = await Promise.all(sources.map(source => readPast(source, tail, tools, signal)))
   yield* past
     .flat()
+    .filter(({ time }) => sortable(time) >= since)
     .sort((a, b) => (sortable(a.time) < sortable(b.time) ? -1 : 1))
     .slice(tail === 0 ? Infinity : -tail)
   if (!follow) return
@@ -66,7 +150,8 @@ export async function* readLogs(
   const until = AbortSignal.any([signal, stop.signal])
   until.addEventListener('abort', () => funnel.end(), { once: true })
   for (const [index, source] of sources.entries()) void pump(source, past[index]?.at(-1), { funnel, tools }, until)
-  void pumpNewcomers(key, new Set(view.processes.map(({ container }) => container)), { funnel, tools }, until)
+  const known = new Set(view.processes.map(({ container }) => container))
+  void pumpNewcomers(key, { known, wanted }, { funnel, tools }, until)
   try {
     yield* funnel
   } finally {
@@ -116,14 +201,14 @@ async function pump(
 /** Processes that start while somebody follows: all of their log is new. */
 async function pumpNewcomers(
   key: EnvironmentKey,
-  known: Set<string>,
+  { known, wanted }: { readonly known: Set<string>; readonly wanted: readonly string[] },
   { funnel, tools }: Pump,
   signal: AbortSignal,
 ): Promise<void> {
   try {
     for await (const { processes } of tools.edges.watch(key, signal)) {
       for (const process of processes) {
-        if (known.has(process.container)) continue
+        if (known.has(process.container) || !isWanted(process.name, wanted)) continue
         known.add(process.container)
         void pump(wholeLog(processSource(process, tools)), undefined, { funnel, tools }, signal)
       }
@@ -156,6 +241,18 @@ function unreadable(source: Pick<Source, 'name'>, error: unknown, clock: Clock):
   if (error instanceof AppError && error.code === 'not-found') return null
   const text = `the log of ${source.name} cannot be read: ${error instanceof Error ? error.message : String(error)}`
   return { time: new Date(clock.now()).toISOString(), source: 'lading', stream: 'stderr', text }
+}
+
+/** Of all sources, of all processes (`app`), of a type, of one process. */
+function isWanted(source: string, wanted: readonly string[]): boolean {
+  const isApp = source.includes('.')
+  return (
+    wanted.length === 0 || wanted.some(one => (one === 'app' ? isApp : one === source || source.startsWith(`${one}.`)))
+  )
+}
+
+function momentOf(ms: number): string {
+  return sortable(new Date(ms).toISOString())
 }
 
 /** Times with fractions of different length, made comparable as texts. */

@@ -5,6 +5,7 @@ import type { AppError } from '../core/errors.ts'
 import type { Certificates } from '../domains/domains.ts'
 import type { Engine } from '../docker/engine.ts'
 import type { Edges } from '../edge/edges.ts'
+import type { KeptLines } from '../observe/kept-lines.ts'
 import type { Ejector } from '../pipeline/eject.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
 import type { Store } from '../store/store.ts'
@@ -16,6 +17,8 @@ export interface ApiParts {
   readonly ejector: Ejector
   readonly edges: Edges
   readonly engine: Engine
+  /** Without it, logs are what the engine still has. */
+  readonly keptLines?: KeptLines
   readonly repositories: Repositories
   readonly certificates: Certificates
   readonly clock: Clock

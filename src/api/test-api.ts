@@ -22,6 +22,7 @@ import { isFinal, runStates, wentLive } from '../core/states.ts'
 import { systemClock, systemIds } from '../core/system.ts'
 import type { Certificates } from '../domains/domains.ts'
 import type { Engine, LogLine, TaskView } from '../docker/engine.ts'
+import type { KeptLines } from '../observe/kept-lines.ts'
 import type { Edges, EnvironmentView, ProcessView } from '../edge/edges.ts'
 import { Ejector } from '../pipeline/eject.ts'
 import type { Pipeline, RunEvent } from '../pipeline/pipeline.ts'
@@ -36,7 +37,8 @@ export const shop: EnvironmentKey = { app: parseAppName('shop'), environment: pr
 export async function makeTestApi({
   access = rootAccess,
   clock = systemClock,
-}: { readonly access?: Access; readonly clock?: Clock } = {}) {
+  keptLines,
+}: { readonly access?: Access; readonly clock?: Clock; readonly keptLines?: KeptLines } = {}) {
   const store = await openSqliteStore({ path: ':memory:', dataKey: new Secret('5a'.repeat(32)) })
   const repositories = new FakeRepositories()
   const world = new World()
@@ -61,6 +63,7 @@ export async function makeTestApi({
     edges: fakeEdges(world),
     engine: fakeEngine(world),
     certificates: fakeCertificates,
+    ...(keptLines && { keptLines }),
     clock,
     report: error => reported.push(error),
   })

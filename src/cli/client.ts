@@ -29,6 +29,15 @@ export interface Download {
   readonly chunks: AsyncIterable<Uint8Array>
 }
 
+/** Which lines of a log. */
+export interface LogQuery {
+  readonly tail: number
+  readonly follow: boolean
+  /** RFC 3339; null: from the first. */
+  readonly since: string | null
+  readonly sources: readonly string[]
+}
+
 /** The API, typed. Every method rejects with the AppError that the control plane gave, or `unavailable`. */
 export class Client {
   readonly place: Place
@@ -67,9 +76,11 @@ export class Client {
 
   processes = (app: string) => this.#json<ProcessDocument[]>('GET', `${environmentPath(app)}/processes`)
 
-  async *logs(app: string, options: { tail: number; follow: boolean }): AsyncGenerator<LogEntry, void, undefined> {
-    const query = `tail=${options.tail}&follow=${options.follow ? 1 : 0}`
-    const answer = await this.#send({ method: 'GET', path: `${environmentPath(app)}/logs?${query}` })
+  async *logs(app: string, { tail, follow, since, sources }: LogQuery): AsyncGenerator<LogEntry, void, undefined> {
+    const query = new URLSearchParams({ tail: String(tail), follow: follow ? '1' : '0' })
+    if (since !== null) query.set('since', since)
+    if (sources.length > 0) query.set('source', sources.join(','))
+    const answer = await this.#send({ method: 'GET', path: `${environmentPath(app)}/logs?${query.toString()}` })
     for await (const line of linesOf(this.#body(answer))) {
       if (line === '') continue
       const entry = JSON.parse(line) as LogEntry | StreamError

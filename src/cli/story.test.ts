@@ -48,6 +48,7 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
       hosts: ({ app }) => [parseHostName(`${app}.example.test`)],
       certify: () => Promise.resolve(),
       quiet: () => Promise.resolve(),
+      forgetLines: () => Promise.resolve(),
       network: key => [spaceNetwork(key), environmentLabels(key)],
       log,
     },

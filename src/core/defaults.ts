@@ -27,6 +27,18 @@ export const defaults = {
   openFiles: 16_384,
   logBytes: 10 * MiB,
   logFiles: 3,
+  /** Of each environment on each node: lines of all its processes, past ones too, and of the router. The oldest go first. */
+  logKeptBytes: 64 * MiB,
+  /** Kept lines lie in files of about this length; the oldest file goes as a whole. */
+  logSegmentBytes: 4 * MiB,
+  /** Of one container, and of the router; what comes faster is counted and left out. A line of more than 1 KiB counts as several. */
+  logLinesPerSecond: 10_000,
+  /** So many lines at once are kept before that holds. */
+  logLinesBurst: 100_000,
+  /** Free on the disk; below it no line is kept. */
+  logFreeBytes: 512 * MiB,
+  /** Kept lines of an environment of which nothing runs go when there was no line for so long (ms). */
+  logIdleMs: 30 * 24 * 60 * 60_000,
   requestHeaderBytes: 32 * 1024,
   pushBytes: 1024 * MiB,
   buildSeconds: 30 * 60,

@@ -1,4 +1,4 @@
-import { parseAppName, parseEnvironmentName, type EnvironmentKey } from './names.ts'
+import { parseAppName, parseEnvironmentName, parseProcessType, type EnvironmentKey } from './names.ts'
 
 /** Law 5: what runs can be read back from the cluster. On every swarm service, container, network and Swarm config. */
 export const label = {
@@ -27,6 +27,12 @@ export function environmentOf(labels: Labels): EnvironmentKey {
     app: parseAppName(labels[label.app] ?? ''),
     environment: parseEnvironmentName(labels[label.environment] ?? ''),
   }
+}
+
+/** `web.1`: the process type, and the number that Swarm gave (`l-shop-production-v3-web.2.abc…` → `2`). */
+export function processName(labels: Labels): string {
+  const number = /\.(\d+)\.[a-z0-9]+$/.exec(labels['com.docker.swarm.task.name'] ?? '')?.[1] ?? '1'
+  return `${parseProcessType(labels[label.type] ?? '')}.${number}`
 }
 
 /** `shop/production`: the key of an environment in maps, routes and logs. */

@@ -105,6 +105,17 @@ export class Admission {
     return (held && tenantOf(held)?.container) ?? null
   }
 
+  /** All of them: `backend/slot` → container. */
+  tenants(): Readonly<Record<string, string>> {
+    const found: Record<string, string> = {}
+    for (const lane of this.#options.model().lanes)
+      for (const [at, slot] of this.#held.of(lane).entries()) {
+        const tenant = tenantOf(slot)
+        if (tenant !== null) found[`${lane.backend}/s${at + 1}`] = tenant.container
+      }
+    return found
+  }
+
   /** Addresses that take traffic, for a configuration: backend → slot number → address. */
   admitted(): ReadonlyMap<string, ReadonlyMap<number, string>> {
     return new Map(

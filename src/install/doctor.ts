@@ -10,6 +10,7 @@ import { systemClock } from '../core/system.ts'
 import type { Check } from './checks.ts'
 import { askSocket, engine, engineAnswers, engineVersion, find } from './engine-call.ts'
 import { readIfThere } from './files.ts'
+import { checkKeptLines } from './follower.ts'
 import { GiB, gib } from './gib.ts'
 import { apiHost } from './hello.ts'
 import type { Machine } from './machine.ts'
@@ -40,6 +41,7 @@ export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[
     { title: 'edge', look: signal => checkEdge(site, signal) },
     { title: 'certificates', look: () => checkAuthority() },
     { title: 'DNS', look: signal => checkDns(site, signal) },
+    { title: 'kept lines', look: checkKeptLines },
     { title: 'runs', look: checkRuns },
     { title: 'orphans', look: ifEngine(checkOrphans) },
   ]

@@ -3,6 +3,7 @@ import { label } from '../core/labels.ts'
 import { systemClock } from '../core/system.ts'
 import { swarmState } from './swarm-state.ts'
 import { engine, engineAnswers, filters } from './engine-call.ts'
+import { followerIsThere, removeFollower } from './follower.ts'
 import { listKeepers, removeKeeper } from './keeper.ts'
 import type { Step } from './steps.ts'
 import { nodeAvailability, setNodeAvailability } from './swarm.ts'
@@ -13,7 +14,7 @@ import { waitFor } from './waiting.ts'
  * started by hand by its label. `lading up` brings all of it back as it was.
  */
 export function downSteps(): Step[] {
-  return [drain(), oneOffs(), keepers()]
+  return [drain(), oneOffs(), keepers(), follower()]
 }
 
 const taskLabel = 'com.docker.swarm.task.id'
@@ -43,7 +44,7 @@ function drain(): Step {
 /** Builder, release phases, one-offs. */
 function oneOffs(): Step {
   const ours = async (signal: AbortSignal) =>
-    (await running(label.role, signal)).filter(container => container.type !== 'keeper')
+    (await running(label.role, signal)).filter(({ type }) => type !== 'keeper' && type !== 'logs')
   return {
     title: 'builder and one-offs',
     check: async signal => ((await ours(signal)).length === 0 ? 'stopped' : null),
@@ -62,6 +63,15 @@ function keepers(): Step {
     act: async (_say, signal) => {
       for (const keeper of await listKeepers(signal)) await removeKeeper(keeper.id, signal)
     },
+  }
+}
+
+/** The last: it keeps what the others say at their end. */
+function follower(): Step {
+  return {
+    title: 'log follower',
+    check: async signal => ((await engineAnswers(signal)) && (await followerIsThere(signal)) ? null : 'stopped'),
+    act: (_say, signal) => removeFollower(signal),
   }
 }
 

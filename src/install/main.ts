@@ -7,6 +7,7 @@ import { lookAtAll, machineChecks, type Check } from './checks.ts'
 import { doctorChecks } from './doctor.ts'
 import { downSteps } from './down.ts'
 import { engineAnswers } from './engine-call.ts'
+import { followerStep } from './follower.ts'
 import { groundSteps } from './ground.ts'
 import { helloStep, ownTraffic } from './hello.ts'
 import { imageSteps, saveImages } from './images.ts'
@@ -86,7 +87,7 @@ async function converge({ site, machine, options, progress }: Convergence, signa
   await runSteps([...imageSteps(site, options), ...trustSteps()], progress, signal)
   const record = await beginUpgrade(site, progress, signal)
   const proving = record && { snapshot: record.snapshot, seconds: options.patience }
-  const steps = [keeperStep(site), ...platformSteps(site, proving), ownTraffic(site)]
+  const steps = [keeperStep(site), followerStep(site), ...platformSteps(site, proving), ownTraffic(site)]
   await withWayBack(record, steps, progress, signal)
   await runSteps([oldImagesStep(site)], progress, signal)
   return domainBefore
@@ -111,7 +112,13 @@ export async function doctor({ json, bundle }: DoctorOptions, signal: AbortSigna
   const site = await Site.load({ keepsNothing: true })
   // Rejects where nothing is installed.
   const { node } = site.decisions
-  const made = [...imageSteps(site, asBefore), ...trustSteps(), keeperStep(site), ...platformSteps(site)]
+  const made = [
+    ...imageSteps(site, asBefore),
+    ...trustSteps(),
+    keeperStep(site),
+    followerStep(site),
+    ...platformSteps(site),
+  ]
   const steps = [...groundSteps(site, machine, asBefore), ...made, ownTraffic(site)]
   const progress = json ? null : new Progress(process.stdout, systemClock)
   if (!json) process.stdout.write(`Lading ${await platformVersion()} on Debian ${machine.debian}, node ${node}\n\n`)

@@ -41,7 +41,14 @@ export function recipes(pinned: { readonly nodeVersion: string; readonly npm: st
     {
       name: 'control',
       parent: 'node',
-      contents: [dist('server.js'), dist('cli.js'), sqlite('package.json'), sqlite('lib'), sqlite(prebuilt)],
+      contents: [
+        dist('server.js'),
+        dist('follower.js'),
+        dist('cli.js'),
+        sqlite('package.json'),
+        sqlite('lib'),
+        sqlite(prebuilt),
+      ],
       pins: [],
     },
     { name: 'registry', parent: 'base', contents: [], pins: [] },

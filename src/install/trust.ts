@@ -44,6 +44,7 @@ const platformFolders = [
   [paths.control, 0o700],
   [paths.keeper, 0o700],
   [paths.registry, 0o700],
+  [paths.logs, 0o700],
   [paths.run, 0o711],
 ] as const
 

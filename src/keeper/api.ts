@@ -66,6 +66,7 @@ export function keeperApi(options: ApiOptions): (request: IncomingMessage, respo
       edge.challenge(parseChallenge(parts[2]), parseChallenge(await readText(request)), termOf(request)),
     'DELETE challenges': async ({ request, parts }) => edge.challenge(parseChallenge(parts[2]), null, termOf(request)),
     'GET state': async () => edge.state(),
+    'GET tenants': async () => edge.admission.tenants(),
     'GET health': async () => options.health(),
     'POST hand-over': async ({ request }) => options.handOver(Number((await readJson(request)).generation)),
     'GET listening': async ({ parts }) => {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { environmentOf, label } from '../core/labels.ts'
+import { environmentOf, label, processName } from '../core/labels.ts'
 import type { EnvironmentKey } from '../core/names.ts'
 import type { ProcessFacts, ReleaseKey } from '../edge/edges.ts'
 import { sameEnvironment } from '../edge/model.ts'
@@ -45,7 +45,7 @@ export async function processOf(inspected: Inspected, clusterAddress: string): P
     release,
     container: inspected.Id,
     type,
-    name: `${type}.${slotNumber(labels['com.docker.swarm.task.name'])}`,
+    name: processName(labels),
     state: state.Running ? 'running' : 'exited',
     exitCode: state.Running ? null : state.ExitCode,
     outOfMemory: state.OOMKilled,
@@ -55,11 +55,6 @@ export async function processOf(inspected: Inspected, clusterAddress: string): P
     pid: state.Pid,
     pidStartedAt: state.Running ? await startTimeOf(state.Pid) : null,
   }
-}
-
-/** `l-shop-production-v3-web.2.abc…` → `2` */
-function slotNumber(taskName: string | undefined): string {
-  return /\.(\d+)\.[a-z0-9]+$/.exec(taskName ?? '')?.[1] ?? '1'
 }
 
 function addressOf({ NetworkSettings }: Inspected, clusterAddress: string): string | null {

@@ -26,6 +26,8 @@ export interface Tools {
   readonly certify: (hosts: readonly DomainName[], signal: AbortSignal) => Promise<void>
   /** Resolves when nothing of an earlier control plane can be under way any more; awaited before the first delete (law 11). */
   readonly quiet: (signal: AbortSignal) => Promise<void>
+  /** Removes the kept log lines of an environment that is gone. */
+  readonly forgetLines: (key: EnvironmentKey, signal: AbortSignal) => Promise<void>
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
   readonly network: (key: EnvironmentKey) => [name: string, labels: Labels]
 }

@@ -1,4 +1,5 @@
 import { defaults } from '../core/defaults.ts'
+import { asAppError } from '../core/errors.ts'
 import { releasesToKeep } from '../core/keep.ts'
 import { environmentId } from '../core/labels.ts'
 import type { AppName, EnvironmentKey } from '../core/names.ts'
@@ -38,6 +39,7 @@ export class Upkeep {
   /** All that ran of an environment whose app is destroyed and that has no traffic any more. False: its network is still in use, and is all that is left. */
   async clear(key: EnvironmentKey): Promise<boolean> {
     await this.sweep(key)
+    await this.#forgetLines(key)
     return removeSpace(spaceNetwork(key), this.#tools, this.#signal)
   }
 
@@ -54,6 +56,17 @@ export class Upkeep {
       while (!(await removeSpace(spaceNetwork(key), this.#tools, this.#signal)))
     }
     await store.removeApp(app)
+  }
+
+  /** A follower that is away holds up no destruction; who has this name next sees no line from before its time. */
+  async #forgetLines(key: EnvironmentKey): Promise<void> {
+    const { forgetLines, log } = this.#tools
+    try {
+      await forgetLines(key, this.#signal)
+    } catch (error) {
+      this.#signal.throwIfAborted()
+      log('log lines not removed', { environment: environmentId(key), error: asAppError(error).message })
+    }
   }
 
   #rows(): Rows {

@@ -24,6 +24,7 @@ import { SwarmEngine } from '../docker/swarm-engine.ts'
 import { Authority } from '../edge/authority.ts'
 import { highestTerm, keeperEdges } from '../edge/client.ts'
 import { ShownCertificates } from '../domains/certificates.ts'
+import { followerLines } from '../observe/client.ts'
 import { cleanAgainAndAgain } from '../pipeline/clean.ts'
 import { Dispatcher } from '../pipeline/dispatcher.ts'
 import { Ejector } from '../pipeline/eject.ts'
@@ -95,6 +96,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     sockets: [{ node: config.node, path: join(config.runDir, 'keeper.sock') }],
     term: () => term.current,
   })
+  const keptLines = followerLines(join(config.runDir, 'logs.sock'))
   const repositories = new GitRepositories(gitProgram({ root: join(config.stateDir, 'git'), hooks: config.hooks }))
   const authority = new Authority(join(config.stateDir, 'ca'), systemClock)
   const shown = new ShownCertificates(
@@ -143,6 +145,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     certify: (hosts, until) => shown.certify(hosts, until),
     network: key => [spaceNetwork(key), environmentLabels(key)],
     quiet: until => lease.quiet(until),
+    forgetLines: (key, until) => keptLines.forget(key, until),
     log,
   }
   await repositories.removeStaleLocks()
@@ -171,6 +174,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     ejector,
     edges,
     engine,
+    keptLines,
     repositories,
     certificates,
     clock: systemClock,

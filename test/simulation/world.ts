@@ -207,6 +207,7 @@ export class Instance {
       hosts: ({ app }: EnvironmentKey) => [parseHostName(`${app}.example.com`)],
       certify: async () => undefined,
       quiet: signal => lease.quiet(signal),
+      forgetLines: async () => undefined,
       log: (event, facts) => world.log.push(`${Math.round(world.clock.monotonic())} ${event} ${JSON.stringify(facts)}`),
       network: key => [spaceNetwork(key), environmentLabels(key)],
     }

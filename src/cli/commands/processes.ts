@@ -1,6 +1,10 @@
+import { dirname, join } from 'node:path'
 import type { Command } from 'commander'
 import type { LogEntry } from '../../api/documents.ts'
 import { AppError } from '../../core/errors.ts'
+import { parseAppName, production } from '../../core/names.ts'
+import { followerLines } from '../../observe/client.ts'
+import type { LogQuery } from '../client.ts'
 import { addCommand, type Common, on, wholeNumber } from '../command.ts'
 import type { Session } from '../session.ts'
 import { processState, when } from '../words.ts'
@@ -32,35 +36,105 @@ export function processCommands(program: Command, session: Session): void {
 
   on(
     addCommand(program, 'logs', {
-      summary: 'the log of all processes and of the router, by time',
-      examples: ['lading logs', 'lading logs -f', 'lading logs -n 1000 --json | jq -r .text'],
+      summary: 'the log of all processes and of the router, by time; of processes that are gone too',
+      more: 'Times are UTC. Build output is with its run, and shown by --source build alone.',
+      examples: [
+        'lading logs -f',
+        'lading logs --since 2h --process worker',
+        'lading logs --source router -n 1000 --json | jq -r .text',
+        'lading logs --platform',
+      ],
     })
       .option('-f, --follow', 'go on as lines come')
-      .option('-n, --lines <count>', 'so many lines of the past', wholeNumber, 100),
-    async (options: Common & { follow?: boolean; lines: number }) => {
-      const app = await session.app(options.app)
+      .option(
+        '-n, --lines <count>',
+        'so many lines of the past, 10000 at most (default: 100, and with --since all)',
+        wholeNumber,
+      )
+      .option('--since <time>', 'only lines from then on: 30m, 2h, 3d, or 2026-11-25T20:50:00Z')
+      .option('--process <name>', 'only those of a process type (web) or a process (web.1)')
+      .option('--source <name>', 'only those of app, router, platform or build')
+      .option('--platform', "the platform's own, on the server (root); also while the control plane is away"),
+    async (options: Common & LogOptions) => {
       const print = (entry: LogEntry) => terminal.print(options.json ? JSON.stringify(entry) : human(entry, session))
-      const client = await session.client()
-      const past = { tail: options.lines, follow: options.follow === true }
-      if (!past.follow) for await (const entry of client.logs(app, past)) print(entry)
-      else await followLogs(session, app, options.lines, print)
+      const query = queryOf(options, session)
+      const read = options.platform === true ? ownLines(session) : await appLines(session, options.app)
+      if (!query.follow) for await (const entry of read(query)) print(entry)
+      else await followLogs(session, read, query, print)
     },
   )
+}
+
+interface LogOptions {
+  readonly follow?: boolean
+  readonly lines?: number
+  readonly since?: string
+  readonly process?: string
+  readonly source?: string
+  readonly platform?: boolean
+}
+
+type Read = (query: LogQuery) => AsyncIterable<LogEntry>
+
+const mostLines = 10_000
+
+/** Whoever says from when on wants all of it. */
+function queryOf({ follow, lines, since, process, source }: LogOptions, { clock }: Session): LogQuery {
+  if (source !== undefined && !['app', 'router', 'platform', 'build'].includes(source))
+    throw new AppError('invalid-input', `there is no source ${JSON.stringify(source)}`, {
+      hint: 'There are app, router, platform and build; --process names a process type or a process.',
+    })
+  if (process !== undefined && !/^[a-z][a-z0-9-]*(\.\d+)?$/.test(process))
+    throw new AppError('invalid-input', `${JSON.stringify(process)} is no process`, { hint: '"lading ps" lists them.' })
+  return {
+    tail: lines ?? (since === undefined ? 100 : mostLines),
+    follow: follow === true,
+    since: since === undefined ? null : momentOf(since, clock.now()),
+    sources: [process, source].filter(one => one !== undefined),
+  }
+}
+
+const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** RFC 3339, UTC. */
+function momentOf(text: string, now: number): string {
+  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
+  if (count !== undefined) return new Date(now - Number(count) * unitMs[unit as keyof typeof unitMs]).toISOString()
+  const moment = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : NaN
+  if (!Number.isNaN(moment)) return new Date(moment).toISOString()
+  throw new AppError('invalid-input', `${JSON.stringify(text)} is no moment`, {
+    hint: 'Say how long ago (30m, 2h, 3d), or when: 2026-11-25T20:50:00Z.',
+  })
+}
+
+async function appLines(session: Session, option: string | undefined): Promise<Read> {
+  const app = await session.app(option)
+  const client = await session.client()
+  return query => client.logs(app, query)
+}
+
+/** From the node's follower itself: why a control plane does not run is told where it does not run. */
+function ownLines({ config, signal }: Session): Read {
+  const follower = followerLines(join(dirname(config.socket), 'logs.sock'))
+  const key = { app: parseAppName('lading'), environment: production }
+  return ({ tail, follow, since, sources: asked }) => {
+    const sources = asked.map(one => (one === 'platform' ? 'lading' : one))
+    return follower.lines({ ...key, tail, follow, sources, ...(since !== null && { since }) }, signal)
+  }
 }
 
 /** A cut line is made anew; what was printed before is not printed again. */
 async function followLogs(
   session: Session,
-  app: string,
-  lines: number,
+  read: Read,
+  query: LogQuery,
   print: (entry: LogEntry) => void,
 ): Promise<void> {
-  const client = await session.client()
   let last: string | null = null
-  for (let tail = lines; ; tail = 1000) {
+  for (let { tail } = query; ; tail = 1000) {
     const before: string | null = last
     try {
-      for await (const entry of client.logs(app, { tail, follow: true })) {
+      for await (const entry of read({ ...query, tail })) {
         if (before !== null && entry.time <= before) continue
         print(entry)
         if (last === null || entry.time > last) last = entry.time

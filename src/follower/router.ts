@@ -1,0 +1,226 @@
+import { readFile } from 'node:fs/promises'
+import type { Clock } from '../core/clock.ts'
+import { asAppError } from '../core/errors.ts'
+import { environmentId } from '../core/labels.ts'
+import { parseAppName, parseEnvironmentName, type EnvironmentKey } from '../core/names.ts'
+import { KeptRuntime, Runtime } from '../edge/haproxy/runtime.ts'
+import { asLogLine, parseRouterLine } from '../edge/haproxy/router-log.ts'
+import { callKeeper } from '../edge/keeper-http.ts'
+import { defaults } from '../core/defaults.ts'
+import { Bucket } from './bucket.ts'
+import { platformKey, type Writer } from './container.ts'
+import { inNanoseconds, type LineRecord } from './record.ts'
+
+export interface RouterOptions {
+  /** Tells which HAProxy is the newest (src/keeper/owner.ts). */
+  readonly ownerFile: string
+  readonly keeperSocket: string
+  readonly clock: Clock
+  readonly log: (line: string) => void
+  readonly writerOf: (container: string) => Writer | undefined
+  /** What is kept of the router's lines of an environment, from this time on. */
+  readonly kept: (key: EnvironmentKey, since: string) => readonly LineRecord[]
+}
+
+/** What the router said and nobody has written yet. */
+export interface RouterBatch {
+  readonly key: EnvironmentKey
+  readonly records: LineRecord[]
+  /** Lines that there was no room for. */
+  dropped: number
+}
+
+/** The newest HAProxy is looked for so often (ms). */
+const lookMs = 500
+/** Slots change their tenants; who was asked so long ago (ms) is asked again. */
+const tenantsMs = 1_000
+/** While the disk takes nothing, so many lines of one environment wait. */
+const mostWaiting = 20_000
+const askMs = 500
+
+/**
+ * One line for each request, out of the memory of HAProxy (its ring `router`), of all environments at once. A HAProxy that
+ * is replaced is listened to until its last request has ended, and no longer: the connection keeps it alive.
+ */
+export class RouterLog {
+  readonly #options: RouterOptions
+  readonly #waiting = new Map<string, RouterBatch>()
+  readonly #bucket: Bucket
+  #newest = ''
+  #tenants: ReadonlyMap<string, string> = new Map()
+  #tenantsAt = -Infinity
+
+  constructor(options: RouterOptions) {
+    this.#options = options
+    const { logLinesPerSecond: perSecond, logLinesBurst: burst } = defaults
+    this.#bucket = new Bucket({ perSecond, burst, now: options.clock.monotonic() })
+  }
+
+  /** Until the signal. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options
+    while (!signal.aborted) {
+      const socket = await this.#newestSocket()
+      if (socket !== null && socket !== this.#newest) {
+        this.#newest = socket
+        this.#follow(socket, signal).catch((error: unknown) => {
+          if (!signal.aborted) log(`router: ${socket}: ${asAppError(error).message}`)
+          // Again, if it still is the newest.
+          if (this.#newest === socket) this.#newest = ''
+        })
+      }
+      await clock.sleep(lookMs, signal).catch(() => undefined)
+    }
+  }
+
+  /** Lines since the last time; `back` what the disk did not take. */
+  take(): readonly RouterBatch[] {
+    const batches = [...this.#waiting.values()]
+    this.#waiting.clear()
+    return batches
+  }
+
+  back({ key, records, dropped }: RouterBatch): void {
+    const waiting = this.#batchOf(key)
+    waiting.records.unshift(...records)
+    waiting.dropped += dropped
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0
+  }
+
+  async #newestSocket(): Promise<string | null> {
+    try {
+      const owner = JSON.parse(await readFile(this.#options.ownerFile, 'utf8')) as { runtimeSocket?: string }
+      return owner.runtimeSocket ?? null
+    } catch {
+      // There is none yet, after a boot.
+      return null
+    }
+  }
+
+  async #follow(socket: string, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    const own = new AbortController()
+    const either = AbortSignal.any([signal, own.signal])
+    const kept = await KeptRuntime.open(socket, clock)
+    const leave = this.#leaveWhenEmpty(socket, kept, either).finally(() => own.abort())
+    try {
+      const seen = new Seen(this.#options, inNanoseconds(new Date(clock.now()).toISOString()))
+      let rest = ''
+      for await (const text of new Runtime(socket, clock).stream('show events router -w', either)) {
+        const lines = (rest + text).split('\n')
+        rest = lines.pop() ?? ''
+        await this.#refreshTenants(either)
+        this.#bucket.refill(clock.monotonic())
+        for (const line of lines) this.#line(line, seen)
+      }
+    } finally {
+      own.abort()
+      kept.close()
+      await leave.catch(() => undefined)
+    }
+    if (this.#newest === socket) this.#newest = ''
+  }
+
+  /** Resolves when this HAProxy is not the newest and has nothing left to tell. */
+  async #leaveWhenEmpty(socket: string, kept: KeptRuntime, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    for (;;) {
+      await clock.sleep(askMs, signal)
+      if (this.#newest === socket || this.#newest === '') continue
+      const counts = await kept.inFlight()
+      if ([...counts].every(([backend, count]) => count === 0 || backend.startsWith('lading_'))) return
+    }
+  }
+
+  #line(text: string, seen: Seen): void {
+    const begin = text.indexOf(' ') + 1
+    const environment = text.slice(begin, text.indexOf('\t', begin))
+    const key = keyOf(environment)
+    if (key === null) return
+    const batch = this.#batchOf(key)
+    if (batch.records.length >= mostWaiting || !this.#bucket.take(text.length)) {
+      batch.dropped++
+      return
+    }
+    const entry = parseRouterLine(text)
+    if (entry === null) return
+    const writer = this.#options.writerOf(this.#tenants.get(entry.slot) ?? '')
+    const line = asLogLine(entry, () => writer?.name ?? null)
+    const time = inNanoseconds(line.time)
+    const record: LineRecord = {
+      time,
+      source: 'router',
+      release: writer?.release ?? '-',
+      container: '-',
+      stream: 'stdout',
+      partial: false,
+      text: line.text,
+    }
+    if (!seen.has(key, record)) batch.records.push(record)
+  }
+
+  #batchOf(key: EnvironmentKey): RouterBatch {
+    const id = environmentId(key)
+    let batch = this.#waiting.get(id)
+    if (batch === undefined) this.#waiting.set(id, (batch = { key, records: [], dropped: 0 }))
+    return batch
+  }
+
+  /** Names are better than nothing: while no keeper answers, those of before. */
+  async #refreshTenants(signal: AbortSignal): Promise<void> {
+    const { clock, keeperSocket: socketPath } = this.#options
+    if (clock.monotonic() - this.#tenantsAt < tenantsMs) return
+    this.#tenantsAt = clock.monotonic()
+    try {
+      const text = await callKeeper({ socketPath, method: 'GET', path: '/edge/tenants', term: 0, clock }, signal)
+      this.#tenants = new Map(Object.entries(JSON.parse(text) as Record<string, string>))
+    } catch (error) {
+      if (signal.aborted) throw error
+    }
+  }
+}
+
+/**
+ * A ring is read from its oldest line on: what is kept already is known by its time (microseconds) and request. Only lines
+ * from before the reading began can be kept.
+ */
+class Seen {
+  readonly #options: RouterOptions
+  readonly #began: string
+  readonly #known = new Map<string, Set<string>>()
+
+  constructor(options: RouterOptions, began: string) {
+    this.#options = options
+    this.#began = began
+  }
+
+  has(key: EnvironmentKey, record: LineRecord): boolean {
+    if (record.time > this.#began) return false
+    const id = environmentId(key)
+    let known = this.#known.get(id)
+    if (known === undefined) {
+      // The first that comes of an environment is the oldest that the ring still has of it.
+      known = new Set(this.#options.kept(key, record.time).flatMap(one => (one.source === 'router' ? nameOf(one) : [])))
+      this.#known.set(id, known)
+    }
+    return known.has(nameOf(record))
+  }
+}
+
+function nameOf({ time, text }: LineRecord): string {
+  return `${time} ${/ request_id=(\S+)/.exec(text)?.[1] ?? ''}`
+}
+
+/** `shop/production`; the platform's own where no host was known. */
+function keyOf(environment: string): EnvironmentKey | null {
+  if (environment === '-' || environment === '') return platformKey
+  try {
+    const [app = '', name = ''] = environment.split('/')
+    return { app: parseAppName(app), environment: parseEnvironmentName(name) }
+  } catch {
+    return null
+  }
+}
