@@ -6,6 +6,7 @@ import { manyEnvironments } from './benches/many-environments.ts'
 import { memory } from './benches/memory.ts'
 import { noDrop } from './benches/no-drop.ts'
 import { push } from './benches/push.ts'
+import { reboot } from './benches/reboot.ts'
 import { releases } from './benches/releases.ts'
 import { simulation } from './benches/simulation.ts'
 
@@ -19,5 +20,6 @@ export const benches: readonly Bench[] = [
   hardProcesses,
   buildNeighbour,
   memory,
+  reboot,
   manyEnvironments,
 ]

@@ -7,6 +7,7 @@ import { installed, type App, type Platform } from './host.ts'
 import { Load } from './load.ts'
 import { allHeld, everythingOpen } from './load/everything-open.ts'
 import { judgeCuts, now, type StreamReport } from './load/report.ts'
+import { takeMachine } from './machine.ts'
 import { survivesAll, twiceEach } from './outages/outages.ts'
 import { Town } from './outages/town.ts'
 
@@ -28,6 +29,7 @@ const switches: number[] = []
 let version = 1
 
 before(async () => {
+  await takeMachine('alone')
   await rig.down()
   platform = await installed(await rig.up({ name: 'server', debian: 'trixie' }), { say, fromCache: true })
   busy = await platform.create('busy', 'apps/busy')

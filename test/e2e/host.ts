@@ -8,6 +8,7 @@ import type { Host } from '../rig/host.ts'
 import type { Outcome, RunOptions } from '../rig/program.ts'
 import { loadImages, saveImages } from './images-cache.ts'
 import { now } from './load/report.ts'
+import { inTurn, takeMachine } from './machine.ts'
 
 const CHECKOUT = '/opt/lading'
 const FIXTURES = join(import.meta.dirname, '../fixtures')
@@ -25,9 +26,12 @@ export interface InstallOptions {
 /** Brings the platform up as its owner would. Rejects with all that `lading up` said. */
 export async function installed(host: Host, options: InstallOptions = {}): Promise<Platform> {
   const says = options.say ? { onOutput: options.say } : {}
-  if (options.fromCache) await loadImages(host)
-  await host.run([`${CHECKOUT}/lading`, 'up', ...(options.args ?? [])], { cwd: CHECKOUT, ...says })
-  await saveImages(host)
+  await takeMachine('shared')
+  await inTurn(async () => {
+    if (options.fromCache) await loadImages(host)
+    await host.run([`${CHECKOUT}/lading`, 'up', ...(options.args ?? [])], { cwd: CHECKOUT, ...says })
+    await saveImages(host)
+  })
   const facts = JSON.parse(await host.run(['cat', '/etc/lading/install.json'])) as { baseDomain: string }
   return new Platform(host, facts.baseDomain, await host.run(['cat', '/etc/lading/token']))
 }

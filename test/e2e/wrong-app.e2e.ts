@@ -12,6 +12,7 @@ import type { Host } from '../rig/host.ts'
 import { Rig } from '../rig/rig.ts'
 import { Load } from './load.ts'
 import type { LoadReport } from './load/report.ts'
+import { takeMachine } from './machine.ts'
 
 /**
  * D3(c): a port number says nothing about who listens. Twenty apps that answer their own name are asked all the time
@@ -27,6 +28,7 @@ let host: Host
 let image: string
 
 before(async () => {
+  await takeMachine('alone')
   await rig.down()
   host = await rig.up({ name: node })
   await host.run(['apt-get', 'update', '-qq'])

@@ -19,6 +19,8 @@ export interface HostFacts {
   readonly names: boolean
   /** Its disk is a file system of its own of this size; null: a folder of the machine. */
   readonly diskBytes: number | null
+  /** Of that file system; absent: as many as mkfs thinks right. */
+  readonly diskInodes?: number
   readonly checkout: string
   /** Below each hierarchy's mount. */
   readonly cgroup: string
@@ -267,7 +269,8 @@ export class Host {
       const image = `${disk}.ext4`
       if ((await outcome(['test', '-e', image])).code !== 0) {
         await must(['truncate', '-s', String(this.facts.diskBytes), image])
-        await must(['mkfs.ext4', '-q', '-m', '0', image])
+        const inodes = this.facts.diskInodes === undefined ? [] : ['-N', String(this.facts.diskInodes)]
+        await must(['mkfs.ext4', '-q', '-m', '0', ...inodes, image])
       }
       await must(['mount', '-o', 'loop', image, disk])
     }

@@ -26,6 +26,7 @@ export interface HostOptions {
   readonly variant?: Variant
   readonly names?: boolean
   readonly diskBytes?: number
+  readonly diskInodes?: number
 }
 
 interface RigFacts {
@@ -76,7 +77,8 @@ export class Rig {
     const rig = await this.#rigFacts()
     if (!rig) return
     for (const host of await this.hosts()) await host.destroy()
-    await removeNetwork(rig.network, rig.forwardingWasOff)
+    const isLast = !(rig.forwardingWasOff && (await this.#leaveForwardingToAnother()))
+    await removeNetwork(rig.network, rig.forwardingWasOff && isLast)
     await rm(this.#folder, { recursive: true, force: true })
     await removeIfEmpty(STATE)
   }
@@ -99,6 +101,7 @@ export class Rig {
       },
       names: options.names ?? true,
       diskBytes: options.diskBytes ?? null,
+      ...(options.diskInodes === undefined ? {} : { diskInodes: options.diskInodes }),
       checkout: resolve(this.#options.checkout ?? join(import.meta.dirname, '../..')),
       cgroup: `lading-rig/${this.name}/${options.name}`,
     }
@@ -116,7 +119,10 @@ export class Rig {
 
   async #ensure(): Promise<RigFacts> {
     const known = await this.#rigFacts()
-    const network = known?.network ?? { bridge: `br${this.name}`, subnet: this.#options.subnet ?? subnetOf(this.name) }
+    const network = known?.network ?? {
+      bridge: `br${this.name}`,
+      subnet: this.#options.subnet ?? (await this.#subnet()),
+    }
     const { forwardingWasOff } = await makeNetwork(network)
     const facts = known ?? { maker: (await life(process.pid)) ?? '', network, forwardingWasOff }
     if (!known) {
@@ -124,6 +130,33 @@ export class Rig {
       await writeFile(join(this.#folder, 'rig.json'), JSON.stringify(facts, null, 2))
     }
     return facts
+  }
+
+  /** Of two names that come to the same number the later takes the next one that is free. */
+  async #subnet(): Promise<string> {
+    const taken = (await this.#others()).map(([, { network }]) => network.subnet)
+    let subnet = subnetOf(this.name)
+    while (taken.includes(subnet)) subnet = `10.77.${(Number(subnet.split('.')[2]) % 250) + 1}`
+    return subnet
+  }
+
+  /** Other rigs still need the machine to forward: the last one of them switches it off. False: there is none. */
+  async #leaveForwardingToAnother(): Promise<boolean> {
+    const [other] = await this.#others()
+    if (other === undefined) return false
+    const [file, facts] = other
+    await writeFile(file, JSON.stringify({ ...facts, forwardingWasOff: true }, null, 2))
+    return true
+  }
+
+  async #others(): Promise<readonly (readonly [string, RigFacts])[]> {
+    const others: [string, RigFacts][] = []
+    for (const name of await folders(STATE)) {
+      const file = join(STATE, name, 'rig.json')
+      const facts = name === this.name ? null : await readJson<RigFacts>(file)
+      if (facts) others.push([file, facts])
+    }
+    return others
   }
 
   async #rigFacts(): Promise<RigFacts | null> {

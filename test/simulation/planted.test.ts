@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { before, test } from 'node:test'
+import { takeMachine } from '../e2e/machine.ts'
 import { hunt } from './hunt.ts'
 import { plantedBugs } from './planted.ts'
+
+before(() => takeMachine('shared'))
 
 for (const bug of plantedBugs) {
   test(`found: ${bug.name}`, async context => {

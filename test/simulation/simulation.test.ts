@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { before, test } from 'node:test'
+import { takeMachine } from '../e2e/machine.ts'
 import { tableOfSites } from './crash-sites.ts'
 import { runAllSites, runRandomHistories } from './many.ts'
 import { randomHistory } from './random-history.ts'
+
+before(() => takeMachine('shared'))
 
 /** How many random histories a run of the suite plays, from where. Another start finds other bugs. */
 const count = Number(process.env['LADING_SIMULATION_COUNT'] ?? '10000')

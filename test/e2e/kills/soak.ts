@@ -1,4 +1,5 @@
 // `npm run soak -- --kills 200 --seed N [--hosts 4]`: many kills, the result kept in bench/results/ after each of them.
+// `npm run soak -- --outages 20 --seed N`: the whole node instead (outages/soak.ts).
 import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
@@ -6,6 +7,7 @@ import { keep } from '../../../bench/framework/keep.ts'
 import { loadAverage, machineFacts } from '../../../bench/framework/machine.ts'
 import { Rig } from '../../rig/rig.ts'
 import { installed, type Platform } from '../host.ts'
+import { soakOutages } from '../outages/soak.ts'
 import { evidence } from './evidence.ts'
 import { atRest, noTraces } from './oracles.ts'
 import { plan, type Moment } from './plan.ts'
@@ -22,10 +24,12 @@ async function main(): Promise<number> {
       kills: { type: 'string', default: '200' },
       seed: { type: 'string', default: '1' },
       hosts: { type: 'string', default: '1' },
+      outages: { type: 'string' },
     },
   })
   const [kills, seed, hosts] = [Number(values.kills), Number(values.seed), Number(values.hosts)]
   if (![kills, seed, hosts].every(Number.isSafeInteger)) throw new Error('--kills, --seed and --hosts are numbers')
+  if (values.outages !== undefined) return soakOutages(Number(values.outages), seed, say)
   const rig = new Rig({ name: 'soak', say })
   await rig.down()
   const machine = { ...(await machineFacts(checkout)), hosts: String(hosts) }
