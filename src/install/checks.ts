@@ -8,6 +8,7 @@ import { GiB, gib } from './gib.ts'
 import { missingControllers, missingKernelFeatures } from './kernel.ts'
 import { choosePlace } from './network.ts'
 import type { Obstacle } from './obstacle.ts'
+import { closedToContainers, closedToVisitors, readOtherFirewalls } from './other-firewalls.ts'
 import { checkout } from './paths.ts'
 import { findPortHolders, totalMemory, type PortHolder } from './ports-in-use.ts'
 import type { Progress } from './progress.ts'
@@ -90,6 +91,7 @@ export function machineChecks(site: Site, wanted: string | null): readonly Check
     { title: 'engine', look: checkEngine },
     { title: 'swarm', look: signal => checkSwarm(site, signal) },
     { title: 'cluster address', look: signal => checkAddress(site, wanted, signal) },
+    { title: 'other firewalls', look: checkFirewalls },
   ]
 }
 
@@ -219,6 +221,18 @@ async function checkSwarm(site: Site, signal: AbortSignal): Promise<string | Obs
   return problems.length > 0 ? problems : describeSwarm(swarm)
 }
 
+/**
+ * That containers reach the world decides whether anything can be built. Whether visitors reach the edge is told only: a
+ * machine whose way in is another one's is as its owner wants it.
+ */
+async function checkFirewalls(signal: AbortSignal): Promise<string | Obstacle[]> {
+  const firewalls = await readOtherFirewalls(signal)
+  const closed = closedToContainers(firewalls)
+  if (closed.length > 0) return closed
+  const told = closedToVisitors(firewalls).map(({ what, next }) => `${what}: ${next}`)
+  return told.length > 0 ? told.join('; ') : 'let in what comes on 80 and 443'
+}
+
 function describeSwarm({ state }: SwarmState): string {
   return state === 'ours' ? "Lading's" : 'none yet'
 }
@@ -232,7 +246,7 @@ async function checkAddress(site: Site, wanted: string | null, signal: AbortSign
   } catch (thrown) {
     const { code, message, hint } = asAppError(thrown)
     if (code === 'unavailable') return 'chosen when the tools are there'
-    if (code !== 'invalid-input' && code !== 'no-room') throw thrown
+    if (code !== 'invalid-input' && code !== 'no-room' && code !== 'conflict') throw thrown
     return [{ what: message, next: hint ?? '' }]
   }
 }

@@ -15,6 +15,7 @@ import { GiB, gib } from './gib.ts'
 import { apiHost } from './hello.ts'
 import type { Machine } from './machine.ts'
 import type { Obstacle } from './obstacle.ts'
+import { closedToVisitors, readOtherFirewalls } from './other-firewalls.ts'
 import { paths } from './paths.ts'
 import { runProgram } from './run-program.ts'
 import type { Site } from './site.ts'
@@ -38,6 +39,7 @@ export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[
     { title: 'engine', look: signal => checkEngine(machine, signal) },
     ...steps.filter(({ isDoctorsOwn }) => !isDoctorsOwn).map(asMade),
     { title: "engine's own rules", look: ifEngine(checkEngineRules) },
+    { title: 'way in', look: checkWayIn },
     { title: 'edge', look: signal => checkEdge(site, signal) },
     { title: 'certificates', look: () => checkAuthority() },
     { title: 'DNS', look: signal => checkDns(site, signal) },
@@ -140,6 +142,12 @@ async function checkEngineRules(signal: AbortSignal): Promise<string | Obstacle[
       next: 'systemctl restart docker; without systemd: end dockerd, then lading boot',
     },
   ]
+}
+
+/** Other firewalls of this machine, as far as its rules tell; what stands before it nobody here can see. */
+async function checkWayIn(signal: AbortSignal): Promise<string | Obstacle[]> {
+  const closed = closedToVisitors(await readOtherFirewalls(signal))
+  return closed.length > 0 ? closed : 'no firewall of this machine refuses 80 and 443'
 }
 
 /** The certificate that the edge shows for the platform's own host, checked as a client would. */

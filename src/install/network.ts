@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { z } from 'zod'
 import { chooseClusterAddress, chooseRanges, reservedInterface, type InterfaceAddress } from './addresses.ts'
@@ -45,8 +46,9 @@ export async function choosePlace(wanted: string | null, signal: AbortSignal) {
   return { clusterAddress: address, clusterInterface: kind, ...chooseRanges([...taken, `${address}/24`]) }
 }
 
+/** Also those without an address or a cable, which `networkInterfaces` leaves out. */
 export function listInterfaces(): string[] {
-  return Object.keys(networkInterfaces())
+  return readdirSync('/sys/class/net')
 }
 
 export function hasAddress(address: string): boolean {

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { askEdge } from './edge-request.ts'
 import { readIfThere } from './files.ts'
 import { apiHost, helloHost } from './hello.ts'
+import { closedToVisitors, readOtherFirewalls } from './other-firewalls.ts'
 import { checkout, paths } from './paths.ts'
 import type { Site } from './site.ts'
 
@@ -47,9 +48,15 @@ export async function report(
         ]),
     `  trust             the platform's own CA: ${paths.caCertificate}`,
   )
-  if (!isLocal) lines.push(`  DNS               point *.${site.decisions.baseDomain} at this machine`)
-  if (/^ENABLED=yes$/m.test((await readIfThere('/etc/ufw/ufw.conf')) ?? ''))
-    lines.push('  ufw               is on here, and its refusals stand: ufw allow 80,443/tcp')
+  const domain = site.decisions.baseDomain
+  if (domain.endsWith('.sslip.io'))
+    lines.push(
+      `  DNS               names below ${domain} lead to that address, by the free service`,
+      `                    sslip.io; for a domain of your own: lading up --domain D`,
+    )
+  else if (!isLocal) lines.push(`  DNS               point *.${domain} at this machine`)
+  for (const { what, next } of closedToVisitors(await readOtherFirewalls(signal)))
+    lines.push(`  firewall          ${what}; to open it:`, `                      ${next}`)
   if (!hasSystemd)
     lines.push(
       `  at each start     without systemd nobody brings it back: run ${checkout}/lading boot when the machine starts`,
