@@ -45,6 +45,8 @@ export interface BuilderOptions {
   readonly bases: BasePolicy
   /** npm's settings for builds (its registry, a token): a build secret. */
   readonly npmrc?: Secret
+  /** `http_proxy` and its kin, for pulls and builds. */
+  readonly proxy?: Readonly<Record<string, string>>
   /** Name servers of builds; without them the engine's own choice. */
   readonly dns?: readonly string[]
   /** `linux/amd64` */
@@ -103,7 +105,7 @@ class ImageBuilder implements StoppableBuilder {
   #owesCollection = true
 
   constructor(options: BuilderOptions) {
-    const { engine, clock, warn, images, gate, dns, ids } = options
+    const { engine, clock, warn, images, gate, dns, ids, proxy = {} } = options
     this.#options = options
     this.#registry = new Registry(options.registry)
     this.#gate = new RegistryGate({ registry: options.registry, socketPath: gate.socketPath, ids, warn })
@@ -111,7 +113,7 @@ class ImageBuilder implements StoppableBuilder {
       engine,
       clock,
       warn,
-      cage: { image: images.builder, gateSocket: gate.onNode, ...(dns ? { dns } : {}) },
+      cage: { image: images.builder, gateSocket: gate.onNode, proxy, ...(dns ? { dns } : {}) },
       idleMs: defaults.builderIdleSeconds * 1000,
     })
   }
@@ -324,12 +326,13 @@ class ImageBuilder implements StoppableBuilder {
     tag: string,
     signal: AbortSignal,
   ): Promise<StoredImage> {
-    const { clock, ids, npmrc } = this.#options
+    const { clock, ids, npmrc, proxy = {} } = this.#options
     const { app } = work.source
     const secrets: BuildJob['secrets'] = npmrc && job.how !== 'dockerfile' ? { npmrc } : {}
     const tools = { container: this.#container, clock, timeLimit: defaults.buildSeconds * 1000 }
     using pass = this.#gate.admit(app)
-    const whole = { ...job, id: ids.hex(8), app, pass, secrets, tag: `${registryName}/${app}:${tag}`, say: work.say }
+    const [id, ours] = [ids.hex(8), `${registryName}/${app}:${tag}`]
+    const whole = { ...job, id, app, pass, secrets, proxy: Object.keys(proxy), tag: ours, say: work.say }
     const digest = await runBuild(whole, tools, signal)
     const image = await this.#stored(app, digest, signal)
     if (image) return image

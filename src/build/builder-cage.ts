@@ -8,6 +8,8 @@ export interface CageOptions {
   readonly image: string
   /** Path of the gate's socket on the node. The builder gets the folder it lies in, and no other socket of the platform. */
   readonly gateSocket: string
+  /** `http_proxy` and its kin, for its engine's pulls and for builds. */
+  readonly proxy?: Readonly<Record<string, string>>
   /** Name servers of builds; without them the engine's own choice. */
   readonly dns?: readonly string[]
 }
@@ -39,6 +41,7 @@ export function builderSpec(options: CageOptions): Readonly<Record<string, unkno
       `LADING_MEMORY=${buildLimits.memory}`,
       `LADING_PIDS=${defaults.buildPids - enginePids}`,
       `LADING_PIDS_PER_BUILD=${buildLimits.pids}`,
+      ...Object.entries(options.proxy ?? {}).map(([name, value]) => `${name}=${value}`),
     ],
     HostConfig: {
       CapAdd: ['SYS_ADMIN', 'NET_ADMIN', 'SYSLOG'],

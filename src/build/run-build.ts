@@ -26,6 +26,8 @@ export interface BuildJob {
   /** Image names in the Dockerfile that stand for others. */
   readonly instead: Readonly<Record<string, ImageReference>>
   readonly secrets: Readonly<Record<string, Secret>>
+  /** Names of the builder's variables that tell the proxy to steps; BuildKit keeps these out of image and cache key. */
+  readonly proxy?: readonly string[]
   /** Opens the registry to this build. */
   readonly pass: Pick<Pass, 'user' | 'password'>
   /** `127.0.0.1:5443/shop:<tag>` */
@@ -95,7 +97,9 @@ function isInstallOrBuild(step: string): boolean {
 }
 
 /** Arguments of `lading-build` in the builder's image: BuildKit's client does the rest. */
-export function buildCommand(job: Pick<BuildJob, 'id' | 'app' | 'tag' | 'instead' | 'secrets'>): readonly string[] {
+export function buildCommand(
+  job: Pick<BuildJob, 'id' | 'app' | 'tag' | 'instead' | 'secrets' | 'proxy'>,
+): readonly string[] {
   return [
     'lading-build',
     job.id,
@@ -106,6 +110,7 @@ export function buildCommand(job: Pick<BuildJob, 'id' | 'app' | 'tag' | 'instead
     '--file=build/Dockerfile',
     // Cache mounts of one app are no other's: an app could plant packages there.
     `--build-arg=BUILDKIT_CACHE_MOUNT_NS=${job.app}`,
+    ...(job.proxy ?? []).map(name => `--build-arg=${name}`),
     ...Object.entries(job.instead).map(([name, image]) => `--build-context=${name}=docker-image://${image}`),
     ...Object.keys(job.secrets).map(name => `--secret=id=${name},src=secrets/${name}`),
     'context',

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../core/errors.ts'
 import type { AppDocument } from '../api/documents.ts'
+import type { Git } from './git.ts'
 import { keep } from './places.ts'
 import { remoteName, type Session } from './session.ts'
 
@@ -25,6 +26,7 @@ export async function connectFolder(session: Session, app: AppDocument): Promise
   await git.setLocal(`credential.${origin}.username`, 'lading')
   const client = await session.client()
   const ca = (await client.info()).ca ?? (client.place.kind === 'url' ? client.place.ca : null)
+  if (client.place.kind === 'socket') await staysHere(git, new URL(origin))
   const caFile = origin.startsWith('https:') ? await keep(config, origin, { ca }) : null
   if (caFile !== null) await git.setLocal(`http.${origin}.sslCAInfo`, caFile)
   if (caFile !== null && config.gitCaFile !== null) {
@@ -34,6 +36,13 @@ export async function connectFolder(session: Session, app: AppDocument): Promise
     )
   }
   return remoteName
+}
+
+/** The platform is this very machine's: neither a proxy of the environment nor a name server has to lead to it. */
+async function staysHere(git: Git, { origin, hostname, port, protocol }: URL): Promise<void> {
+  await git.setLocal(`http.${origin}.proxy`, '')
+  const where = port || (protocol === 'https:' ? '443' : '80')
+  await git.setLocal(`http.${origin}.curloptResolve`, `${hostname}:${where}:127.0.0.1`)
 }
 
 /** How git, which runs its helpers by a shell, starts this very program. */

@@ -18,10 +18,14 @@ export const serverCommands = {
     summary: 'make this machine a platform, or bring it up to date (root)',
     more: 'What is there already is left alone; what was decided once (domain, cluster address) stays without its option.',
     options: {
-      '--domain <name>': 'apps answer at NAME.<name>; without it, what was decided before, else "localhost"',
-      '--cluster-address <ip>': "this machine's fixed private address; without it, one is chosen. It can never change",
+      '--domain <name>':
+        'apps answer at NAME.<name>; without it, as before, else "<public address>.sslip.io", else "localhost"',
+      '--advertise <ip>':
+        "this machine's fixed private address, for other nodes; asked for where there are several. It can never change",
       '--images <file>': 'take the platform\'s images from a file of "lading images save" instead of building them',
       '--mirror <url>': 'the Debian mirror to build images from; without it, the one that this machine uses',
+      '--proxy <url>':
+        'the HTTP proxy that leads out, or "none"; without it, http_proxy and https_proxy, else as before',
       '--patience <seconds>': 'so long a new control plane may take to prove itself; without it, 120',
       '--no-hello': 'do not deploy examples/hello at the end',
       '--check': 'only say whether this machine is ready, and which ports to open; changes nothing',

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { chooseClusterAddress, chooseRanges, isPrivate, overlaps, type InterfaceAddress } from './addresses.ts'
+import {
+  chooseClusterAddress,
+  chooseRanges,
+  isPrivate,
+  overlaps,
+  publicDomain,
+  type InterfaceAddress,
+} from './addresses.ts'
 
 const at = (name: string, address: string, more: Partial<InterfaceAddress> = {}): InterfaceAddress => ({
   name,
@@ -13,6 +20,22 @@ const at = (name: string, address: string, more: Partial<InterfaceAddress> = {})
 test('a fixed private address of an interface becomes the cluster address', () => {
   const addresses = [at('eth0', '203.0.113.9'), at('eth1', '10.0.0.5')]
   assert.deepEqual(chooseClusterAddress(addresses, [], null), { address: '10.0.0.5', kind: 'shared' })
+})
+
+test('of several fixed private addresses none is chosen: it is asked for, and could never be changed', () => {
+  const addresses = [at('eth0', '10.0.0.5'), at('eth1', '192.168.1.7'), at('docker0', '172.17.0.1')]
+  assert.throws(() => chooseClusterAddress(addresses, [], null), {
+    code: 'conflict',
+    message: 'this machine has several fixed private addresses: 10.0.0.5 (eth0), 192.168.1.7 (eth1)',
+  })
+  assert.deepEqual(chooseClusterAddress(addresses, [], '192.168.1.7'), { address: '192.168.1.7', kind: 'shared' })
+})
+
+test('a public address of an interface gives names that lead to it, no other does', () => {
+  assert.equal(publicDomain([at('eth1', '10.0.0.5'), at('eth0', '203.0.113.9')]), '203.0.113.9.sslip.io')
+  for (const address of ['192.168.1.7', '172.31.0.1', '100.64.0.9', '169.254.3.4', '127.0.0.2', '224.0.0.1'])
+    assert.equal(publicDomain([at('eth0', address)]), null, address)
+  assert.equal(publicDomain([at('tun0', '203.0.113.9')]), null)
 })
 
 test('the bridges of an engine are not a place in a network', () => {

@@ -20,7 +20,8 @@ export const reservedInterface = 'lading0'
 /**
  * The address that Swarm advertises and published ports are bound to. A fixed private address (RFC 1918) of an
  * interface, so that nodes of one network find each other; else the first free 10.x.0.1, on an interface of our own.
- * `wanted` overrides; it must be an address of this machine.
+ * `wanted` overrides; it must be an address of this machine. Rejects `conflict` where there are several fixed private
+ * ones, for it can never be changed.
  */
 export function chooseClusterAddress(
   addresses: readonly InterfaceAddress[],
@@ -32,7 +33,15 @@ export function chooseClusterAddress(
     const have = addresses.map(each => each.address).join(', ')
     throw new AppError('invalid-input', `${wanted} is not an address of this machine`, { hint: `It has ${have}.` })
   }
-  const shared = addresses.find(each => isPrivate(each.address) && !each.dynamic && !isContainerInterface(each.name))
+  const [shared, ...others] = addresses.filter(
+    each => isPrivate(each.address) && !each.dynamic && !isContainerInterface(each.name),
+  )
+  if (others.length > 0) {
+    const all = [shared!, ...others].map(each => `${each.address} (${each.name})`)
+    throw new AppError('conflict', `this machine has several fixed private addresses: ${all.join(', ')}`, {
+      hint: `Choose the one by which further nodes will reach it; it can never change: lading up --advertise ${shared!.address}`,
+    })
+  }
   if (shared) return { address: shared.address, kind: 'shared' }
   const taken = [...routes, ...addresses.map(each => `${each.address}/${each.prefix}`)]
   const reserved = firstFree(
@@ -63,6 +72,21 @@ function isContainerInterface(name: string): boolean {
 const containerInterfaces =
   /^(lo|docker\d*|docker_gwbridge|br-[0-9a-f]{12}|podman.*|veth.*|virbr.*|lxc.*|lxdbr.*|cni.*|flannel.*)$/
 const tunnelInterfaces = /^(tun|tap|wg|ppp|zt|tailscale|ipsec)/
+
+/**
+ * The base domain where nobody has given one: public DNS at sslip.io answers `NAME.<ip>.sslip.io` with that address. Null
+ * where no interface has a public one; whether one leads here from elsewhere (NAT), nobody here can know.
+ */
+export function publicDomain(addresses: readonly InterfaceAddress[]): string | null {
+  const found = addresses.find(each => !isContainerInterface(each.name) && isPublic(each.address))
+  return found === undefined ? null : `${found.address}.sslip.io`
+}
+
+/** Neither private nor shared with neighbours (RFC 6598), of the link, the machine, a group, or reserved. */
+function isPublic(address: string): boolean {
+  const special = ['0.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3']
+  return !isPrivate(address) && !special.some(range => overlaps(range, `${address}/32`))
+}
 
 /** RFC 1918. */
 export function isPrivate(address: string): boolean {

@@ -27,6 +27,8 @@ export interface BuildJob {
   readonly keys: ReadonlyMap<ImageName, string>
   /** Null: the one this machine's apt uses. */
   readonly mirror: string | null
+  /** `http_proxy` and its kin; none where nothing leads out but the way that is there. */
+  readonly proxy: Readonly<Record<string, string>>
   readonly say: (line: string) => void
 }
 
@@ -38,11 +40,14 @@ export async function buildImage(job: BuildJob, signal: AbortSignal): Promise<vo
 }
 
 /** Debian from the mirror, imported as an image: no registry is asked (D7). */
-async function bootstrap({ recipe, keys, mirror, say }: BuildJob, folder: string, signal: AbortSignal): Promise<void> {
+async function bootstrap(
+  { recipe, keys, mirror, proxy, say }: BuildJob,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
   const file = join(folder, 'debian.tar')
   const sources = sourceLines(mirror ?? mirrorOf(await readSources()))
-  const proxy = await aptProxy(signal)
-  const env = proxy === null ? {} : { http_proxy: proxy }
+  const env = { ...(await aptsOwn(signal)), ...proxy }
   await runProgram('mmdebstrap', [...bootstrapOptions, debianSuite, file, ...sources], { say, env }, signal)
   const change = `LABEL ${imageLabel}=${recipe.name}`
   await runProgram('docker', ['import', '--change', change, file, tagOf(recipe.name, keys)], { say }, signal)
@@ -55,15 +60,23 @@ async function dockerBuild(job: BuildJob, folder: string, signal: AbortSignal): 
   const copying = { recursive: true, mode: constants.COPYFILE_FICLONE }
   await cp(join(checkout, 'images', recipe.name), folder, copying)
   for (const { from, to } of recipe.contents) await cp(from, join(folder, to), { ...copying, dereference: true })
-  if (recipe.name === 'node') await stageNode(folder, say, signal)
+  if (recipe.name === 'node') await stageNode(folder, job, signal)
   const args = ['build', '--force-rm', '--label', `${imageLabel}=${recipe.name}`, '--tag', tagOf(recipe.name, keys)]
   args.push('--build-arg', `${parent.toUpperCase()}=${tagOf(parent, keys)}`)
   if (recipe.name === 'base') args.push('--label', `${certificatesLabel}=${await fileHash(hostCertificates)}`)
-  const proxy = environment['http_proxy'] ?? (await aptProxy(signal))
-  if (proxy !== null) args.push('--build-arg', `http_proxy=${proxy}`)
+  const proxy = { ...(await aptsOwn(signal)), ...job.proxy }
+  // By name only, for a proxy's address may hold a password. Docker keeps these out of the image's history.
+  for (const name of Object.keys(proxy)) args.push('--build-arg', name)
   // Containers reach nothing on their node (D3b), and their loopback is another.
-  if (proxy !== null && isOnThisMachine(proxy)) args.push('--network', 'host')
-  await runProgram('docker', [...args, folder], { say, env: { DOCKER_BUILDKIT: '0' } }, signal)
+  const addresses = Object.entries(proxy).filter(([name]) => !/^no_proxy$/i.test(name))
+  if (addresses.some(([, address]) => isOnThisMachine(address))) args.push('--network', 'host')
+  await runProgram('docker', [...args, folder], { say, env: { DOCKER_BUILDKIT: '0', ...proxy } }, signal)
+}
+
+/** What apt alone goes through here, mostly a cache of packages: for packages only. */
+async function aptsOwn(signal: AbortSignal): Promise<Record<string, string>> {
+  const proxy = await aptProxy(signal)
+  return proxy === null ? {} : { http_proxy: proxy }
 }
 
 /** Whether a proxy's address, `http://127.0.0.1:3128` or `localhost:3128`, is one of this machine. */
@@ -74,10 +87,12 @@ export function isOnThisMachine(proxy: string): boolean {
 }
 
 /** Node's binary from the lock file's package; npm from its registry, by checksum. */
-async function stageNode(folder: string, say: (line: string) => void, signal: AbortSignal): Promise<void> {
+async function stageNode(folder: string, { proxy, say }: BuildJob, signal: AbortSignal): Promise<void> {
   await cp(nodeBinary, join(folder, 'node'), { mode: constants.COPYFILE_FICLONE })
   const { npm: integrity, npmPackage } = await readPins()
-  await runProgram('npm', ['pack', npmPackage, '--pack-destination', folder], { say, cwd: folder }, signal)
+  // A Node that is not Debian's knows a company's CA by this variable only.
+  const env = { NODE_EXTRA_CA_CERTS: environment['NODE_EXTRA_CA_CERTS'] || hostCertificates, ...proxy }
+  await runProgram('npm', ['pack', npmPackage, '--pack-destination', folder], { say, cwd: folder, env }, signal)
   const archive = (await readdir(folder)).find(name => name.endsWith('.tgz')) ?? ''
   const found = `sha512-${createHash('sha512')
     .update(await readFile(join(folder, archive)))

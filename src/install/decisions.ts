@@ -21,6 +21,15 @@ const schema = z.strictObject({
     .string()
     .nullable()
     .describe('Hash of the certificates in the images, where they came from a bundle; null: they are this machine’s.'),
+  proxy: z
+    .strictObject({
+      http: z.string().nullable(),
+      https: z.string().nullable(),
+      except: z.array(z.string()).readonly().describe('Reached without it, besides this platform’s own names.'),
+    })
+    .nullable()
+    .default(null)
+    .describe('The HTTP proxy that leads out, for builds and the control plane; null: none.'),
   helloDeployed: z.boolean().describe('The example was live once; later runs leave it alone.'),
   images: z
     .record(z.string(), z.strictObject({ key: z.string(), id: z.string(), digest: z.string().nullable() }))

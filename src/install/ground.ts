@@ -1,4 +1,4 @@
-import { reservedInterface } from './addresses.ts'
+import { publicDomain, reservedInterface } from './addresses.ts'
 import { installBootUnit, prepareNetwork, startEngine } from './boot.ts'
 import { machineChecks, requireAll } from './checks.ts'
 import { commandLinkStep } from './command-link.ts'
@@ -7,7 +7,7 @@ import { engineAnswers, engineVersion } from './engine-call.ts'
 import { readIfThere, writeWhole } from './files.ts'
 import { firewallText, foreignBridges } from './firewall.ts'
 import type { Machine } from './machine.ts'
-import { choosePlace, hasAddress, listInterfaces } from './network.ts'
+import { choosePlace, hasAddress, listAddresses, listInterfaces } from './network.ts'
 import type { UpOptions } from './options.ts'
 import {
   groundPackages,
@@ -85,7 +85,8 @@ function clusterAddress(site: Site, machine: Machine, options: UpOptions): Step 
     check: () => Promise.resolve(site.decided ? describeAddress(site.decisions) : null),
     act: async (_say, signal) => {
       const place = await choosePlace(options.clusterAddress, signal)
-      await site.decide({ baseDomain: options.domain ?? 'localhost', node: machine.node, ...place })
+      const baseDomain = options.domain ?? publicDomain(await listAddresses(signal)) ?? 'localhost'
+      await site.decide({ baseDomain, node: machine.node, ...place })
     },
   }
 }

@@ -8,6 +8,7 @@ import { readIfThere, writeWhole } from './files.ts'
 import type { Obstacle } from './obstacle.ts'
 import type { UpOptions } from './options.ts'
 import { checkout } from './paths.ts'
+import { proxyForBuilds } from './proxy.ts'
 import {
   addTree,
   fileHash,
@@ -97,7 +98,8 @@ class Images {
     const { list, keys } = await (this.#wanted ??= this.#want())
     const recipe = list.find(each => each.name === name)
     if (recipe === undefined) throw new AppError('internal', `there is no recipe for the image ${name}`)
-    await buildImage({ recipe, keys, mirror: this.#options.mirror, say }, signal)
+    const proxy = proxyForBuilds(this.#site.decisions)
+    await buildImage({ recipe, keys, mirror: this.#options.mirror, proxy, say }, signal)
   }
 }
 

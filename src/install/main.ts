@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { isDeepStrictEqual } from 'node:util'
 import { AppError, asAppError, unreachable } from '../core/errors.ts'
 import { systemClock } from '../core/system.ts'
 import { writeBugReport } from './bug-report.ts'
@@ -27,6 +28,7 @@ import { checkout, paths } from './paths.ts'
 import { platformSteps } from './platform.ts'
 import { portTable } from './ports-to-open.ts'
 import { Progress } from './progress.ts'
+import { proxyFor } from './proxy.ts'
 import { purgeSteps } from './purge.ts'
 import { platformVersion } from './recipes.ts'
 import { report } from './report.ts'
@@ -84,6 +86,8 @@ async function converge({ site, machine, options, progress }: Convergence, signa
   await endWayBack(progress, signal)
   const domainBefore = site.decisions.baseDomain
   if (options.domain !== null) await site.change({ baseDomain: options.domain })
+  const proxy = proxyFor(options.proxy, site.decisions.proxy)
+  if (!isDeepStrictEqual(proxy, site.decisions.proxy)) await site.change({ proxy })
   await runSteps([...imageSteps(site, options), ...trustSteps()], progress, signal)
   const record = await beginUpgrade(site, progress, signal)
   const proving = record && { snapshot: record.snapshot, seconds: options.patience }

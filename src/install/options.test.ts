@@ -19,6 +19,8 @@ test('options of up are parsed at the edge', () => {
     ['--mirror', 'ftp://x'],
     ['--patience', '0'],
     ['--patience', '1m'],
+    ['--proxy', 'ftp://x'],
+    ['--proxy', 'a b'],
     ['--nonsense'],
     ['extra'],
   ])
@@ -29,6 +31,17 @@ test('upgrade leaves what was decided, and takes where images come from', () => 
   const command = parseCommand(['upgrade', '--images', 'x.tar', '--patience', '300'])
   assert.deepEqual(command, { name: 'upgrade', options: { ...asBefore, images: 'x.tar', patience: 300 } })
   assert.throws(() => parseCommand(['upgrade', '--domain', 'a.example']), { code: 'invalid-input' })
+})
+
+test('the address by which nodes reach it has two names, the proxy may leave out its scheme', () => {
+  const optionsOf = (...args: string[]) => {
+    const command = parseCommand(['up', ...args])
+    return command.name === 'up' ? command.options : null
+  }
+  for (const name of ['--advertise', '--cluster-address'])
+    assert.equal(optionsOf(name, '10.0.0.5')?.clusterAddress, '10.0.0.5')
+  assert.equal(optionsOf('--proxy', 'proxy:3128')?.proxy, 'http://proxy:3128')
+  assert.equal(optionsOf('--proxy', 'none')?.proxy, 'none')
 })
 
 test('down keeps data unless both words are said', () => {
@@ -61,9 +74,10 @@ test('every command prints its page, whatever else was typed; what is not unders
 test('the pages name every option that is parsed, and no other', () => {
   const taken = [
     '--domain=a.example',
-    '--cluster-address=10.0.0.1',
+    '--advertise=10.0.0.1',
     '--images=x',
     '--mirror=http://x',
+    '--proxy=http://x',
     '--patience=60',
     '--no-hello',
     '--check',

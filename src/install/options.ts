@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import { parseHostName, type HostName } from '../core/names.ts'
+import { withScheme } from '../core/proxy.ts'
 import { serverCommands, serverHelp, type ServerCommandName } from '../core/server-commands.ts'
 
 export interface UpOptions {
@@ -13,6 +14,8 @@ export interface UpOptions {
   readonly images: string | null
   /** A Debian mirror for images; null: the one this machine uses. */
   readonly mirror: string | null
+  /** The HTTP proxy that leads out; `none`: there is none; null: the environment's, else what was decided before. */
+  readonly proxy: string | null
   /** Deploys examples/hello at the end. */
   readonly hello: boolean
   /** Says whether this machine is ready, and changes nothing. */
@@ -27,6 +30,7 @@ export const asBefore: UpOptions = {
   clusterAddress: null,
   images: null,
   mirror: null,
+  proxy: null,
   hello: false,
   checkOnly: false,
   patience: defaults.provingSeconds,
@@ -83,13 +87,22 @@ const boolean = { type: 'boolean' } as const
 const making = { images: string, mirror: string, patience: string }
 
 function parseUp(args: string[]): UpOptions {
-  const more = { domain: string, 'cluster-address': string, 'no-hello': boolean, check: boolean }
+  const more = {
+    domain: string,
+    advertise: string,
+    // Its name before; still taken.
+    'cluster-address': string,
+    proxy: string,
+    'no-hello': boolean,
+    check: boolean,
+  }
   const values = parsed('up', args, { ...making, ...more })
   const domain = textOf(values, 'domain')
   return {
     ...parseMaking('up', values),
     domain: domain === null ? null : parseHostName(domain),
-    clusterAddress: textOf(values, 'cluster-address'),
+    clusterAddress: textOf(values, 'advertise') ?? textOf(values, 'cluster-address'),
+    proxy: parseProxy(textOf(values, 'proxy')),
     hello: values['no-hello'] !== true,
     checkOnly: values['check'] === true,
   }
@@ -122,6 +135,14 @@ function parseMaking(name: ServerCommandName, values: Values): Pick<UpOptions, '
 function textOf(values: Values, name: string): string | null {
   const value = values[name]
   return typeof value === 'string' ? value : null
+}
+
+/** `http://proxy:3128`, `proxy:3128` or `none`. */
+function parseProxy(text: string | null): string | null {
+  if (text === null || text === 'none') return text
+  const proxy = withScheme(text)
+  if (/^https?:\/\/\S+$/.test(proxy) && URL.canParse(proxy)) return proxy
+  throw new AppError('invalid-input', `${JSON.stringify(text)} is not the address of a proxy`, { hint: hintFor('up') })
 }
 
 function parseDown(args: string[]): DownOptions {

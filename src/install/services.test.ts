@@ -13,6 +13,7 @@ const decisions: Decisions = {
   addressPool: '10.192.0.0/12',
   gatewaySubnet: '172.30.240.0/20',
   certificates: null,
+  proxy: null,
   helloDeployed: false,
   images: {
     base: image('b', 'sha256:bb'),

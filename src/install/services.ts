@@ -4,6 +4,7 @@ import { registryName } from '../core/names.ts'
 import { defaults } from '../core/defaults.ts'
 import type { Decisions } from './decisions.ts'
 import { paths } from './paths.ts'
+import { proxyForBuilds } from './proxy.ts'
 import { platformLabels } from './swarm.ts'
 import { dataKeyName } from './trust.ts'
 
@@ -69,6 +70,7 @@ export function controlService({ decisions, nodeId, networkId, dataKeyId, versio
       LADING_IMAGE_BUILDER: imageOf(decisions, 'builder'),
       LADING_VERSION: version,
       LADING_BUILD: decisions.images['control']?.key ?? '',
+      ...proxied(decisions),
       PORT: '8080',
     },
     mounts: [bind(paths.run), bind(paths.control), readOnly(paths.token), readOnly(paths.registryToken)],
@@ -78,6 +80,12 @@ export function controlService({ decisions, nodeId, networkId, dataKeyId, versio
     constraints: ['node.role==manager', `node.id==${nodeId}`],
     memory: 768 * MiB,
   }
+}
+
+/** Node takes the variables for its own requests only when told to; sockets never go through a proxy. */
+function proxied(decisions: Decisions): Record<string, string> {
+  const variables = proxyForBuilds(decisions)
+  return Object.keys(variables).length === 0 ? {} : { ...variables, NODE_USE_ENV_PROXY: '1' }
 }
 
 /** Changes whenever the service must be updated; carried by it as a label. */

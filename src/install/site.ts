@@ -27,12 +27,14 @@ export class Site {
     throw new AppError('not-found', 'Lading is not installed on this machine', { hint: 'Run: ./lading up' })
   }
 
-  async decide(choices: Omit<Decisions, 'version' | 'images' | 'certificates' | 'helloDeployed'>): Promise<void> {
-    await this.#save({ version: 1, images: {}, certificates: null, helloDeployed: false, ...choices })
+  async decide(
+    choices: Omit<Decisions, 'version' | 'images' | 'certificates' | 'helloDeployed' | 'proxy'>,
+  ): Promise<void> {
+    await this.#save({ version: 1, images: {}, certificates: null, helloDeployed: false, proxy: null, ...choices })
   }
 
   async change(
-    facts: Partial<Pick<Decisions, 'baseDomain' | 'images' | 'certificates' | 'helloDeployed'>>,
+    facts: Partial<Pick<Decisions, 'baseDomain' | 'images' | 'certificates' | 'helloDeployed' | 'proxy'>>,
   ): Promise<void> {
     await this.#save({ ...this.decisions, ...facts })
   }

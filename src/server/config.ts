@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import { parseHostName, parseImageReference, parseNodeName } from '../core/names.ts'
+import { proxyOf, proxyVariables } from '../core/proxy.ts'
 import { Secret } from '../core/secret.ts'
 
 /** The control plane's configuration: environment only (factor III). `lading up` writes it into the swarm service. */
@@ -57,6 +58,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
     version: e.LADING_VERSION,
     port: e.PORT,
     hostName: hostName(environment),
+    proxy: proxyVariables(proxyOf(environment)),
   })
 }
 

@@ -120,6 +120,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     registry: { socketPath: join(config.runDir, 'registry.sock') },
     gate: { socketPath: builderDoor, onNode: builderDoor },
     images: config.images,
+    proxy: config.proxy,
     nodeVersion: process.versions.node,
     bases: {
       mirrors: ownMirrors(config.images.base, config.images.node),

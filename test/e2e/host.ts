@@ -19,6 +19,9 @@ export interface InstallOptions {
   readonly args?: readonly string[]
   /** Hears what it says. */
   readonly say?: (text: string) => void
+  readonly env?: Readonly<Record<string, string>>
+  /** It trusts whom no other host trusts, and so do its images: no later test can use them. */
+  readonly ownCertificates?: boolean
   /** True: images of an earlier test are used, and kept for a later one. False: all as on a user's server. */
   readonly fromCache?: boolean
 }
@@ -26,11 +29,12 @@ export interface InstallOptions {
 /** Brings the platform up as its owner would. Rejects with all that `lading up` said. */
 export async function installed(host: Host, options: InstallOptions = {}): Promise<Platform> {
   const says = options.say ? { onOutput: options.say } : {}
+  const env = options.env ? { env: options.env } : {}
   await takeMachine('shared')
   await inTurn(async () => {
     if (options.fromCache) await loadImages(host)
-    await host.run([`${CHECKOUT}/lading`, 'up', ...(options.args ?? [])], { cwd: CHECKOUT, ...says })
-    await saveImages(host)
+    await host.run([`${CHECKOUT}/lading`, 'up', ...(options.args ?? [])], { cwd: CHECKOUT, ...says, ...env })
+    if (!options.ownCertificates) await saveImages(host)
   })
   const facts = JSON.parse(await host.run(['cat', '/etc/lading/install.json'])) as { baseDomain: string }
   return new Platform(host, facts.baseDomain, await host.run(['cat', '/etc/lading/token']))
