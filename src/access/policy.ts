@@ -12,6 +12,8 @@ export const policy: Readonly<Record<string, Requirement>> = {
   'GET /v1/healthz': 'anyone',
   'GET /v1/info': 'member',
   'POST /v1/clean': 'member',
+  'GET /v1/limits': 'member',
+  'PATCH /v1/limits': 'member',
   'GET /v1/apps': 'member',
   'POST /v1/apps': 'member',
   'GET /v1/apps/:app': 'member',

@@ -9,6 +9,7 @@ import type {
   BillDocument,
   ConfigDocument,
   EjectDocument,
+  LimitDocument,
   LogEntry,
   ProcessDocument,
   ReleaseDocument,
@@ -372,6 +373,26 @@ test('runs are listed, shown with their lines, and cancelled', async () => {
   assert.equal(cancelled.body.reason, 'cancelled by root')
   assert.deepEqual((await call<{ lines: unknown[] }>('GET', `/runs/${id}`)).body.lines, [])
   assert.match(await refused('GET', '/runs/run00009', undefined), /^404 not-found: there is no run run00009/)
+})
+
+test('limits are listed and set, all of them or none, and hold at once', async () => {
+  const { call, refused } = await withApp()
+  const of = (all: readonly LimitDocument[], name: string) => all.find(limit => limit.name === name)
+  const { body } = await call<LimitDocument[]>('GET', '/limits')
+  assert.deepEqual([of(body, 'configBytes')?.value, of(body, 'configBytes')?.isSet], [65536, false])
+  assert.equal(of(body, 'leaseMs')?.unit, null)
+  assert.match(
+    await refused('PATCH', '/limits', { configBytes: '2K', pids: '1' }),
+    /^422 invalid-input: pids cannot be "1"/,
+  )
+  assert.match(await refused('PATCH', '/limits', { leaseMs: '5' }), /^422 invalid-input: leaseMs is fixed/)
+  const big = { KEY: 'x'.repeat(3000) }
+  assert.equal((await call('PATCH', `${production}/config`, big)).status, 200)
+  const set = await call<LimitDocument[]>('PATCH', '/limits', { configBytes: '2K' })
+  assert.deepEqual([of(set.body, 'configBytes')?.value, of(set.body, 'configBytes')?.isSet], [2048, true])
+  assert.match(await refused('PATCH', `${production}/config`, { MORE: 'x' }), /3008 bytes, and 2048 are allowed/)
+  await call('PATCH', '/limits', { configBytes: null })
+  assert.equal((await call('PATCH', `${production}/config`, { MORE: 'x' })).status, 200)
 })
 
 test('what serves is told so that it can run elsewhere; before the first release there is nothing', async () => {

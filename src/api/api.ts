@@ -8,6 +8,7 @@ import { configRoutes } from './config.ts'
 import { deployRoutes } from './deploy.ts'
 import { ejectRoutes } from './eject.ts'
 import { domainRoutes } from './domains.ts'
+import { limitRoutes } from './limits.ts'
 import { logRoutes } from './logs.ts'
 import type { ApiEnv, ApiParts } from './parts.ts'
 import { platformRoutes } from './platform.ts'
@@ -46,6 +47,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
     logRoutes,
     runRoutes,
     ejectRoutes,
+    limitRoutes,
   ])
     routes(api, parts)
   return api

@@ -1,7 +1,6 @@
 import type { Hono } from 'hono'
 import { z } from 'zod'
 import { nameOf } from '../access/principal.ts'
-import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import { type EnvironmentKey, parseConfigKey } from '../core/names.ts'
 import type { Run } from '../core/run.ts'
@@ -55,14 +54,14 @@ interface Change {
 /** All of it as one version; none when nothing changes. */
 async function write(
   { key, wanted, by }: Change,
-  { store, clock }: ApiParts,
+  { store, clock, limits }: ApiParts,
 ): Promise<{ config: ConfigVersion; changed: string[] }> {
   for (let attempt = 1; ; attempt++) {
     const before = await store.readConfig(key, 0)
     const old = revealed(before)
     const changed = Object.keys(wanted).filter(name => (Object.hasOwn(old, name) ? old[name] : null) !== wanted[name])
     if (changed.length === 0) return { config: before, changed }
-    const values = merged(before.values, wanted)
+    const values = merged(before.values, wanted, limits.current().configBytes)
     try {
       return { config: await store.writeConfig(key, before.version, values, by, clock.now()), changed }
     } catch (error) {
@@ -71,21 +70,17 @@ async function write(
   }
 }
 
-function merged(before: ConfigVersion['values'], wanted: Changes): Record<string, Secret> {
+function merged(before: ConfigVersion['values'], wanted: Changes, most: number): Record<string, Secret> {
   const values = new Map(Object.entries(before))
   for (const [name, value] of Object.entries(wanted)) {
     if (value === null) values.delete(name)
     else values.set(name, new Secret(value))
   }
   const bytes = [...values].reduce((sum, [name, value]) => sum + Buffer.byteLength(name + value.reveal()), 0)
-  if (bytes > defaults.configBytes) {
-    throw new AppError(
-      'invalid-input',
-      `the config would have ${bytes} bytes, and ${defaults.configBytes} are allowed`,
-      {
-        hint: 'Put large values into a file of the image or a backing service.',
-      },
-    )
+  if (bytes > most) {
+    throw new AppError('invalid-input', `the config would have ${bytes} bytes, and ${most} are allowed`, {
+      hint: 'Put large values into a file of the image or a backing service.',
+    })
   }
   return Object.fromEntries([...values].sort(([a], [b]) => (a < b ? -1 : 1)))
 }

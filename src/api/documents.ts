@@ -23,6 +23,21 @@ export interface InfoDocument {
 
 export type CleanedDocument = Cleaned
 
+export interface LimitDocument {
+  readonly name: string
+  readonly value: number
+  readonly default: number
+  readonly isSet: boolean
+  /** Null: it is fixed. */
+  readonly unit: 'bytes' | 'seconds' | 'CPUs' | 'share' | 'count' | null
+  /** What it bounds; of a fixed one, why it is. */
+  readonly of: string
+  /** From when on a new value holds. */
+  readonly from: string | null
+  readonly least: number
+  readonly most: number
+}
+
 export type EjectDocument = Ejected
 
 export interface AppDocument {

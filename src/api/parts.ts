@@ -7,6 +7,7 @@ import type { Engine } from '../docker/engine.ts'
 import type { Edges } from '../edge/edges.ts'
 import type { KeptLines } from '../observe/kept-lines.ts'
 import type { Ejector } from '../pipeline/eject.ts'
+import type { OperatorLimits } from '../pipeline/operator-limits.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
 import type { Store } from '../store/store.ts'
 
@@ -15,6 +16,7 @@ export interface ApiParts {
   readonly store: Store
   readonly pipeline: Pipeline
   readonly ejector: Ejector
+  readonly limits: OperatorLimits
   readonly edges: Edges
   readonly engine: Engine
   /** Without it, logs are what the engine still has. */

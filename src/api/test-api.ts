@@ -25,6 +25,7 @@ import type { Engine, LogLine, TaskView } from '../docker/engine.ts'
 import type { KeptLines } from '../observe/kept-lines.ts'
 import type { Edges, EnvironmentView, ProcessView } from '../edge/edges.ts'
 import { Ejector } from '../pipeline/eject.ts'
+import { OperatorLimits } from '../pipeline/operator-limits.ts'
 import type { Pipeline, RunEvent } from '../pipeline/pipeline.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
@@ -53,13 +54,15 @@ export async function makeTestApi({
     },
     ca: null,
   }
+  const limits = await OperatorLimits.open(store, () => undefined)
   const api = createApi({
     store,
     repositories,
     access,
     platform,
     pipeline: fakePipeline(store, cuts),
-    ejector: new Ejector({ store, repositories, builder: new FakeBuilder(clock) }),
+    limits,
+    ejector: new Ejector({ store, repositories, builder: new FakeBuilder(clock), limits: limits.current }),
     edges: fakeEdges(world),
     engine: fakeEngine(world),
     certificates: fakeCertificates,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
+import { defaultLimits, type Limits } from '../core/limits.ts'
 import type { Clock } from '../core/clock.ts'
 import { parseAppName, parseCommitId, parseImageReference, type CommitId } from '../core/names.ts'
 import type { Image } from '../core/release.ts'
@@ -96,7 +97,7 @@ async function platform(onExec?: (exec: ScriptedExec) => void, clock: Clock = sy
   )
   const engine = new ScriptedEngine(onExec ?? (exec => void succeed(registry, exec)))
   const images = new Map<string, Image>()
-  const room = { free: 10 * 1024 ** 3 }
+  const room: { free: number; limits: Partial<Limits> } = { free: 10 * 1024 ** 3, limits: {} }
   const commits = new Commits()
   const builder = createBuilder({
     repositories: commits.port,
@@ -113,6 +114,7 @@ async function platform(onExec?: (exec: ScriptedExec) => void, clock: Clock = sy
     platform: 'linux/amd64',
     clock,
     ids: { hex: bytes => 'a'.repeat(2 * bytes) },
+    limits: () => ({ ...defaultLimits, ...room.limits }),
     freeBytes: () => Promise.resolve(room.free),
     warn: sentence => assert.fail(sentence),
   })

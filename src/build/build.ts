@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock, Ids } from '../core/clock.ts'
-import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
+import { inWords, type Limits } from '../core/limits.ts'
 import {
   parseDigest,
   parseImageReference,
@@ -53,6 +53,8 @@ export interface BuilderOptions {
   readonly platform: string
   readonly clock: Clock
   readonly ids: Pick<Ids, 'hex'>
+  /** What the operator has set, else the defaults: asked each time. */
+  readonly limits: () => Limits
   /** Free on the disk that images go to. */
   readonly freeBytes: () => Promise<number>
   /** Told of what failed in the background. */
@@ -99,7 +101,7 @@ class ImageBuilder implements StoppableBuilder {
   readonly #registry: Registry
   readonly #gate: RegistryGate
   readonly #container: BuilderContainer
-  readonly #queue = new FairQueue(defaults.buildsAtOnce)
+  readonly #queue = new FairQueue(() => this.#options.limits().buildsAtOnce)
   readonly #shifts = new Shifts()
   /** An earlier control plane may have removed manifests and died before their blobs went. */
   #owesCollection = true
@@ -114,7 +116,7 @@ class ImageBuilder implements StoppableBuilder {
       clock,
       warn,
       cage: { image: images.builder, gateSocket: gate.onNode, proxy, ...(dns ? { dns } : {}) },
-      idleMs: defaults.builderIdleSeconds * 1000,
+      limits: options.limits,
     })
   }
 
@@ -178,8 +180,9 @@ class ImageBuilder implements StoppableBuilder {
   /** A disk that is full stops more than builds: the store, the registry, every app that writes. */
   async #requireRoom(): Promise<void> {
     const free = await this.#options.freeBytes()
-    if (free >= defaults.buildDiskBytes) return
-    const least = `${defaults.buildDiskBytes / 1024 ** 3} GiB`
+    const { buildDiskBytes } = this.#options.limits()
+    if (free >= buildDiskBytes) return
+    const least = inWords(buildDiskBytes, 'bytes')
     throw new AppError(
       'no-room',
       `the disk has ${(free / 1024 ** 3).toFixed(2)} GiB free, and builds stop below ${least}`,
@@ -326,10 +329,10 @@ class ImageBuilder implements StoppableBuilder {
     tag: string,
     signal: AbortSignal,
   ): Promise<StoredImage> {
-    const { clock, ids, npmrc, proxy = {} } = this.#options
+    const { clock, ids, npmrc, limits, proxy = {} } = this.#options
     const { app } = work.source
     const secrets: BuildJob['secrets'] = npmrc && job.how !== 'dockerfile' ? { npmrc } : {}
-    const tools = { container: this.#container, clock, timeLimit: defaults.buildSeconds * 1000 }
+    const tools = { container: this.#container, clock, timeLimit: limits().buildSeconds * 1000 }
     using pass = this.#gate.admit(app)
     const [id, ours] = [ids.hex(8), `${registryName}/${app}:${tag}`]
     const whole = { ...job, id, app, pass, secrets, proxy: Object.keys(proxy), tag: ours, say: work.say }

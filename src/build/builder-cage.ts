@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
-import { defaults } from '../core/defaults.ts'
 import { label } from '../core/labels.ts'
+import type { Limits } from '../core/limits.ts'
 
 export interface CageOptions {
   /** The builder's image, by id. */
@@ -22,9 +22,8 @@ const engineMemory = 256 * MiB
 const enginePids = 512
 
 /** The limits of one build. Two at once share the memory, neither can take the other's processes. */
-export const buildLimits = {
-  memory: defaults.buildMemory - engineMemory,
-  pids: Math.floor((defaults.buildPids - enginePids) / defaults.buildsAtOnce),
+export function buildLimits({ buildMemory, buildPids, buildsAtOnce }: Limits) {
+  return { memory: buildMemory - engineMemory, pids: Math.floor((buildPids - enginePids) / buildsAtOnce) }
 }
 
 /**
@@ -33,14 +32,15 @@ export const buildLimits = {
  * machine without CAP_SYS_RESOURCE, say) cannot give, and for the machine's devices. It gets what an engine
  * cannot do without (SYSLOG: the record of memory kills), and mounts it may write; still, whoever breaks out of a build has much. Builds inside have neither.
  */
-export function builderSpec(options: CageOptions): Readonly<Record<string, unknown>> {
+export function builderSpec(options: CageOptions, limits: Limits): Readonly<Record<string, unknown>> {
+  const { memory, pids } = buildLimits(limits)
   const spec = {
     Image: options.image,
     Hostname: builderName,
     Env: [
-      `LADING_MEMORY=${buildLimits.memory}`,
-      `LADING_PIDS=${defaults.buildPids - enginePids}`,
-      `LADING_PIDS_PER_BUILD=${buildLimits.pids}`,
+      `LADING_MEMORY=${memory}`,
+      `LADING_PIDS=${limits.buildPids - enginePids}`,
+      `LADING_PIDS_PER_BUILD=${pids}`,
       ...Object.entries(options.proxy ?? {}).map(([name, value]) => `${name}=${value}`),
     ],
     HostConfig: {
@@ -52,10 +52,10 @@ export function builderSpec(options: CageOptions): Readonly<Record<string, unkno
       // The builder's engine makes device nodes for its containers and gives them the usual few.
       DeviceCgroupRules: ['c *:* rwm', 'b *:* m'],
       Init: true,
-      Memory: defaults.buildMemory,
-      MemorySwap: defaults.buildMemory,
-      NanoCpus: defaults.buildCpus * 1e9,
-      PidsLimit: defaults.buildPids,
+      Memory: limits.buildMemory,
+      MemorySwap: limits.buildMemory,
+      NanoCpus: limits.buildCpus * 1e9,
+      PidsLimit: limits.buildPids,
       RestartPolicy: { Name: 'no' },
       Tmpfs: { '/run': 'rw,nosuid,nodev,mode=755,size=64m' },
       Mounts: [

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
-import { builderName, builderSpec, specLabel, type CageOptions } from './builder-cage.ts'
+import type { Limits } from '../core/limits.ts'
+import { builderName, builderSpec, buildLimits, specLabel, type CageOptions } from './builder-cage.ts'
 import type { EngineHttp } from './engine-http.ts'
 import { execIn, type Exec, type ExecEnd } from './exec-in-container.ts'
 
@@ -9,8 +10,8 @@ export interface BuilderContainerOptions {
   readonly engine: EngineHttp
   readonly clock: Clock
   readonly cage: CageOptions
-  /** Milliseconds without a build, after which it is stopped. */
-  readonly idleMs: number
+  /** Its own, and how long it stays without a build. Asked when the first build of several comes: they share it. */
+  readonly limits: () => Limits
   /** Told when the container could not be stopped; nobody waits for it. */
   readonly warn: (sentence: string, error: unknown) => void
 }
@@ -25,7 +26,7 @@ type Inspected = z.infer<typeof inspected>
 /** The one container that builds: made when first needed, stopped when idle, replaced when its spec changes. */
 export class BuilderContainer {
   readonly #options: BuilderContainerOptions
-  readonly #spec: Readonly<Record<string, unknown>>
+  #limits: Limits
   /** Starts and stops, one after the other. */
   #turn: Promise<unknown> = Promise.resolve()
   #users = 0
@@ -35,11 +36,22 @@ export class BuilderContainer {
 
   constructor(options: BuilderContainerOptions) {
     this.#options = options
-    this.#spec = builderSpec(options.cage)
+    this.#limits = options.limits()
+  }
+
+  get #spec(): Readonly<Record<string, unknown>> {
+    return builderSpec(this.#options.cage, this.#limits)
+  }
+
+  /** Of each build that runs in it now. */
+  get buildLimits() {
+    return buildLimits(this.#limits)
   }
 
   /** Runs `work` while the container runs. Rejects `unavailable` (retryable) when it cannot be started. */
   async use<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    // A container of another spec is replaced, which would end the builds in it.
+    if (this.#users === 0) this.#limits = this.#options.limits()
     this.#users++
     this.#idle.abort()
     try {
@@ -116,10 +128,10 @@ export class BuilderContainer {
   }
 
   #stopLater(): void {
-    const { clock, idleMs, warn } = this.#options
+    const { clock, limits, warn } = this.#options
     this.#idle = new AbortController()
     const { signal } = this.#idle
-    const stopping = clock.sleep(idleMs, signal).then(() =>
+    const stopping = clock.sleep(limits().builderIdleSeconds * 1000, signal).then(() =>
       this.#inTurn(async () => {
         // Once begun it is not given up: who comes meanwhile waits for its turn and starts it again.
         if (this.#users === 0) await ifThere(this.#post('stop', { t: stopSeconds }, new AbortController().signal))

@@ -20,7 +20,7 @@ function job(queue: FairQueue, owner: string, log: string[], name = owner, signa
 
 test('no more run at once than there are places, and the next comes when one is done', async () => {
   const log: string[] = []
-  const queue = new FairQueue(2)
+  const queue = new FairQueue(() => 2)
   const [a, b, c] = ['a', 'b', 'c'].map(owner => job(queue, owner, log))
   assert.deepEqual(log, ['a', 'b', 'c waits'])
   a!.finish()
@@ -33,7 +33,7 @@ test('no more run at once than there are places, and the next comes when one is 
 
 test('an owner has one turn at a time, and those who waited longest for theirs come first', async () => {
   const log: string[] = []
-  const queue = new FairQueue(1)
+  const queue = new FairQueue(() => 1)
   const jobs = [
     job(queue, 'a', log, 'a1'),
     job(queue, 'a', log, 'a2'),
@@ -50,7 +50,7 @@ test('an owner has one turn at a time, and those who waited longest for theirs c
 
 test('aborted while waiting it leaves the queue with the reason', async () => {
   const log: string[] = []
-  const queue = new FairQueue(1)
+  const queue = new FairQueue(() => 1)
   const controller = new AbortController()
   const first = job(queue, 'a', log)
   const second = job(queue, 'b', log, 'b', controller.signal)
@@ -64,7 +64,7 @@ test('aborted while waiting it leaves the queue with the reason', async () => {
 })
 
 test('work that fails gives its place back', async () => {
-  const queue = new FairQueue(1)
+  const queue = new FairQueue(() => 1)
   const fail = queue.run(
     'a',
     () => Promise.reject(new Error('no')),

@@ -6,17 +6,17 @@ interface Waiting {
 }
 
 /**
- * Lets `places` pieces of work run at once, and one of each owner. Fair: among those who wait, the owner whose last
+ * Lets as many pieces of work run at once as `places` says then, and one of each owner. Fair: among those who wait, the owner whose last
  * turn is longest ago comes first, so that an app that pushes ten times does not starve one that pushes once.
  */
 export class FairQueue {
-  readonly #places: number
+  readonly #places: () => number
   readonly #running = new Set<string>()
   #waiting: readonly Waiting[] = []
   /** Owners by their last turn, the oldest first. */
   #turns: readonly string[] = []
 
-  constructor(places: number) {
+  constructor(places: () => number) {
     this.#places = places
   }
 
@@ -55,7 +55,7 @@ export class FairQueue {
   }
 
   #free(owner: string): boolean {
-    return this.#running.size < this.#places && !this.#running.has(owner)
+    return this.#running.size < this.#places() && !this.#running.has(owner)
   }
 
   #take(owner: string): void {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { defaultLimits, fixedLimits, limitNames, rules } from '../core/limits.ts'
 import { defaults } from '../core/defaults.ts'
 import { buildLimits } from './builder-cage.ts'
 import { ladingYamlSchema } from './lading-yaml.ts'
@@ -34,17 +35,24 @@ export function ladingYamlReference(): string {
 }
 
 export function defaultsReference(): string {
-  const { settings, ...platform } = defaults
+  const { settings } = defaults
+  const { memory, pids } = buildLimits(defaultLimits)
   return [
     '# Defaults\n',
     '*Made from `src/core/defaults.ts` by `src/build/reference.ts`; change it there. Units are in the names; sizes are bytes.*\n',
     '## Of an app, changed in lading.yaml',
     ...table(settings),
-    '\n## Of the platform',
-    ...table(platform),
+    '\n## Of the platform, set by its operator with `lading limits set`',
+    '| name | value | of | a change holds from |\n|---|---|---|---|',
+    ...limitNames.map(name => `| ${name} | ${defaults[name]} | ${rules[name].of} | ${rules[name].from} |`),
+    '\n## Of the platform, fixed',
+    '| name | value | why |\n|---|---|---|',
+    ...Object.entries(fixedLimits).map(
+      ([name, why]) => `| ${name} | ${defaults[name as keyof typeof fixedLimits]} | ${why} |`,
+    ),
     '',
     '`buildMemory` and `buildPids` are those of the whole builder. Its own engine keeps some of both for itself, and the rest is for builds:',
-    `one build gets at most ${buildLimits.memory} bytes (${buildLimits.memory / MiB} MiB), which two at once share, and ${buildLimits.pids} processes of its own.`,
+    `one build gets at most ${memory} bytes (${memory / MiB} MiB), which two at once share, and ${pids} processes of its own.`,
     '',
   ].join('\n')
 }

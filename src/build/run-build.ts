@@ -4,7 +4,6 @@ import { AppError } from '../core/errors.ts'
 import type { AppName, ImageReference } from '../core/names.ts'
 import type { Secret } from '../core/secret.ts'
 import { withAbort } from './abort.ts'
-import { buildLimits } from './builder-cage.ts'
 import type { BuilderContainer } from './builder-container.ts'
 import { writeTar } from './code-tar.ts'
 import type { ExecEnd } from './exec-in-container.ts'
@@ -85,8 +84,8 @@ async function attempt(job: BuildJob, tools: BuildTools, signal: AbortSignal): P
     words: progress.words,
     memoryKills: result.memoryKills,
     memoryLimitMet: result.memoryHits > 0,
-    processLimitMet: result.pidsPeak >= buildLimits.pids,
-    limits: buildLimits,
+    processLimitMet: result.pidsPeak >= tools.container.buildLimits.pids,
+    limits: tools.container.buildLimits,
   })
   return { error, notStarted: progress.failed !== null && progress.failed.notStarted !== null }
 }

@@ -8,6 +8,7 @@ import type {
   EjectDocument,
   DomainDocument,
   InfoDocument,
+  LimitDocument,
   LogEntry,
   ProcessDocument,
   ReleaseDocument,
@@ -50,6 +51,9 @@ export class Client {
 
   info = () => this.#json<InfoDocument>('GET', '/v1/info')
   clean = () => this.#json<CleanedDocument>('POST', '/v1/clean')
+  limits = () => this.#json<LimitDocument[]>('GET', '/v1/limits')
+  changeLimits = (changes: Readonly<Record<string, string | null>>) =>
+    this.#json<LimitDocument[]>('PATCH', '/v1/limits', changes)
   apps = () => this.#json<AppDocument[]>('GET', '/v1/apps')
   app = (app: string) => this.#json<AppDocument>('GET', appPath(app))
   create = (name: string) => this.#json<AppDocument>('POST', '/v1/apps', { name })

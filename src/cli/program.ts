@@ -5,6 +5,7 @@ import { configCommands } from './commands/config.ts'
 import { deployCommands } from './commands/deploy.ts'
 import { ejectCommands } from './commands/eject.ts'
 import { domainCommands } from './commands/domains.ts'
+import { limitCommands } from './commands/limits.ts'
 import { platformCommands } from './commands/platform.ts'
 import { processCommands } from './commands/processes.ts'
 import { releaseCommands } from './commands/releases.ts'
@@ -28,6 +29,7 @@ export function createProgram(session: Session): Command {
     domainCommands,
     runCommands,
     ejectCommands,
+    limitCommands,
     platformCommands,
   ])
     add(program, session)

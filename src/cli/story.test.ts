@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { getRequestListener } from '@hono/node-server'
+import { OperatorLimits } from '../pipeline/operator-limits.ts'
 import { authorize } from '../access/policy.ts'
 import { tokenAccess } from '../access/tokens.ts'
 import { createApi } from '../api/api.ts'
@@ -38,11 +39,13 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
   const log = () => undefined
   const common = { store, edges, engine, repositories, clock: systemClock }
   const builder = new FakeBuilder(systemClock)
+  const limits = await OperatorLimits.open(store, log)
   const pipeline = new Dispatcher(
     {
       ...common,
       builder,
       ids: systemIds,
+      limits: limits.current,
       seal: text => new TextEncoder().encode(text),
       urlOf: host => `https://${host}`,
       hosts: ({ app }) => [parseHostName(`${app}.example.test`)],
@@ -74,7 +77,8 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
       ...common,
       certificates: fakeCertificates,
       pipeline,
-      ejector: new Ejector({ ...common, builder }),
+      limits,
+      ejector: new Ejector({ ...common, builder, limits: limits.current }),
       platform,
       access,
       report: log,

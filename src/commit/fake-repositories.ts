@@ -3,6 +3,7 @@ import { AppError } from '../core/errors.ts'
 import {
   parseBranchName,
   parseCommitId,
+  parseRunId,
   type AppName,
   type BranchName,
   type CommitId,
@@ -22,6 +23,8 @@ interface FakeRepository {
   /** Full names. */
   readonly refs: Map<string, CommitId>
 }
+
+const pinned = 'refs/lading/runs/'
 
 /** Repositories in memory, for the simulation: the same calls give the same ids, and nothing waits. */
 export class FakeRepositories implements Repositories {
@@ -141,6 +144,12 @@ export class FakeRepositories implements Repositories {
   async unpin(app: AppName, run: RunId, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     this.#get(app).refs.delete(`refs/lading/runs/${run}`)
+  }
+
+  async pins(app: AppName, signal: AbortSignal): Promise<readonly RunId[]> {
+    signal.throwIfAborted()
+    const names = [...(this.#repositories.get(app)?.refs.keys() ?? [])].filter(name => name.startsWith(pinned))
+    return names.map(name => parseRunId(name.slice(pinned.length)))
   }
 
   async describe(app: AppName, commit: CommitId, signal: AbortSignal): Promise<CommitFacts> {

@@ -25,7 +25,7 @@ test('a push of 200 MB passes through in constant memory', async () => {
 })
 
 test('a pack above the limit is refused, and the client hears why', async () => {
-  await using rig = await PushRig.make({ pushBytes: MiB })
+  await using rig = await PushRig.make({ pushBytes: () => MiB })
   await writeRandom(join(rig.work, 'large'), 3)
   await rig.commit({ a: '1' })
   const { code, stderr } = await rig.push('main').end

@@ -17,14 +17,14 @@ export interface GitProgram {
  */
 function settings({
   hooks,
-  pushBytes = defaults.pushBytes,
+  pushBytes = () => defaults.pushBytes,
 }: GitProgramOptions): readonly (readonly [key: string, value: string])[] {
   return [
     // Adding, deleting and moving of everything but tags is answered by our bridge; tags go git's own way.
     ['receive.procReceiveRefs', 'adm!:refs/tags'],
     ['core.hooksPath', hooks],
     ['receive.advertiseAtomic', 'true'],
-    ['receive.maxInputSize', String(pushBytes)],
+    ['receive.maxInputSize', String(pushBytes())],
     // While a stage is silent, a byte a second makes a cut line known even behind a proxy that tells nobody.
     ['receive.keepAlive', '1'],
     ['transfer.hideRefs', 'refs/lading'],
@@ -48,31 +48,37 @@ export interface GitProgramOptions {
   readonly root: string
   /** Folder of the hook programs (images/control/hooks). */
   readonly hooks: string
-  /** The largest pack a push may send; defaults.pushBytes. */
-  readonly pushBytes?: number
+  /** The largest pack a push may send, asked for each push; without it, defaults.pushBytes. */
+  readonly pushBytes?: () => number
 }
 
 export function gitProgram(options: GitProgramOptions): GitProgram {
-  const pairs = settings(options)
   return {
     root: options.root,
-    environment: {
-      PATH: '/usr/local/bin:/usr/bin:/bin',
-      HOME: options.root,
-      LC_ALL: 'C.UTF-8',
-      GIT_CONFIG_NOSYSTEM: '1',
-      GIT_CONFIG_GLOBAL: '/dev/null',
-      GIT_ATTR_NOSYSTEM: '1',
-      GIT_TERMINAL_PROMPT: '0',
-      GIT_NO_REPLACE_OBJECTS: '1',
-      GIT_CONFIG_COUNT: String(pairs.length),
-      ...Object.fromEntries(
-        pairs.flatMap(([key, value], index) => [
-          [`GIT_CONFIG_KEY_${index}`, key],
-          [`GIT_CONFIG_VALUE_${index}`, value],
-        ]),
-      ),
+    get environment() {
+      return environment(options)
     },
+  }
+}
+
+function environment(options: GitProgramOptions): Readonly<Record<string, string>> {
+  const pairs = settings(options)
+  return {
+    PATH: '/usr/local/bin:/usr/bin:/bin',
+    HOME: options.root,
+    LC_ALL: 'C.UTF-8',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_ATTR_NOSYSTEM: '1',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_NO_REPLACE_OBJECTS: '1',
+    GIT_CONFIG_COUNT: String(pairs.length),
+    ...Object.fromEntries(
+      pairs.flatMap(([key, value], index) => [
+        [`GIT_CONFIG_KEY_${index}`, key],
+        [`GIT_CONFIG_VALUE_${index}`, value],
+      ]),
+    ),
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type BranchName,
   type CommitId,
   type RunId,
+  parseRunId,
 } from '../core/names.ts'
 import { gitError, runGit, streamGit, type GitCall, type GitProgram, type GitResult } from './git-program.ts'
 import type { BranchMove, CommitFacts, Repositories, TreeEntry } from './repository.ts'
@@ -151,6 +152,14 @@ export class GitRepositories implements Repositories {
 
   async unpin(app: AppName, run: RunId, signal: AbortSignal): Promise<void> {
     await this.#succeed(app, ['update-ref', '--stdin'], { signal, input: `delete refs/lading/runs/${run}\n` })
+  }
+
+  async pins(app: AppName, signal: AbortSignal): Promise<readonly RunId[]> {
+    if (!(await this.#exists(app))) return []
+    const args = ['for-each-ref', '--format=%(refname)', 'refs/lading/runs/']
+    const { stdout } = await this.#succeed(app, args, { signal })
+    const names = stdout.toString().split('\n').filter(Boolean)
+    return names.map(name => parseRunId(name.slice('refs/lading/runs/'.length)))
   }
 
   async describe(app: AppName, commit: CommitId, signal: AbortSignal): Promise<CommitFacts> {

@@ -28,7 +28,7 @@ export class PushRig {
   readonly #server: Server
   #port = 0
 
-  static async make(options: { pushBytes?: number } = {}): Promise<PushRig> {
+  static async make(options: { pushBytes?: () => number } = {}): Promise<PushRig> {
     const rig = new PushRig(await mkdtemp(join(tmpdir(), 'lading-push-')), options)
     await rig.repositories.create(rig.app, signal)
     await rig.door.start(signal)
@@ -39,7 +39,7 @@ export class PushRig {
     return rig
   }
 
-  private constructor(folder: string, options: { pushBytes?: number }) {
+  private constructor(folder: string, options: { pushBytes?: () => number }) {
     this.#folder = folder
     this.repositories = new GitRepositories(gitProgram({ root: join(folder, 'git'), hooks, ...options }))
     this.pipeline = new ScriptedPipeline(this.repositories)

@@ -30,6 +30,8 @@ export interface Repositories {
   /** `refs/lading/runs/<id>`: keeps the commit from being collected. Hidden, not pushable. */
   pin(app: AppName, run: RunId, commit: CommitId, signal: AbortSignal): Promise<void>
   unpin(app: AppName, run: RunId, signal: AbortSignal): Promise<void>
+  /** The runs whose commits are pinned, in no order; none when there is no repository. */
+  pins(app: AppName, signal: AbortSignal): Promise<readonly RunId[]>
   describe(app: AppName, commit: CommitId, signal: AbortSignal): Promise<CommitFacts>
 
   /**

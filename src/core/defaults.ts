@@ -22,6 +22,7 @@ export const defaults = {
   /** Processes and threads in one container. */
   pids: 512,
   tmpBytes: 64 * MiB,
+  /** What an engine gives to each container by itself. */
   shmBytes: 64 * MiB,
   /** An engine without CAP_SYS_RESOURCE (nested, LXC) cannot give more than its own hard limit; 20,000 was met. */
   openFiles: 16_384,
@@ -39,7 +40,8 @@ export const defaults = {
   logFreeBytes: 512 * MiB,
   /** Kept lines of an environment of which nothing runs go when there was no line for so long (ms). */
   logIdleMs: 30 * 24 * 60 * 60_000,
-  requestHeaderBytes: 32 * 1024,
+  /** All of them together with the request line; the edge answers 400 above it. */
+  requestHeaderBytes: 15 * 1024,
   pushBytes: 1024 * MiB,
   buildSeconds: 30 * 60,
   buildMemory: 2048 * MiB,
@@ -50,6 +52,8 @@ export const defaults = {
   buildDiskBytes: 1024 * MiB,
   /** Of each environment the last so many different images that were live: as far as a rollback goes back. */
   imagesKept: 10,
+  /** Of each environment the last so many runs keep their lines, and their commits their pins; rows stay for ever. */
+  runsKept: 200,
   /** Between two cleanings of images that nobody needs (ms). */
   cleaningMs: 60 * 60_000,
   builderIdleSeconds: 5 * 60,

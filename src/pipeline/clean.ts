@@ -4,7 +4,6 @@ import { defaults } from '../core/defaults.ts'
 import { asAppError } from '../core/errors.ts'
 import { imagesToKeep } from '../core/keep.ts'
 import { parseImageReference, partsOfImage, type AppName, type Digest } from '../core/names.ts'
-import type { Store } from '../store/store.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Tools } from './tools.ts'
 
@@ -32,13 +31,30 @@ export async function cleanAgainAndAgain(
   }
 }
 
+/**
+ * Lines of old runs, and the pins of old pushes that became nothing: their commits are git's to collect. Releases keep
+ * theirs, for what they were built from may be built again.
+ */
+export async function forgetHistory(
+  { store, repositories, limits }: Pick<Tools, 'store' | 'repositories' | 'limits'>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const key of await store.listEnvironments()) {
+    const over = new Set(await store.forgetLines(key, limits().runsKept))
+    if (over.size === 0) continue
+    for (const run of await repositories.pins(key.app, signal)) {
+      if (over.has(run)) await repositories.unpin(key.app, run, signal)
+    }
+  }
+}
+
 /** Of each app the images that must stay; all of them while a run of it is under way. */
-export async function wantedImages(store: Store): Promise<WantedImages> {
+export async function wantedImages({ store, limits }: Pick<Tools, 'store' | 'limits'>): Promise<WantedImages> {
   const wanted = new Map<AppName, Set<Digest> | null>()
   for (const { app } of await store.listApps()) wanted.set(app, new Set())
   for (const key of await store.listEnvironments()) {
     const imageOf = async (release: number) => (await store.findRelease(key, release))?.image.reference ?? null
-    const images = await imagesToKeep(await store.standingRuns(key), defaults.imagesKept, imageOf)
+    const images = await imagesToKeep(await store.standingRuns(key), limits().imagesKept, imageOf)
     for (const image of images) wanted.get(key.app)?.add(partsOfImage(parseImageReference(image)).digest)
   }
   // Last: a run that began meanwhile may have found an image that is not among those, and may be live by now.

@@ -5,7 +5,7 @@ import { parseRunId, type AppName, type EnvironmentKey, type RunId } from '../co
 import type { Release } from '../core/release.ts'
 import type { Run, RunIntent } from '../core/run.ts'
 import { isFinal, pastNoReturn, wentLive } from '../core/states.ts'
-import { wantedImages } from './clean.ts'
+import { forgetHistory, wantedImages } from './clean.ts'
 import { goLive } from './go-live.ts'
 import { Trip } from './journey.ts'
 import { landingLines } from './landing.ts'
@@ -121,7 +121,8 @@ export class Dispatcher implements Pipeline {
   async clean(): Promise<Cleaned | null> {
     // As before every delete: a call of an earlier control plane may still make a service of an image that goes.
     await this.#tools.quiet(this.#signal)
-    return this.#tools.builder.clean(() => wantedImages(this.#tools.store), this.#signal)
+    await forgetHistory(this.#tools, this.#signal)
+    return this.#tools.builder.clean(() => wantedImages(this.#tools), this.#signal)
   }
 
   // ——— a run's life

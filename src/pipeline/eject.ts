@@ -3,6 +3,7 @@ import type { Repositories } from '../commit/repository.ts'
 import { AppError } from '../core/errors.ts'
 import type { AppName, EnvironmentKey } from '../core/names.ts'
 import { count, type Release } from '../core/release.ts'
+import type { Limits } from '../core/limits.ts'
 import { Secret } from '../core/secret.ts'
 import type { ContainerPolicy, ServiceSpec } from '../docker/engine.ts'
 import { releasePhaseSpec, serviceSpec } from '../run/spec.ts'
@@ -35,17 +36,24 @@ export interface EjectedService {
   readonly policy: ContainerPolicy
 }
 
+interface EjectTools {
+  readonly store: Store
+  readonly builder: Pick<Builder, 'save'>
+  readonly repositories: Pick<Repositories, 'bundle'>
+  readonly limits: () => Limits
+}
+
 /** An app on its way out: nothing of it changes here. */
 export class Ejector {
-  readonly #tools: { store: Store; builder: Pick<Builder, 'save'>; repositories: Pick<Repositories, 'bundle'> }
+  readonly #tools: EjectTools
 
-  constructor(tools: { store: Store; builder: Pick<Builder, 'save'>; repositories: Pick<Repositories, 'bundle'> }) {
+  constructor(tools: EjectTools) {
     this.#tools = tools
   }
 
   /** Of the release that serves; `not-found` before the first. */
   async describe(key: EnvironmentKey): Promise<Ejected> {
-    const { store } = this.#tools
+    const { store, limits } = this.#tools
     const release = await store.servingRelease(key)
     if (!release) {
       throw new AppError('not-found', `nothing of ${key.app} serves yet, so there is nothing to eject`, {
@@ -53,7 +61,7 @@ export class Ejector {
       })
     }
     const { values } = await store.readConfig(key, release.config)
-    return ejected(release, values)
+    return ejected(release, values, limits())
   }
 
   /** The image of a release as a tar for `docker load`; `not-found` when it is not kept any more. */
@@ -68,14 +76,14 @@ export class Ejector {
   }
 }
 
-function ejected(release: Release, config: Readonly<Record<string, Secret>>): Ejected {
+function ejected(release: Release, config: Readonly<Record<string, Secret>>, limits: Limits): Ejected {
   const { app, environment, number, commit, image } = release
   const services = image.processes.map(process => {
-    const { command, port, env, stopSeconds, policy } = serviceSpec(release, process, config)
+    const { command, port, env, stopSeconds, policy } = serviceSpec(release, process, config, limits)
     const common = { type: process.type, command, port, stopSeconds, policy, environment: ours(env) }
     return { ...common, count: count(release, process.type) }
   })
-  const phase = image.releaseCommand === null ? null : releasePhaseSpec(release, image.releaseCommand, config)
+  const phase = image.releaseCommand === null ? null : releasePhaseSpec(release, image.releaseCommand, config, limits)
   const names = new Set([...services.flatMap(service => Object.keys(service.environment))])
   return {
     app,

@@ -1,4 +1,3 @@
-import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import type { CommitId } from '../core/names.ts'
 import { count, type Image, type Release, type Verdict } from '../core/release.ts'
@@ -78,7 +77,7 @@ export async function fromOldParts(run: Run, found: Found | null, tools: Tools, 
 /** Of old releases the image goes after a while (imagesToKeep); its commit can be built again. */
 async function requireImage(
   { image, number, commit }: Release,
-  { builder }: Tools,
+  { builder, limits }: Tools,
   signal: AbortSignal,
 ): Promise<void> {
   // A registry that is away does not stop a rollback: the node may have the image itself.
@@ -89,7 +88,7 @@ async function requireImage(
   if (isThere) return
   const again = commit === null ? 'Push it again.' : `Build it again: lading deploy ${commit.slice(0, 7)}`
   throw new AppError('conflict', `the image of v${number} is not kept any more`, {
-    hint: `The last ${defaults.imagesKept} images that were live are. ${again}`,
+    hint: `The last ${limits().imagesKept} images that were live are. ${again}`,
   })
 }
 

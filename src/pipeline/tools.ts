@@ -1,6 +1,7 @@
 import type { Builder } from '../build/builder.ts'
 import type { Clock, Ids } from '../core/clock.ts'
 import type { Labels } from '../core/labels.ts'
+import type { Limits } from '../core/limits.ts'
 import type { DomainName, EnvironmentKey, HostName } from '../core/names.ts'
 import type { Repositories } from '../commit/repository.ts'
 import type { Engine } from '../docker/engine.ts'
@@ -18,6 +19,8 @@ export interface Tools {
   readonly clock: Clock
   readonly ids: Ids
   readonly seal: Seal
+  /** What the operator has set, else the defaults: asked each time. */
+  readonly limits: () => Limits
   /** The hosts that the platform gives an environment; its domains are rows. */
   readonly hosts: (key: EnvironmentKey) => readonly HostName[]
   /** As people open it. */

@@ -80,7 +80,7 @@ async function phase(
   await persistently(network, { clock: tools.clock, until, signal })
   await releasePhase(
     release.run,
-    releasePhaseSpec(release, command, config.values),
+    releasePhaseSpec(release, command, config.values, tools.limits()),
     line => journey.say(line),
     tools,
     signal,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { defaultLimits } from '../core/limits.ts'
 import { parseRunId } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
 import type { OneOffSpec } from '../docker/engine.ts'
@@ -25,7 +26,7 @@ async function run(lines: readonly string[], code: number, said: string[]): Prom
   const engine = new FakeCluster({ clock: systemClock, behaviourOf }).engine()
   await engine.ensureNetwork(spec.network, {}, signal)
   const store = { startReleasePhase: async () => true }
-  const tools = { store, engine, clock: systemClock }
+  const tools = { store, engine, clock: systemClock, limits: () => defaultLimits }
   await releasePhase(parseRunId('run00000001'), spec, line => said.push(line.trim()), tools, signal)
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
+import { inWords, type Limits } from '../core/limits.ts'
 import type { RunId } from '../core/names.ts'
 import { persistently } from '../core/waiting.ts'
 import type { Engine, OneOffSpec, OneOffView } from '../docker/engine.ts'
@@ -15,6 +16,7 @@ interface PhaseTools {
   readonly store: Pick<Store, 'startReleasePhase'>
   readonly engine: Engine
   readonly clock: Clock
+  readonly limits: () => Limits
 }
 
 /**
@@ -27,10 +29,11 @@ export async function releasePhase(
   run: RunId,
   spec: OneOffSpec,
   say: (line: string) => void,
-  { store, engine, clock }: PhaseTools,
+  { store, engine, clock, limits }: PhaseTools,
   signal: AbortSignal,
 ): Promise<void> {
-  const patience = { clock, until: clock.monotonic() + defaults.releasePhaseSeconds * 1000, signal }
+  const seconds = limits().releasePhaseSeconds
+  const patience = { clock, until: clock.monotonic() + seconds * 1000, seconds, signal }
   if (await store.startReleasePhase(run, clock.now())) {
     await persistently(() => engine.startOneOff(spec, signal), patience)
   }
@@ -49,9 +52,9 @@ export async function releasePhase(
 async function ended(
   name: string,
   engine: Engine,
-  patience: { readonly clock: Clock; readonly until: number; readonly signal: AbortSignal },
+  patience: { readonly clock: Clock; readonly until: number; readonly seconds: number; readonly signal: AbortSignal },
 ): Promise<OneOffView> {
-  const { clock, until, signal } = patience
+  const { clock, until, seconds, signal } = patience
   for (;;) {
     const view = await persistently(() => engine.inspectOneOff(name, signal), patience)
     if (!view) {
@@ -65,10 +68,7 @@ async function ended(
     }
     if (!view.running) return view
     if (clock.monotonic() >= until) {
-      throw new AppError(
-        'release-phase-failed',
-        `the release phase ran longer than ${defaults.releasePhaseSeconds / 60} minutes`,
-      )
+      throw new AppError('release-phase-failed', `the release phase ran longer than ${inWords(seconds, 'seconds')}`)
     }
     await clock.sleep(pollMs, signal)
   }

@@ -3,6 +3,7 @@ import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import { environmentLabels } from '../core/labels.ts'
 import { count, type Release } from '../core/release.ts'
+import type { Limits } from '../core/limits.ts'
 import type { Secret } from '../core/secret.ts'
 import { isPassing, persistently, withTicks } from '../core/waiting.ts'
 import type { Engine, ServiceSpec } from '../docker/engine.ts'
@@ -32,13 +33,13 @@ export async function startRelease(
   release: Release,
   config: Readonly<Record<string, Secret>>,
   say: (line: string) => void,
-  tools: RunTools,
+  tools: RunTools & { readonly limits: () => Limits },
   signal: AbortSignal,
 ): Promise<void> {
   await prepare(release, say, tools, signal)
   const patience = untilBooted(release, tools, signal)
   const create = (spec: ServiceSpec) => persistently(() => tools.engine.createService(spec, signal), patience)
-  await Promise.all(serviceSpecs(release, config).map(create))
+  await Promise.all(serviceSpecs(release, config, tools.limits()).map(create))
   await allUp(release, say, tools, signal)
 }
 

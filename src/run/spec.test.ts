@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { defaultLimits } from '../core/limits.ts'
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import {
@@ -106,7 +107,7 @@ test('the network of a space says whose it is, and nothing of the release that m
       throw new AppError('internal', 'that is all to be seen')
     },
   }
-  const tools = { engine, edges, clock: systemClock }
+  const tools = { engine, edges, clock: systemClock, limits: () => defaultLimits }
   await assert.rejects(startRelease(release({}), {}, () => undefined, tools, new AbortController().signal))
   assert.deepEqual(made, [['l-shop', { 'lading.app': 'shop', 'lading.environment': 'production' }]])
 })
@@ -137,7 +138,7 @@ test('processes of an app of the same name that was destroyed are not this relea
     },
   })
   const start = (others: Edges) => {
-    const tools = { engine: cluster.engine(), edges: others, clock: systemClock }
+    const tools = { engine: cluster.engine(), edges: others, clock: systemClock, limits: () => defaultLimits }
     return startRelease(made, {}, () => undefined, tools, new AbortController().signal)
   }
   await assert.rejects(start(withOthers(made.createdAt + 1)), /web.1 crashed with code 0/)
@@ -226,4 +227,14 @@ test('a release phase is named by its run, so that it is started once', () => {
   const spec = releasePhaseSpec(release({}), 'npm run migrate', {})
   assert.equal(spec.name, 'l-release-phase-run00000001')
   assert.match(spec.command.at(-1) ?? '', /npm run migrate$/)
+})
+
+test('what the operator has set holds for processes and release phases', () => {
+  const limits = { ...defaultLimits, pids: 64, tmpBytes: 1024, openFiles: 256, reservedMemoryShare: 0.5 }
+  const [spec] = serviceSpecs(release({}), {}, limits)
+  const phase = releasePhaseSpec(release({}), 'npm run migrate', {}, limits)
+  for (const policy of [spec?.policy, phase.policy]) {
+    assert.equal(policy?.reservedMemory, policy!.memory / 2)
+    assert.deepEqual([policy?.pids, policy?.tmpBytes, policy?.openFiles], [64, 1024, 256])
+  }
 })

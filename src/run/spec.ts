@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { defaults } from '../core/defaults.ts'
 import { environmentLabels, label, type Labels } from '../core/labels.ts'
 import type { EnvironmentKey, ProcessType } from '../core/names.ts'
+import { defaultLimits, type Limits } from '../core/limits.ts'
 import { count, type Process, type Release, type Settings } from '../core/release.ts'
 import type { Secret } from '../core/secret.ts'
 import type { ContainerPolicy, OneOffSpec, ServiceSpec } from '../docker/engine.ts'
@@ -13,14 +13,19 @@ type Env = Readonly<Record<string, Secret>>
 export const containerPort = 8080
 
 /** One swarm service per process type that has processes (D2). Pure: the same release gives the same specs. */
-export function serviceSpecs(release: Release, config: Env): readonly ServiceSpec[] {
+export function serviceSpecs(release: Release, config: Env, limits: Limits = defaultLimits): readonly ServiceSpec[] {
   return release.image.processes
     .filter(process => count(release, process.type) > 0)
-    .map(process => serviceSpec(release, process, config))
+    .map(process => serviceSpec(release, process, config, limits))
 }
 
 /** The swarm service of a process type, also of one that has no process now. */
-export function serviceSpec(release: Release, process: Process, config: Env): ServiceSpec {
+export function serviceSpec(
+  release: Release,
+  process: Process,
+  config: Env,
+  limits: Limits = defaultLimits,
+): ServiceSpec {
   const { settings } = release.image
   return {
     name: objectName(release, `v${release.number}-${process.type}`),
@@ -32,7 +37,7 @@ export function serviceSpec(release: Release, process: Process, config: Env): Se
     network: spaceNetwork(release),
     port: process.type === 'web' ? containerPort : null,
     stopSeconds: settings.stopSeconds,
-    policy: containerPolicy(settings),
+    policy: containerPolicy(settings, limits),
   }
 }
 
@@ -54,7 +59,12 @@ export function laneSpec(release: Release): LaneSpec | null {
 }
 
 /** The container of the release phase, named by the run, so that it is never started twice. */
-export function releasePhaseSpec(release: Release, command: string, config: Env): OneOffSpec {
+export function releasePhaseSpec(
+  release: Release,
+  command: string,
+  config: Env,
+  limits: Limits = defaultLimits,
+): OneOffSpec {
   return {
     name: releasePhaseName(release.run),
     labels: { ...processLabels(release, 'release'), [label.role]: 'release-phase', [label.run]: release.run },
@@ -62,7 +72,7 @@ export function releasePhaseSpec(release: Release, command: string, config: Env)
     command: shell(command) ?? [],
     env: environmentVariables(release, 'release', config),
     network: spaceNetwork(release),
-    policy: containerPolicy(release.image.settings),
+    policy: containerPolicy(release.image.settings, limits),
   }
 }
 
@@ -129,14 +139,14 @@ function environmentVariables(release: Release, type: string, config: Env): Serv
   }
 }
 
-function containerPolicy(settings: Settings): ContainerPolicy {
+function containerPolicy(settings: Settings, limits: Limits): ContainerPolicy {
   return {
     memory: settings.memory,
-    reservedMemory: Math.floor(settings.memory * defaults.reservedMemoryShare),
+    reservedMemory: Math.floor(settings.memory * limits.reservedMemoryShare),
     cpus: settings.cpus,
-    pids: defaults.pids,
-    tmpBytes: defaults.tmpBytes,
-    openFiles: defaults.openFiles,
+    pids: limits.pids,
+    tmpBytes: limits.tmpBytes,
+    openFiles: limits.openFiles,
     dropCapabilities: ['NET_RAW', 'MKNOD', 'AUDIT_WRITE', 'SYS_CHROOT'],
   }
 }

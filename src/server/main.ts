@@ -29,6 +29,7 @@ import { cleanAgainAndAgain } from '../pipeline/clean.ts'
 import { Dispatcher } from '../pipeline/dispatcher.ts'
 import { Ejector } from '../pipeline/eject.ts'
 import { recoverFromCluster } from '../pipeline/recover-from-cluster.ts'
+import { OperatorLimits } from '../pipeline/operator-limits.ts'
 import type { Tools } from '../pipeline/tools.ts'
 import { spaceNetwork } from '../run/spec.ts'
 import { createSealer } from '../store/seal.ts'
@@ -92,12 +93,19 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   // With the lease and before the schema moves: nobody writes between this copy and a way back.
   if (trial !== null) await takeSnapshot(database, trial.snapshot)
   const store = await openSqliteStore({ path: database, dataKey: config.dataKey })
+  const limits = await OperatorLimits.open(store, log)
   const edges = keeperEdges({
     sockets: [{ node: config.node, path: join(config.runDir, 'keeper.sock') }],
     term: () => term.current,
   })
   const keptLines = followerLines(join(config.runDir, 'logs.sock'))
-  const repositories = new GitRepositories(gitProgram({ root: join(config.stateDir, 'git'), hooks: config.hooks }))
+  const repositories = new GitRepositories(
+    gitProgram({
+      root: join(config.stateDir, 'git'),
+      hooks: config.hooks,
+      pushBytes: () => limits.current().pushBytes,
+    }),
+  )
   const authority = new Authority(join(config.stateDir, 'ca'), systemClock)
   const shown = new ShownCertificates(
     {
@@ -129,10 +137,12 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     platform: `linux/${process.arch === 'arm64' ? 'arm64' : 'amd64'}`,
     clock: systemClock,
     ids: systemIds,
+    limits: limits.current,
     freeBytes: () => freeBytes(config.stateDir),
     warn: (sentence, error) => log(sentence, { error }),
   })
   const tools: Tools = {
+    limits: limits.current,
     store,
     engine,
     edges,
@@ -173,6 +183,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     store,
     pipeline,
     ejector,
+    limits,
     edges,
     engine,
     keptLines,

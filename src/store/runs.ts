@@ -1,5 +1,5 @@
 import { AppError } from '../core/errors.ts'
-import type { RunId } from '../core/names.ts'
+import { parseRunId, type RunId } from '../core/names.ts'
 import { assertStep, isFinal, runStates, wentLive } from '../core/states.ts'
 import { type Connection, columnsOf, integer, literals, next, text } from './connection.ts'
 import { fromRun, toRun } from './rows.ts'
@@ -18,10 +18,12 @@ type RunStore = Pick<
   | 'findStep'
   | 'appendLines'
   | 'readLines'
+  | 'forgetLines'
 >
 
 const standingLimit = 1_000
 const standingStates = runStates.filter(state => !isFinal(state) || wentLive(state))
+const finalStates = runStates.filter(isFinal)
 const openStates = runStates.filter(state => !isFinal(state))
 /** Not reachable past the point of no return; the row "release phase started" is written by another call. */
 const turningBack = ['cancelled', 'superseded']
@@ -189,6 +191,25 @@ export function runStore({ db, batch }: Connection): RunStore {
           .orderBy('seq'),
       )
       return rows.map(row => ({ seq: Number(row.seq), at: Number(row.at), text: row.text }))
+    },
+
+    async forgetLines({ app, environment }, keep) {
+      const own = db.selectFrom('runs').where('runs.app', '=', app).where('runs.environment', '=', environment)
+      const oldestKept = own
+        .select('runs.place')
+        .orderBy('runs.place', 'desc')
+        .limit(1)
+        .offset(keep - 1)
+      const old = own.where('runs.state', 'in', finalStates).where('runs.place', '<', oldestKept)
+      const [, rows] = await batch(
+        db.deleteFrom('run_lines').where('run', 'in', old.select('runs.id')),
+        old
+          .leftJoin('releases', 'releases.run', 'runs.id')
+          .where('releases.number', 'is', null)
+          .select('runs.id')
+          .orderBy('runs.place'),
+      )
+      return rows.map(row => parseRunId(row.id))
     },
   }
 }

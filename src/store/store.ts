@@ -60,6 +60,11 @@ export interface Store {
   /** Progress lines of a run. `seq` starts at 1. */
   appendLines(id: RunId, lines: readonly RunLine[]): Promise<void>
   readLines(id: RunId, after: number): Promise<readonly (RunLine & { readonly seq: number })[]>
+  /**
+   * Removes the lines of runs that have ended and are older than the newest `keep` of their environment; rows stay. Of
+   * those runs it gives the ones that made no release, oldest first: nothing will ever ask for their commits' pins.
+   */
+  forgetLines(key: EnvironmentKey, keep: number): Promise<readonly RunId[]>
 
   /**
    * Append-only. Gives the next number of the environment; the same run again gets the release it made before.

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
+import { defaultLimits } from '../../src/core/limits.ts'
 import { ownMirrors } from '../../src/build/bases.ts'
 import { createBuilder } from '../../src/build/build.ts'
 import { BuilderContainer } from '../../src/build/builder-container.ts'
@@ -94,6 +95,7 @@ function builderOf({ port }: ReturnType<typeof repository>) {
     platform: 'linux/amd64',
     clock: systemClock,
     ids: systemIds,
+    limits: () => defaultLimits,
     freeBytes: () => Promise.resolve(Infinity),
     warn: sentence => assert.fail(sentence),
   })
@@ -226,7 +228,7 @@ test('the builder and the door refuse, each by itself, what no Dockerfile of an 
     engine: new DockerHttp({ socketPath: engine }),
     clock: systemClock,
     cage,
-    idleMs: 300_000,
+    limits: () => defaultLimits,
     warn,
   })
   const door = new RegistryGate({

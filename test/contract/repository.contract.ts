@@ -195,6 +195,15 @@ export function repositoriesContract(name: string, make: () => Promise<Repositor
     await assert.rejects(repositories.archive(app, absent, signal)[Symbol.asyncIterator]().next(), code('not-found'))
   })
 
+  check('pins are listed by their runs, and are gone when they are taken off', async ({ repositories, commit }) => {
+    assert.deepEqual(await repositories.pins(parseAppName('nobody'), signal), [])
+    const one = await commit({ files: { a: '1' } })
+    await repositories.pin(app, run, one, signal)
+    assert.deepEqual(await repositories.pins(app, signal), [run])
+    await repositories.unpin(app, run, signal)
+    assert.deepEqual(await repositories.pins(app, signal), [])
+  })
+
   check('a bundle holds every ref, and there is none of nothing', async ({ repositories, commit, tag }) => {
     const next = () => repositories.bundle(app, signal)[Symbol.asyncIterator]().next()
     await assert.rejects(next(), code('not-found'))

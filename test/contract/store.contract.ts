@@ -291,6 +291,31 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
       assert.deepEqual(await texts(3), [])
     })
 
+    given(
+      'forgets the lines of old runs that have ended, and keeps the newest, the open, and all rows',
+      async store => {
+        await store.createApp(shop, 'ann', 5)
+        const ids = ['run00001', 'run00002', 'run00003', 'run00004', 'run00005'].map(parseRunId)
+        for (const id of ids) {
+          await store.insertRun(newRun(id))
+          await store.appendLines(id, [{ at: 1, text: id }])
+        }
+        const [live, failed, open, kept] = ids
+        await store.insertRelease(newRelease('run00001'))
+        await advanceTo(store, live!, 'settled')
+        for (const id of [failed!, kept!])
+          await store.advanceRun(id, 'queued', 'cancelled', { reason: 'enough', now: 9 })
+        assert.deepEqual(await store.forgetLines(key, 5), [])
+        assert.deepEqual(await store.forgetLines(key, 2), [failed])
+        assert.deepEqual(await store.forgetLines(key, 2), [failed])
+        const counts = await Promise.all(ids.map(async id => (await store.readLines(id, 0)).length))
+        assert.deepEqual(counts, [0, 0, 1, 1, 1])
+        assert.equal((await store.findRun(open!))?.state, 'queued')
+        assert.equal((await store.listRuns(key, 10)).length, 5)
+        assert.equal((await store.findRelease(key, 1))?.run, live)
+      },
+    )
+
     given('numbers releases per environment, one for each run', async store => {
       await store.createApp(shop, 'ann', 5)
       await store.insertRun(newRun('run00001'))

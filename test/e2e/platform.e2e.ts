@@ -8,6 +8,7 @@ import { edgeFeatures } from './platform/edge.ts'
 import { eject } from './platform/eject.ts'
 import { firewall } from './platform/firewall.ts'
 import { interruptedPushes } from './platform/interrupted.ts'
+import { limits } from './platform/limits.ts'
 import { lostDatabase } from './platform/lost-database.ts'
 import { waysToARelease } from './platform/ways.ts'
 
@@ -28,6 +29,7 @@ suite('the edge', () => edgeFeatures(() => platform))
 suite('broken apps', () => brokenApps(() => platform))
 suite('ways to a release', () => waysToARelease(() => platform))
 suite('cleaning', () => cleaning(() => platform))
+suite('limits', () => limits(() => platform))
 suite('leaving', () => eject(() => platform))
 suite('the doctor', () => doctor(() => platform))
 suite('interrupted pushes', () => interruptedPushes(() => platform, outside))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { defaultLimits } from '../../src/core/limits.ts'
 import { buildLimits } from '../../src/build/builder-cage.ts'
 import { explain } from '../../src/build/failure.ts'
 import { Progress } from '../../src/build/progress.ts'
@@ -23,7 +24,7 @@ function told(raw: Buffer): string {
       memoryKills: 0,
       memoryLimitMet: false,
       processLimitMet: false,
-      limits: buildLimits,
+      limits: buildLimits(defaultLimits),
     })
     lines.push(`! ${error.code}: ${error.message}`, ...error.details.map(line => `| ${line}`))
   }

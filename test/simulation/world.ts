@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { defaultLimits } from '../../src/core/limits.ts'
 import { FakeBuilder } from '../../src/build/fake.ts'
 import { acquireLease } from '../../src/cluster/lease.ts'
 import { FakeRepositories } from '../../src/commit/fake-repositories.ts'
@@ -202,6 +203,7 @@ export class Instance {
       }),
       builder: gate.port('builder', world.builder, 'outside'),
       ids: world.ids,
+      limits: () => defaultLimits,
       seal: text => new TextEncoder().encode(text),
       urlOf: host => `https://${host}`,
       hosts: ({ app }: EnvironmentKey) => [parseHostName(`${app}.example.com`)],
