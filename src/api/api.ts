@@ -7,6 +7,7 @@ import { appRoutes } from './apps.ts'
 import { configRoutes } from './config.ts'
 import { deployRoutes } from './deploy.ts'
 import { ejectRoutes } from './eject.ts'
+import { certificateRoutes } from './certificates.ts'
 import { domainRoutes } from './domains.ts'
 import { limitRoutes } from './limits.ts'
 import { logRoutes } from './logs.ts'
@@ -44,6 +45,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
     configRoutes,
     processRoutes,
     domainRoutes,
+    certificateRoutes,
     logRoutes,
     runRoutes,
     ejectRoutes,

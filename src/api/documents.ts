@@ -6,7 +6,8 @@ import { answers, type Release } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
 import { billOfLading } from '../core/bill.ts'
 import type { Ejected } from '../pipeline/eject.ts'
-import type { AppRow, OrderRow } from '../store/store.ts'
+import type { HostCertificate } from '../domains/domains.ts'
+import type { AcmeSettings, AppRow, CertificateRow, OrderRow } from '../store/store.ts'
 import type { Platform } from './parts.ts'
 
 /** The JSON that the API answers with. The CLI's typed client and the console read these types. */
@@ -123,6 +124,21 @@ export interface DomainDocument {
   readonly certificate: { readonly source: 'own' | 'acme'; readonly issuer: string; readonly notAfter: number } | null
   /** Its certificate by ACME; null while ACME is off. */
   readonly order: Pick<OrderRow, 'state' | 'reason' | 'attempts' | 'nextAt'> | null
+}
+
+export interface CertificatesDocument {
+  /** Every host that is answered at. */
+  readonly hosts: readonly HostCertificate[]
+  /** Those that somebody has given; of their keys nothing is told. */
+  readonly given: readonly CertificateRow[]
+  /** What somebody should do something about, a sentence each. */
+  readonly warnings: readonly string[]
+}
+
+export interface AcmeDocument {
+  /** Null: ACME is off. */
+  readonly account: (Omit<AcmeSettings, 'ca'> & { readonly hasOwnCa: boolean }) | null
+  readonly orders: readonly OrderRow[]
 }
 
 export interface LogEntry {

@@ -169,7 +169,9 @@ function fakeEdges(world: World): Edges {
 export const fakeCertificates: Certificates = {
   changed: () => Promise.resolve(),
   shownFor: () => Promise.resolve(null),
-  assertHook: () => Promise.resolve(),
+  list: () => Promise.resolve([]),
+  give: () => Promise.reject(new AppError('internal', 'the tests give none')),
+  turnOn: () => Promise.resolve(),
 }
 
 function fakeEngine(world: World): Engine {

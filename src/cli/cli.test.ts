@@ -72,9 +72,19 @@ test('a platform with a CA of its own: a login needs it once, by --ca or LADING_
   place.url = await rig.servePort(api, { key: await read('key.pem'), cert: await read('ca.pem') })
 
   const stranger = await rig.lading(['login', place.url], { input: token })
-  assert.equal(stranger.code, 6)
-  assert.match(stranger.err, /is not trusted .*\n.*"scp root@127.0.0.1:\/etc\/lading\/ca.pem \." fetches it/)
-  assert.ok(stranger.err.includes(`"lading login ${place.url} --ca ca.pem", or LADING_CA=ca.pem.`))
+  assert.equal(stranger.code, 4)
+  const [, fingerprint = ''] = /Then: lading login \S+ --fingerprint ([0-9A-F:]{95})\n/.exec(stranger.err) ?? []
+  const shown = await rig.run('openssl', ['x509', '-in', 'ca.pem', '-noout', '-fingerprint', '-sha256'])
+  assert.equal(shown.out.trim().split('=')[1], fingerprint)
+  const other = `${fingerprint.startsWith('00') ? '11' : '00'}${fingerprint.slice(2)}`
+  const wrong = await rig.lading(['login', place.url, '--fingerprint', other], { input: token })
+  assert.equal(wrong.code, 4)
+  assert.match(wrong.err, /is another one: its fingerprint is .*\nNo token was sent/)
+  const pinned = await rig.lading(['login', place.url, '--fingerprint', fingerprint], { input: token })
+  assert.deepEqual(pinned, { code: 0, out: `You are owner at ${place.url}.\n`, err: '' })
+  const git = await rig.run('git', ['config', '--global', `http.${place.url}.sslCAInfo`])
+  assert.equal(await readFile(git.out.trim(), 'utf8'), await read('ca.pem'))
+  await rm(join(rig.folder, 'home/.config'), { recursive: true })
   const login = await rig.lading(['login', place.url, '--ca', 'ca.pem'], { input: token })
   assert.deepEqual(login, { code: 0, out: `You are owner at ${place.url}.\n`, err: '' })
   assert.equal((await rig.lading(['apps', '--json'])).out, '[]\n')

@@ -6,6 +6,8 @@ import type {
   ConfigChangeDocument,
   ConfigDocument,
   EjectDocument,
+  AcmeDocument,
+  CertificatesDocument,
   DomainDocument,
   InfoDocument,
   LimitDocument,
@@ -71,6 +73,13 @@ export class Client {
   changeConfig = (app: string, changes: Readonly<Record<string, string | null>>) =>
     this.#json<ConfigChangeDocument>('PATCH', `${environmentPath(app)}/config`, changes)
 
+  certificates = () => this.#json<CertificatesDocument>('GET', '/v1/certificates')
+  addCertificate = (chain: string, key: string) =>
+    this.#json<CertificatesDocument['given'][number]>('POST', '/v1/certificates', { chain, key })
+  removeCertificate = (id: string) => this.#json<{ id: string }>('DELETE', `/v1/certificates/${encodeURIComponent(id)}`)
+  acme = () => this.#json<AcmeDocument>('GET', '/v1/acme')
+  turnAcmeOn = (settings: object) => this.#json<AcmeDocument>('PUT', '/v1/acme', settings)
+  turnAcmeOff = () => this.#json<AcmeDocument>('DELETE', '/v1/acme')
   allDomains = () => this.#json<DomainDocument[]>('GET', '/v1/domains')
   domains = (app: string) => this.#json<DomainDocument[]>('GET', `${environmentPath(app)}/domains`)
   addDomain = (app: string, name: string) =>

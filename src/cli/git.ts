@@ -29,6 +29,12 @@ export class Git {
     for (const value of others) await this.#must(['config', '--local', '--add', key, value])
   }
 
+  /** Of this user; no error where there is no git. */
+  async setGlobal(key: string, value: string): Promise<void> {
+    const { code, err } = await this.#run(['config', '--global', '--replace-all', key, value])
+    if (code !== 0 && code !== 127) throw new AppError('internal', `git config failed: ${err.trim() || `code ${code}`}`)
+  }
+
   async #answer(args: readonly string[]): Promise<string | null> {
     const { code, out } = await this.#run(args)
     return code === 0 && out.trim() !== '' ? out.trim() : null

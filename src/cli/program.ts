@@ -4,6 +4,7 @@ import { appCommands } from './commands/apps.ts'
 import { configCommands } from './commands/config.ts'
 import { deployCommands } from './commands/deploy.ts'
 import { ejectCommands } from './commands/eject.ts'
+import { certificateCommands } from './commands/certificates.ts'
 import { domainCommands } from './commands/domains.ts'
 import { limitCommands } from './commands/limits.ts'
 import { platformCommands } from './commands/platform.ts'
@@ -27,6 +28,7 @@ export function createProgram(session: Session): Command {
     configCommands,
     processCommands,
     domainCommands,
+    certificateCommands,
     runCommands,
     ejectCommands,
     limitCommands,

@@ -34,6 +34,7 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
   readonly #tools: CertificateTools
   readonly #signal: AbortSignal
   readonly #given = new Map<DomainName, string>()
+  #wake: () => void = () => undefined
   #looking: Promise<void> = Promise.resolve()
 
   constructor(tools: CertificateTools, signal: AbortSignal) {
@@ -41,8 +42,13 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
     this.#signal = signal
   }
 
+  /** The platform's own host, which shows no certificate but the platform CA's. */
+  isPinned(host: DomainName): boolean {
+    return host === this.#tools.ownHost
+  }
+
   async shownFor(host: DomainName): Promise<CertificateRow | null> {
-    if (host === this.#tools.ownHost) return null
+    if (this.isPinned(host)) return null
     return bestOf(await this.#tools.store.listCertificates(), host, this.#tools.clock.now())
   }
 
@@ -62,15 +68,27 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
   }
 
   changed(): Promise<void> {
+    this.#wake()
     return this.#look()
   }
 
   /** Until the signal (the lease) ends it. */
   async run(): Promise<void> {
     while (!this.#signal.aborted) {
+      const waiting = new AbortController()
+      this.#wake = () => waiting.abort()
       await this.#look()
-      await this.#tools.clock.sleep(dayMs, this.#signal).catch(() => undefined)
+      const either = AbortSignal.any([this.#signal, waiting.signal])
+      await this.#tools.clock.sleep(await this.#untilNextEnd(), either).catch(() => undefined)
     }
+  }
+
+  /** A day, or less when a certificate ends before: what it was shown for shows the next one then (ms). */
+  async #untilNextEnd(): Promise<number> {
+    const now = this.#tools.clock.now()
+    const rows = await this.#tools.store.listCertificates().catch(() => [])
+    const left = rows.map(({ notAfter }) => notAfter - now).filter(ms => ms > 0)
+    return Math.min(dayMs, ...left)
   }
 
   /** One after the other: two that look at once would each give what the other has just replaced. */

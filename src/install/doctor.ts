@@ -42,6 +42,7 @@ export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[
     { title: 'way in', look: checkWayIn },
     { title: 'edge', look: signal => checkEdge(site, signal) },
     { title: 'certificates', look: () => checkAuthority() },
+    { title: 'domains', look: checkDomains },
     { title: 'DNS', look: signal => checkDns(site, signal) },
     { title: 'kept lines', look: checkKeptLines },
     { title: 'runs', look: checkRuns },
@@ -201,6 +202,17 @@ async function checkDns(site: Site, signal: AbortSignal): Promise<string | Obsta
       next: `Point ${record} at this machine by an A record alone, or open 80 and 443 on the way (lading up --check lists the ports).`,
     },
   ]
+}
+
+const certificates = z.object({ hosts: z.array(z.unknown()), warnings: z.array(z.string()) })
+
+/** Certificates near their end, and those that are refused: the control plane knows of each. */
+async function checkDomains(signal: AbortSignal): Promise<string | Obstacle[]> {
+  const told = await askSocket(paths.controlSocket, '/v1/certificates', signal)
+  if (told === null) return unasked
+  const { hosts, warnings } = certificates.parse(told)
+  if (warnings.length === 0) return `${hosts.length} hosts, each with a good certificate`
+  return warnings.map(what => ({ what, next: 'lading certs; lading acme status' }))
 }
 
 const appList = z.array(

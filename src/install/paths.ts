@@ -17,6 +17,8 @@ export const paths = {
   token: '/etc/lading/token',
   /** With it engines read images from the registry; it never changes, for swarm services carry it. */
   registryToken: '/etc/lading/registry-token',
+  /** Programs of the operator's that write into DNS; the control plane runs them. */
+  hooks: '/etc/lading/hooks',
   caCertificate: '/etc/lading/ca.pem',
   /** Until the recovery code was shown once; its owner writes it here when the swarm was lost. */
   unshownCode: '/etc/lading/recovery-code',

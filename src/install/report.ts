@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises'
+import { X509Certificate } from 'node:crypto'
+import { readFile, rm } from 'node:fs/promises'
 import { askEdge } from './edge-request.ts'
 import { readIfThere } from './files.ts'
 import { apiHost, helloHost } from './hello.ts'
@@ -25,6 +26,7 @@ export async function report(
   const answer = await askEdge(hello, signal)
   const isLocal = /(^|\.)localhost$/.test(site.decisions.baseDomain)
   const scheme = isLocal ? 'http' : 'https'
+  const fingerprint = new X509Certificate(await readFile(paths.caCertificate)).fingerprint256
   const lines: string[] = ['', 'Lading is up.', '']
   if (answer?.status === 200) {
     const resolve = `--resolve ${hello}:${isLocal ? 80 : 443}:127.0.0.1`
@@ -43,10 +45,10 @@ export async function report(
       ? [`  from elsewhere    not by this name: names below localhost stay on a machine. Use: lading up --domain D`]
       : [
           `  from elsewhere    in a checkout of Lading there, once:`,
-          `                      scp root@${api}:${paths.caCertificate} .`,
-          `                      ssh root@${api} cat ${paths.token} | ./lading login https://${api} --ca ca.pem`,
+          `                      ssh root@${api} cat ${paths.token} | ./lading login https://${api} --fingerprint ${fingerprint}`,
         ]),
-    `  trust             the platform's own CA: ${paths.caCertificate}`,
+    `  trust             the platform's own CA: ${paths.caCertificate}, SHA-256 fingerprint`,
+    `                    ${fingerprint}`,
   )
   const domain = site.decisions.baseDomain
   if (domain.endsWith('.sslip.io'))

@@ -41,6 +41,7 @@ function folders(): Step {
 const platformFolders = [
   // Whoever logs in by ssh reads the CA's certificate here, also where root's umask is 077. The secrets in it are 0600.
   [paths.etc, 0o755],
+  [paths.hooks, 0o755],
   [paths.control, 0o700],
   [paths.keeper, 0o700],
   [paths.registry, 0o700],

@@ -24,6 +24,7 @@ const schema = z.object({
     .default(1)
     .describe('Number of this control plane, for its own lane'),
   LADING_HOOKS: z.string().default('/opt/lading/hooks').describe("git's hook of ours, proc-receive"),
+  LADING_DNS_HOOKS: z.string().default('/etc/lading/hooks').describe("The operator's programs for DNS-01"),
   LADING_VERSION: z.string().default('0.0.0'),
   PORT: z.coerce.number().int().default(8080),
 })
@@ -55,6 +56,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
     },
     release: e.LADING_RELEASE,
     hooks: e.LADING_HOOKS,
+    dnsHooks: e.LADING_DNS_HOOKS,
     version: e.LADING_VERSION,
     port: e.PORT,
     hostName: hostName(environment),

@@ -16,14 +16,18 @@ import { GitRepositories } from '../commit/git-repositories.ts'
 import { defaults } from '../core/defaults.ts'
 import { asAppError } from '../core/errors.ts'
 import { environmentLabels } from '../core/labels.ts'
-import { isBelow, parseHostName, type DomainName, type EnvironmentKey, type HostName } from '../core/names.ts'
+import { isBelow, parseHostName, type EnvironmentKey, type HostName } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
 import { systemClock, systemIds } from '../core/system.ts'
 import { DockerHttp } from '../docker/http.ts'
 import { SwarmEngine } from '../docker/swarm-engine.ts'
 import { Authority } from '../edge/authority.ts'
 import { highestTerm, keeperEdges } from '../edge/client.ts'
+import { createAsk } from '../domains/ask.ts'
 import { ShownCertificates } from '../domains/certificates.ts'
+import { CertificateDesk } from '../domains/desk.ts'
+import { DnsHooks } from '../domains/hook.ts'
+import { Orders } from '../domains/orders.ts'
 import { followerLines } from '../observe/client.ts'
 import { cleanAgainAndAgain } from '../pipeline/clean.ts'
 import { Dispatcher } from '../pipeline/dispatcher.ts'
@@ -119,6 +123,21 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     },
     signal,
   )
+  const hooks = new DnsHooks(config.dnsHooks)
+  const orders = new Orders(
+    {
+      store,
+      edges,
+      clock: systemClock,
+      ids: systemIds,
+      ask: createAsk(`lading/${config.version}`),
+      hooks,
+      changed: () => shown.changed(),
+      log,
+    },
+    signal,
+  )
+  const certificates = new CertificateDesk({ store, edges, shown, orders, hooks, clock: systemClock })
   // A folder of its own: the builder sees neither the keeper's socket nor the registry's.
   const builderDoor = join(config.runDir, 'builder', 'registry.sock')
   const builder = createBuilder({
@@ -174,11 +193,6 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     ca: await readFile(join(config.stateDir, 'ca', 'ca.pem'), 'utf8'),
   }
   const ejector = new Ejector(tools)
-  const certificates = {
-    changed: () => shown.changed(),
-    shownFor: (host: DomainName) => shown.shownFor(host),
-    assertHook: async () => undefined,
-  }
   const parts = {
     store,
     pipeline,
@@ -233,7 +247,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
       log('proven', { release: config.release })
       gate.open()
     }
-    await shown.run()
+    await Promise.all([shown.run(), orders.run()])
   } finally {
     await Promise.race([cleaning, systemClock.sleep(5_000)])
     await git.stop()

@@ -3,6 +3,7 @@ import { Rig } from '../rig/rig.ts'
 import { installed, type Platform } from './host.ts'
 import { brokenApps } from './platform/broken.ts'
 import { cleaning } from './platform/clean.ts'
+import { domains } from './platform/domains.ts'
 import { doctor } from './platform/doctor.ts'
 import { edgeFeatures } from './platform/edge.ts'
 import { eject } from './platform/eject.ts'
@@ -32,6 +33,8 @@ suite('cleaning', () => cleaning(() => platform))
 suite('limits', () => limits(() => platform))
 suite('leaving', () => eject(() => platform))
 suite('the doctor', () => doctor(() => platform))
+const authority = () => rig.up({ name: 'authority', debian: 'bookworm', variant: 'bare' })
+suite('domains', () => domains(() => platform, authority))
 suite('interrupted pushes', () => interruptedPushes(() => platform, outside))
 // The last: it loses what the others have written.
 suite('the database is lost', () => lostDatabase(() => platform))

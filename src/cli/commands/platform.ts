@@ -7,6 +7,7 @@ import { serverCommands, serverHelp, type ServerCommandName } from '../../core/s
 import { Client } from '../client.ts'
 import { addCommand, type Common, on } from '../command.ts'
 import { credential } from '../credential.ts'
+import { pinnedCa } from '../pin.ts'
 import { keep, originOf, readOrNull, refuseClearText } from '../places.ts'
 import type { Session } from '../session.ts'
 import { when, whatIs } from '../words.ts'
@@ -22,15 +23,16 @@ export function platformCommands(program: Command, session: Session): void {
     }),
     async (options: Common) => {
       const client = await session.client()
-      const [info, apps] = await Promise.all([client.info(), client.apps()])
+      const [info, apps, { warnings }] = await Promise.all([client.info(), client.apps(), client.certificates()])
       const environments = apps.flatMap(app => app.environments)
       const running = environments.flatMap(environment => environment.running)
       const serving = environments.filter(environment => environment.serving).length
-      if (options.json) return terminal.json({ ...info, apps: apps.length, serving, running })
+      if (options.json) return terminal.json({ ...info, apps: apps.length, serving, running, warnings })
       terminal.print(`Lading ${info.version} at ${info.url}, and you are ${info.you}`)
       terminal.print(`${apps.length} apps, ${serving} of them serving`)
       for (const run of running)
         terminal.print(`  ${run.app}: ${whatIs(run)} is ${run.state} since ${when(run.changedAt)} (${run.id})`)
+      for (const warning of warnings) terminal.print(`!  ${warning}`)
     },
   )
 
@@ -52,22 +54,27 @@ export function platformCommands(program: Command, session: Session): void {
   on(
     addCommand(program, 'login <url>', {
       summary: 'keep the token for a platform on this machine (0600); it is read from stdin',
-      more: "The platform's certificate is of its own CA, which lies on the server in /etc/lading/ca.pem.",
+      more: 'The platform\'s certificate is of its own CA. Its fingerprint, which "lading up" shows, is asked for once and pinned; git is told of the CA too, for this platform alone.',
       examples: [
-        'scp root@lading.example.com:/etc/lading/ca.pem .',
-        'ssh root@lading.example.com cat /etc/lading/token | lading login https://lading.example.com --ca ca.pem',
+        'ssh root@lading.example.com cat /etc/lading/token | lading login https://lading.example.com --fingerprint AB:CD:…',
+        'lading login https://lading.example.com --ca ca.pem < token',
       ],
       isAppless: true,
-    }).option('--ca <file>', "the platform's own CA (PEM); without it, that of LADING_CA"),
-    async (options: Common & { ca?: string }, text: string) => {
+    })
+      .option('--fingerprint <sha256>', 'of the platform\'s own CA, as "lading up" shows it; asked at a terminal')
+      .option('--ca <file>', "the platform's own CA (PEM); without it, that of LADING_CA"),
+    async (options: Common & { ca?: string; fingerprint?: string }, text: string) => {
       const url = originOf(text, 'this')
       refuseClearText(url)
       const caFile = options.ca ?? session.config.caFile
-      const given = caFile === null ? null : await readOrNull(caFile)
-      if (caFile !== null && given === null) throw new AppError('invalid-input', `${caFile} cannot be read`)
+      const read = caFile === null ? null : await readOrNull(caFile)
+      if (caFile !== null && read === null) throw new AppError('invalid-input', `${caFile} cannot be read`)
+      const isPinned = url.startsWith('https:') && (read === null || options.fingerprint !== undefined)
+      const given = isPinned ? await pinnedCa(session, url, options.fingerprint ?? null) : read
       const token = new Secret(await tokenFrom(session))
       const info = await new Client({ kind: 'url', url, token, ca: given }, session.signal).info()
-      await keep(session.config, url, { token, ca: info.ca ?? given })
+      const kept = await keep(session.config, url, { token, ca: info.ca ?? given })
+      if (kept !== null && url.startsWith('https:')) await session.git.setGlobal(`http.${url}.sslCAInfo`, kept)
       if (options.json) terminal.json({ url, you: info.you })
       else terminal.print(`You are ${info.you} at ${url}.`)
     },

@@ -1,0 +1,62 @@
+import { request as askInClear } from 'node:http'
+import { request as askSafely } from 'node:https'
+import type { IncomingHttpHeaders } from 'node:http'
+import { AppError } from '../core/errors.ts'
+
+export interface Question {
+  readonly method: 'GET' | 'HEAD' | 'POST'
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  /** PEM of the CA that the server's certificate is of; null: one that everybody knows. */
+  readonly ca?: string | null
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
+}
+
+/** One HTTP exchange. Rejects `unavailable` with the cause in words when there is no answer. Redirects are not followed. */
+export type Ask = (question: Question, signal: AbortSignal) => Promise<Answer>
+
+const answerMs = 30_000
+/** A chain of certificates is the largest that is read. */
+const mostBytes = 256 * 1024
+
+export function createAsk(userAgent: string): Ask {
+  return (question, signal) => ask(question, userAgent, AbortSignal.any([signal, AbortSignal.timeout(answerMs)]))
+}
+
+function ask({ method, url, headers, body, ca }: Question, userAgent: string, signal: AbortSignal): Promise<Answer> {
+  const request = url.startsWith('https:') ? askSafely : askInClear
+  // A connection of its own: some CAs close idle ones without a word.
+  const options = { method, signal, agent: false, headers: { 'user-agent': userAgent, ...headers }, ...(ca && { ca }) }
+  return new Promise((resolve, reject) => {
+    const call = request(url, options, response => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk
+        if (text.length > mostBytes) response.destroy(new Error(`the answer has more than ${mostBytes} bytes`))
+      })
+      response.on('error', error => reject(unreached(url, error)))
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }))
+    })
+    call.on('error', error => reject(unreached(url, error)))
+    call.end(body)
+  })
+}
+
+function unreached(url: string, cause: Error): AppError {
+  const { host, hostname } = new URL(url)
+  return new AppError('unavailable', `${host} cannot be reached: ${words(cause, hostname)}`, { retryable: true, cause })
+}
+
+function words(error: NodeJS.ErrnoException, host: string): string {
+  const { code } = error
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `${host} has no address`
+  if (code === 'ECONNREFUSED') return 'nobody listens there'
+  if (code === 'ABORT_ERR') return `no answer within ${answerMs / 1000} s`
+  return error.message
+}

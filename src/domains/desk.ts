@@ -1,0 +1,103 @@
+import { X509Certificate } from 'node:crypto'
+import type { Clock } from '../core/clock.ts'
+import { AppError } from '../core/errors.ts'
+import { covers, type DomainName } from '../core/names.ts'
+import type { Edges } from '../edge/edges.ts'
+import type { AcmeSettings, CertificateRow, Store } from '../store/store.ts'
+import type { ShownCertificates } from './certificates.ts'
+import type { Certificates, HostCertificate } from './domains.ts'
+import { checkGiven, factsOf } from './given.ts'
+import type { DnsHooks } from './hook.ts'
+import { newKey } from './key-and-request.ts'
+import { type Orders, renewalOf, underWay } from './orders.ts'
+
+export interface DeskTools {
+  readonly store: Store
+  readonly edges: Pick<Edges, 'state'>
+  readonly shown: ShownCertificates
+  readonly orders: Orders
+  readonly hooks: Pick<DnsHooks, 'assert'>
+  readonly clock: Clock
+}
+
+/** The platform CA's are made anew so long before their end (ms): edge/authority.ts. */
+const ownRenewalMs = 30 * 24 * 60 * 60_000
+
+/** What the API asks of certificates. */
+export class CertificateDesk implements Certificates {
+  readonly #tools: DeskTools
+
+  constructor(tools: DeskTools) {
+    this.#tools = tools
+  }
+
+  async changed(): Promise<void> {
+    await this.#tools.shown.changed()
+    this.#tools.orders.wake()
+  }
+
+  shownFor(host: DomainName): Promise<CertificateRow | null> {
+    return this.#tools.shown.shownFor(host)
+  }
+
+  async list(): Promise<readonly HostCertificate[]> {
+    const hosts = await this.#hosts()
+    return Promise.all(hosts.map(host => this.#of(host)))
+  }
+
+  async give({ chain, key, by }: { chain: string; key: string; by: string }): Promise<CertificateRow> {
+    const { store, shown, clock } = this.#tools
+    const { facts, pem } = checkGiven({ chain, key }, clock.now())
+    const covered = (await this.#hosts()).filter(host => facts.names.some(name => covers(name, host)))
+    if (!covered.some(host => !shown.isPinned(host))) {
+      throw new AppError('conflict', `no app answers at ${facts.names.join(', ')}`, {
+        hint:
+          covered.length > 0
+            ? "The platform's own host keeps the certificate of the platform's CA, which everybody's git has pinned."
+            : 'Add the domain first: lading domains add NAME --app APP',
+      })
+    }
+    const row = { ...facts, source: 'own', by, at: clock.now() } as const
+    await store.saveCertificate(row, pem)
+    await this.changed()
+    return row
+  }
+
+  async turnOn(settings: AcmeSettings): Promise<void> {
+    const { store, hooks, orders } = this.#tools
+    if (settings.dnsHook !== null) await hooks.assert(settings.dnsHook)
+    const before = await store.readAcme()
+    const acme = { ...settings, key: before?.key ?? newKey() }
+    await orders.assertAccount(acme)
+    await store.writeAcme(acme)
+    // What another directory said, or this one when it was asked otherwise, says nothing about the next answer.
+    const facts = ({ directory, rehearsal, ca, dnsHook }: AcmeSettings) =>
+      [directory, rehearsal, ca, dnsHook].join('\n')
+    if (before && facts(before) !== facts(acme))
+      for (const { name } of await store.listOrders()) await store.removeOrder(name)
+    orders.wake()
+  }
+
+  async #hosts(): Promise<readonly DomainName[]> {
+    const { store, edges } = this.#tools
+    const [{ routes }, domains] = await Promise.all([edges.state(AbortSignal.timeout(10_000)), store.listDomains()])
+    const all = new Set([...routes.flatMap(route => route.hosts), ...domains.map(({ name }) => name)])
+    return [...all].sort()
+  }
+
+  async #of(host: DomainName): Promise<HostCertificate> {
+    const { store, shown } = this.#tools
+    const row = await shown.shownFor(host)
+    const order = (await store.listOrders()).find(one => one.name === host)
+    const isRefused = order !== undefined && order.attempts > 0 && !order.reason.endsWith(underWay)
+    const error = isRefused ? order.reason : null
+    if (row) {
+      const renewsAt = row.source === 'own' ? null : (order?.nextAt ?? renewalOf(row))
+      return { host, source: row.source, issuer: row.issuer, notAfter: row.notAfter, renewsAt, error }
+    }
+    const pem = await shown.pemFor(host, AbortSignal.timeout(10_000))
+    const { notAfter } = factsOf(new X509Certificate(pem.reveal()))
+    const renewsAt = order?.nextAt ?? notAfter - ownRenewalMs
+    return { host, source: 'platform', issuer: "the platform's own CA", notAfter, renewsAt, error }
+  }
+}
