@@ -23,7 +23,9 @@ export async function readMachine(command: string): Promise<Machine> {
   const debian = debianRelease(osRelease)
   if (debian === null) {
     const name = /^PRETTY_NAME="?([^"\n]*)/m.exec(osRelease)?.[1] ?? 'something else'
-    throw new AppError('invalid-input', `Lading installs on Debian 12 and 13; this is ${name}`)
+    throw new AppError('invalid-input', `Lading installs on Debian 12 and 13; this is ${name}`, {
+      hint: 'Nothing was changed. It has not been seen to work elsewhere: other systems have other engines, keys and package names.',
+    })
   }
   const init = (await readFile('/proc/1/comm', 'utf8')).trim()
   const appArmor = await readIfThere('/sys/module/apparmor/parameters/enabled')
