@@ -2,6 +2,7 @@ import type { Bench } from './bench.ts'
 import { buildNeighbour } from './benches/build-neighbour.ts'
 import { edge } from './benches/edge.ts'
 import { hardProcesses } from './benches/hard-processes.ts'
+import { logFollower } from './benches/log-follower.ts'
 import { manyEnvironments } from './benches/many-environments.ts'
 import { memory } from './benches/memory.ts'
 import { noDrop } from './benches/no-drop.ts'
@@ -19,6 +20,7 @@ export const benches: readonly Bench[] = [
   noDrop,
   hardProcesses,
   buildNeighbour,
+  logFollower,
   memory,
   reboot,
   manyEnvironments,

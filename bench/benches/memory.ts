@@ -8,7 +8,7 @@ import type { BenchResult } from '../framework/result.ts'
 /** N5: memory that the platform keeps to itself. */
 export const memory: Bench = {
   name: 'memory',
-  what: 'PSS of control plane, keeper and registry after 50 deploys and 10 minutes of rest, builder stopped',
+  what: 'PSS of control plane, keeper, log follower and registry after 50 deploys and 10 minutes of rest, builder stopped',
 
   async run(context: BenchContext): Promise<BenchResult> {
     const { host } = await deployOften(context)
@@ -20,6 +20,7 @@ export const memory: Bench = {
     const control = await pssOf(host, 'lading-control')
     const keeper = await pssOf(host, 'lading-keeper')
     const haproxy = await pssOf(host, 'lading-keeper', 'haproxy')
+    const follower = await pssOf(host, 'lading-logs')
     const registry = await pssOf(host, 'lading-registry')
     const engine = await pss(host, await enginePids(host))
     return {
@@ -27,12 +28,13 @@ export const memory: Bench = {
         { what: 'control plane', unit: 'MB', values: [control] },
         { what: 'keeper with edge', unit: 'MB', values: [keeper] },
         { what: 'of it HAProxy', unit: 'MB', values: [haproxy] },
+        { what: 'log follower', unit: 'MB', values: [follower] },
         { what: 'registry', unit: 'MB', values: [registry] },
         { what: 'engine and containerd, for comparison', unit: 'MB', values: [engine] },
       ],
       bars: [
         bar('N5.control', 'control plane', control, 120),
-        bar('N5.all', 'everything the platform runs on one node', control + keeper + registry, 250),
+        bar('N5.all', 'everything the platform runs on one node', control + keeper + follower + registry, 250),
         bar('N5.keeper', 'keeper of a further node (measured: this node’s, with its edge)', keeper, 60),
       ],
       notes: ['Shims and docker-proxies of containers are the engine’s, and are not counted.'],

@@ -49,7 +49,7 @@ async function answer(follower: Follower, asked: Asked): Promise<void> {
   if (what !== 'environments') throw new AppError('not-found', `the follower has no ${request.method} ${url.pathname}`)
   const key = { app: parseAppName(app ?? ''), environment: parseEnvironmentName(environment ?? '') }
   if (request.method === 'DELETE' && lines === undefined) {
-    follower.logs.forget(key)
+    follower.forget(key)
     return void response.writeHead(204).end()
   }
   if (request.method !== 'GET' || lines !== 'lines')

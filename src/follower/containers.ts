@@ -83,6 +83,15 @@ export class Containers {
     return isMore
   }
 
+  /** Whatever its containers still say is nobody's. */
+  ignore(key: EnvironmentKey): void {
+    for (const { tail } of this.#followed.values()) {
+      if (environmentId(tail.writer.key) !== environmentId(key)) continue
+      this.#leave(tail)
+      this.#others.set(tail.container, null)
+    }
+  }
+
   /** True when a log was written to a moment ago, or is listened to. */
   isHot(now: number): boolean {
     return [...this.#followed.values()].some(followed => this.#isHot(followed, now))

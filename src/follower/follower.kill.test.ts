@@ -137,7 +137,18 @@ test('killed again and again in the middle of a stream of numbered lines, it kee
     Array.from({ length: 5000 }, (_, at) => `new ${at}`),
   )
 
+  // An app is destroyed while its last container still speaks; the next one of its name begins anew.
   await lines.forget(shop, never)
-  assert.deepEqual(await read(), [])
+  containers[2]!.say('goes')
+  const next = new TestContainer(places.containers, { id: 'd' })
+  next.say('of the next app')
+  await eventually('the next app is followed', async () => (await read()).length > 0)
+  containers[2]!.remove()
+  next.say('and again')
+  await eventually('it goes on', async () => (await read()).length === 2)
+  assert.deepEqual(
+    (await read()).map(({ text }) => text),
+    ['of the next app', 'and again'],
+  )
   await killed(follower)
 })

@@ -2,6 +2,7 @@ import { mkdirSync, watch, type FSWatcher } from 'node:fs'
 import type { Clock } from '../core/clock.ts'
 import { defaults } from '../core/defaults.ts'
 import { environmentId } from '../core/labels.ts'
+import type { EnvironmentKey } from '../core/names.ts'
 import type { FollowerConfig } from './config.ts'
 import { Containers } from './containers.ts'
 import { Logs } from './logs.ts'
@@ -126,6 +127,12 @@ export class Follower {
   #news(): void {
     this.#isNews = true
     this.#wake()
+  }
+
+  /** All that is kept of an environment goes, and what its containers say at their end is not kept. */
+  forget(key: EnvironmentKey): void {
+    this.#containers.ignore(key)
+    this.logs.forget(key)
   }
 
   /** For `lading doctor`, and whoever asks whether it is well. */

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmdirSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { environmentId } from '../core/labels.ts'
@@ -119,6 +119,8 @@ export class Logs {
     this.#open.get(environmentId(key))?.close()
     this.#open.delete(environmentId(key))
     rmSync(this.folderOf(key), { recursive: true, force: true })
+    const app = join(this.#options.folder, key.app)
+    if (existsSync(app) && readdirSync(app).length === 0) rmdirSync(app)
   }
 
   /** Of environments that have written nothing for long, nobody will ask any more. */

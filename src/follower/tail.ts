@@ -31,7 +31,7 @@ interface OpenFile {
 }
 
 /** Longer than any line of the engine's: 16 KiB of text, each byte escaped. */
-const pieceBytes = 1024 * 1024
+const pieceBytes = 256 * 1024
 const headBytes = 256
 const piece = Buffer.allocUnsafe(pieceBytes)
 const lineEnd = 0x0a
@@ -67,7 +67,7 @@ export class Tail {
     this.#dropped = position?.dropped ?? 0
   }
 
-  /** At most a MiB; null when there is nothing new. What the bucket has no room for is counted and left out. */
+  /** At most 256 KiB; null when there is nothing new. What the bucket has no room for is counted and left out. */
   read(bucket: Bucket, now: number): Piece | null {
     const notes: string[] = []
     if (this.#open === null && !this.#begin(notes)) return existsSync(this.#folder) ? null : this.#end(notes)

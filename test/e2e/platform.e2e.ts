@@ -10,6 +10,7 @@ import { eject } from './platform/eject.ts'
 import { firewall } from './platform/firewall.ts'
 import { interruptedPushes } from './platform/interrupted.ts'
 import { limits } from './platform/limits.ts'
+import { logs } from './platform/logs.ts'
 import { lostDatabase } from './platform/lost-database.ts'
 import { waysToARelease } from './platform/ways.ts'
 
@@ -29,6 +30,7 @@ suite('the firewall', () => firewall(() => platform, outside))
 suite('the edge', () => edgeFeatures(() => platform))
 suite('broken apps', () => brokenApps(() => platform))
 suite('ways to a release', () => waysToARelease(() => platform))
+suite('logs', () => logs(() => platform))
 suite('cleaning', () => cleaning(() => platform))
 suite('limits', () => limits(() => platform))
 suite('leaving', () => eject(() => platform))
