@@ -105,7 +105,10 @@ export class RouterLog {
     const own = new AbortController()
     const either = AbortSignal.any([signal, own.signal])
     const kept = await KeptRuntime.open(socket, clock)
-    const leave = this.#leaveWhenEmpty(socket, kept, either).finally(() => own.abort())
+    // One that has ended does not answer any more, and its stream ends too.
+    const leave = this.#leaveWhenEmpty(socket, kept, either)
+      .catch(() => undefined)
+      .finally(() => own.abort())
     try {
       const seen = new Seen(this.#options, inNanoseconds(new Date(clock.now()).toISOString()))
       let rest = ''
@@ -119,7 +122,7 @@ export class RouterLog {
     } finally {
       own.abort()
       kept.close()
-      await leave.catch(() => undefined)
+      await leave
     }
     if (this.#newest === socket) this.#newest = ''
   }
