@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before, suite, test } from 'node:test'
 import { Rig } from '../rig/rig.ts'
 import { installed, type App, type Platform } from './host.ts'
+import { survivesAll, twiceEach } from './outages/outages.ts'
+import { Town } from './outages/town.ts'
 
 // The oldest engine that is supported: Debian 12's 20.10, without IPVS, cgroups as this machine has them.
 const say = (text: string): void => void process.stderr.write(text)
@@ -40,4 +42,15 @@ test('on engine 20.10 a build that eats the memory is killed, named as such, and
   assert.match(push.stderr, /more memory than a build has/)
   assert.equal(await app.remoteHead(), good)
   await app.answers('other')
+})
+
+suite('on engine 20.10, outages', () => {
+  let town: Town
+
+  before(async () => {
+    town = await Town.settle(platform)
+  })
+  after(() => town?.[Symbol.dispose]())
+
+  survivesAll(() => town, twiceEach)
 })
