@@ -11,6 +11,7 @@ type Requirement = 'anyone' | 'member'
 export const policy: Readonly<Record<string, Requirement>> = {
   'GET /v1/healthz': 'anyone',
   'GET /v1/info': 'member',
+  'GET /v1/version': 'member',
   'POST /v1/clean': 'member',
   'GET /v1/limits': 'member',
   'PATCH /v1/limits': 'member',

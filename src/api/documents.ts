@@ -8,7 +8,7 @@ import { billOfLading } from '../core/bill.ts'
 import type { Ejected } from '../pipeline/eject.ts'
 import type { HostCertificate } from '../domains/domains.ts'
 import type { AcmeSettings, AppRow, CertificateRow, OrderRow } from '../store/store.ts'
-import type { Platform } from './parts.ts'
+import type { NodeVersions, Platform } from './parts.ts'
 
 /** The JSON that the API answers with. The CLI's typed client and the console read these types. */
 
@@ -20,6 +20,12 @@ export interface InfoDocument {
   readonly gitUrl: string
   readonly ca: string | null
   readonly you: string
+}
+
+export interface VersionDocument {
+  readonly version: string
+  readonly build: string
+  readonly nodes: readonly NodeVersions[]
 }
 
 export type CleanedDocument = Cleaned

@@ -33,12 +33,29 @@ export interface ApiParts {
 
 export interface Platform {
   readonly version: string
+  /** Content key of the control plane's image: two builds of one version differ by it. */
+  readonly build: string
+  /** What runs on each node; a part that does not answer is null. */
+  readonly nodes: (signal: AbortSignal) => Promise<readonly NodeVersions[]>
   /** Apps answer at `<name>.<base domain>`. */
   readonly baseDomain: string
   /** Where this API is reached from outside, without a path: `https://lading.example.com`, also with a port. */
   readonly url: string
   /** The platform's own CA (PEM) when its certificates come from it. */
   readonly ca: string | null
+}
+
+export interface NodeVersions {
+  readonly node: string
+  readonly keeper: KeeperVersion | null
+  /** The engine's: `26.1.5+dfsg1`. */
+  readonly engine: string | null
+}
+
+export interface KeeperVersion {
+  readonly version: string
+  readonly build: string
+  readonly generation: number
 }
 
 export interface ApiEnv {

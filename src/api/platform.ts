@@ -1,7 +1,7 @@
 import type { Hono } from 'hono'
 import { nameOf } from '../access/principal.ts'
 import { AppError } from '../core/errors.ts'
-import type { CleanedDocument, InfoDocument } from './documents.ts'
+import type { CleanedDocument, InfoDocument, VersionDocument } from './documents.ts'
 import type { ApiEnv, ApiParts } from './parts.ts'
 
 export function platformRoutes(api: Hono<ApiEnv>, { store, platform, pipeline }: ApiParts): void {
@@ -15,6 +15,12 @@ export function platformRoutes(api: Hono<ApiEnv>, { store, platform, pipeline }:
     const { version, baseDomain, url, ca } = platform
     const you = nameOf(c.get('principal'))
     return c.json({ version, baseDomain, url, gitUrl: url, ca, you } satisfies InfoDocument)
+  })
+
+  api.get('/v1/version', async c => {
+    const { version, build } = platform
+    const nodes = await platform.nodes(c.req.raw.signal)
+    return c.json({ version, build, nodes } satisfies VersionDocument)
   })
 
   /** What the control plane does every hour by itself. */

@@ -34,6 +34,11 @@ import type { Platform } from './parts.ts'
 
 export const shop: EnvironmentKey = { app: parseAppName('shop'), environment: production }
 
+const testNodes = [
+  { node: 'one', keeper: { version: '0.1.0', build: 'cececececece', generation: 3 }, engine: '26.1.5+dfsg1' },
+  { node: 'two', keeper: null, engine: null },
+]
+
 /** An API on a real store in memory, with a pipeline that brings every run to life at once, and edges that say what they are told. */
 export async function makeTestApi({
   access = rootAccess,
@@ -48,6 +53,8 @@ export async function makeTestApi({
   const cuts: Cuts = { streams: 0, draining: Promise.resolve() }
   const platform: Platform = {
     version: '0.1.0',
+    build: 'b0b0b0b0b0b0',
+    nodes: () => Promise.resolve(testNodes),
     baseDomain: 'example.test',
     get url() {
       return place.url

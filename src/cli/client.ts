@@ -15,6 +15,7 @@ import type {
   ProcessDocument,
   ReleaseDocument,
   StreamError,
+  VersionDocument,
 } from '../api/documents.ts'
 import type { Problem } from '../api/problem.ts'
 import { AppError, type ErrorCode } from '../core/errors.ts'
@@ -52,6 +53,7 @@ export class Client {
   }
 
   info = () => this.#json<InfoDocument>('GET', '/v1/info')
+  version = () => this.#json<VersionDocument>('GET', '/v1/version')
   clean = () => this.#json<CleanedDocument>('POST', '/v1/clean')
   limits = () => this.#json<LimitDocument[]>('GET', '/v1/limits')
   changeLimits = (changes: Readonly<Record<string, string | null>>) =>

@@ -32,6 +32,13 @@ export async function findPlace(config: CliConfig, remoteUrl: string | null): Pr
   })
 }
 
+/** Whether anything on this machine names a platform, so that `findPlace` has one to find. */
+export async function isPlaceKnown(config: CliConfig, remoteUrl: string | null): Promise<boolean> {
+  if (config.url !== null || (remoteUrl !== null && originOrNull(remoteUrl) !== null)) return true
+  if ((await isThere(config.socket)) || (await isThere(config.serverTokenFile))) return true
+  return (await knownPlatforms(config)).length > 0
+}
+
 async function urlPlace(config: CliConfig, origin: string): Promise<Place> {
   refuseClearText(origin)
   const ca = config.caFile === null ? await readOrNull(caFile(config, origin)) : await readFile(config.caFile, 'utf8')

@@ -4,7 +4,7 @@ import { parseAppName, type AppName } from '../core/names.ts'
 import { Client } from './client.ts'
 import type { CliConfig } from './config.ts'
 import { Git } from './git.ts'
-import { findPlace } from './places.ts'
+import { findPlace, isPlaceKnown } from './places.ts'
 import type { Terminal } from './terminal.ts'
 
 /** The git remote that `lading create` and `lading connect` add. */
@@ -39,6 +39,11 @@ export class Session {
   async client(): Promise<Client> {
     this.#client ??= new Client(await findPlace(this.config, await this.git.remoteUrl(remoteName)), this.signal)
     return this.#client
+  }
+
+  /** False where nothing says which platform is meant. */
+  async hasPlatform(): Promise<boolean> {
+    return isPlaceKnown(this.config, await this.git.remoteUrl(remoteName))
   }
 
   /** `--app`, else LADING_APP, else the app of the folder's git remote. */

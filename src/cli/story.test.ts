@@ -71,7 +71,8 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
     },
   })
   await git.start(stop.signal)
-  const platform = { version: '0.1.0', baseDomain: 'example.test', url: '', ca: null }
+  const nodes = () => Promise.resolve([])
+  const platform = { version: '0.1.0', build: '', nodes, baseDomain: 'example.test', url: '', ca: null }
   const api = getRequestListener(
     createApi({
       ...common,

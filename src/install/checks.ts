@@ -27,7 +27,7 @@ const swarmPorts = [2377, 4789, 7946]
 const lookMs = 60_000
 const nextOfUnknown = 'lading up, if nothing else below says what to do'
 /** Debian 12's (D4): older ones are not tested. */
-const oldestEngine = '20.10'
+export const oldestEngine = '20.10'
 
 /** One thing that must be so before anything is changed. */
 export interface Check {

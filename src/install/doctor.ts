@@ -8,7 +8,8 @@ import { AppError, asAppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import { systemClock } from '../core/system.ts'
 import type { Check } from './checks.ts'
-import { askSocket, engine, engineAnswers, engineVersion, find } from './engine-call.ts'
+import { askSocket, engine, engineAnswers, find } from './engine-call.ts'
+import { checkEngine } from './engine-check.ts'
 import { readIfThere } from './files.ts'
 import { checkKeptLines } from './follower.ts'
 import { GiB, gib } from './gib.ts'
@@ -118,14 +119,6 @@ async function checkClock({ hasSystemd }: Machine, signal: AbortSignal): Promise
       next: 'Start the one that is installed (chrony, ntpsec); where there is none: apt-get install systemd-timesyncd && timedatectl set-ntp true',
     },
   ]
-}
-
-async function checkEngine({ hasSystemd }: Machine, signal: AbortSignal): Promise<string | Obstacle[]> {
-  if (await engineAnswers(signal)) return `Docker ${await engineVersion(signal)}`
-  const next = hasSystemd
-    ? 'systemctl start docker; why it ended: journalctl -u docker -n 50'
-    : `lading boot; why it ended: tail -50 ${paths.engineLog}`
-  return [{ what: 'does not answer: nothing of Lading can be changed, and nothing that ends comes back', next }]
 }
 
 /** Whoever flushes all tables takes the engine's with them: containers lose their network, ours stays whole. */

@@ -30,7 +30,7 @@ export function ownTraffic(site: Site): Step {
 }
 
 /** The edge answers 404 with a text of its own for hosts that it does not know. */
-async function knowsHost(host: string, signal: AbortSignal): Promise<boolean> {
+export async function knowsHost(host: string, signal: AbortSignal): Promise<boolean> {
   const answer = await askEdge(host, signal)
   return answer !== null && answer.status < 500 && !answer.body.startsWith('No app answers at this host name')
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import packageJson from '../../package.json' with { type: 'json' }
 import { defaults } from '../core/defaults.ts'
 import { asAppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
@@ -65,6 +66,8 @@ export function keeperJson(decisions: Decisions) {
       `LADING_RUN_DIR=${paths.run}`,
       `LADING_ENGINE_SOCKET=${paths.engineSocket}`,
       `LADING_REGISTRY_TOKEN_FILE=${paths.registryToken}`,
+      `LADING_VERSION=${packageJson.version}`,
+      `LADING_BUILD=${decisions.images['keeper']?.key ?? ''}`,
     ],
     HostConfig: {
       NetworkMode: 'host',

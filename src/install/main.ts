@@ -36,7 +36,7 @@ import { Site } from './site.ts'
 import { runSteps } from './steps.ts'
 import { isDeadSwarm, requireOwnSwarm, settledSwarm } from './swarm-state.ts'
 import { trustSteps } from './trust.ts'
-import { beginUpgrade, endWayBack, withWayBack } from './upgrade.ts'
+import { beginUpgrade, checkUpgrade, endWayBack, isUpgradeUnfinished, withWayBack } from './upgrade.ts'
 
 /** From a bare Debian, or from wherever an earlier run got to, to a platform that serves `hello`. Idempotent. */
 export async function up(options: UpOptions, signal: AbortSignal): Promise<void> {
@@ -58,8 +58,8 @@ export async function upgrade(options: UpOptions, signal: AbortSignal): Promise<
   const progress = new Progress(process.stdout, systemClock)
   process.stdout.write(`Lading ${await platformVersion()} for Debian ${machine.debian}, node ${machine.node}\n\n`)
   await startDeadEngine(site, machine.hasSystemd, signal)
-  await endWayBack(progress, signal)
-  const found = await lookAtAll(doctorChecks(site, machine, []), progress, signal)
+  const checks = (await isUpgradeUnfinished()) ? [] : doctorChecks(site, machine, [])
+  const found = await lookAtAll(checks, progress, signal)
   if (found.some(({ obstacles }) => obstacles.length > 0))
     throw new AppError('conflict', 'something is wrong with the platform, and nothing was changed', {
       hint: 'After each arrow stands what mends it. To upgrade all the same: lading up --no-hello',
@@ -126,7 +126,8 @@ export async function doctor({ json, bundle }: DoctorOptions, signal: AbortSigna
   const steps = [...groundSteps(site, machine, asBefore), ...made, ownTraffic(site)]
   const progress = json ? null : new Progress(process.stdout, systemClock)
   if (!json) process.stdout.write(`Lading ${await platformVersion()} on Debian ${machine.debian}, node ${node}\n\n`)
-  const found = await lookAtAll(doctorChecks(site, machine, steps), progress, signal)
+  const checks = [...doctorChecks(site, machine, steps), { title: 'upgrade', look: checkUpgrade }]
+  const found = await lookAtAll(checks, progress, signal)
   const diagnosis = JSON.stringify({ version: await platformVersion(), node, checks: found }, null, 2)
   if (json) process.stdout.write(`${diagnosis}\n`)
   if (bundle !== null) {

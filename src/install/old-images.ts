@@ -1,6 +1,10 @@
 import { z } from 'zod'
+import { Registry } from '../build/registry.ts'
 import { AppError } from '../core/errors.ts'
+import type { Digest } from '../core/names.ts'
 import { engine, filters } from './engine-call.ts'
+import { paths } from './paths.ts'
+import { environmentOf } from './platform-service.ts'
 import { imageLabel } from './recipes.ts'
 import type { Site } from './site.ts'
 import type { Step } from './steps.ts'
@@ -15,7 +19,7 @@ export function oldImagesStep(site: Site): Step {
   return {
     title: 'images of older versions',
     check: async signal => {
-      if ((await unneeded(site, signal)).length > 0) return null
+      if ((await unneeded(site, signal)).length > 0 || (await unneededInRegistry(site, signal)).length > 0) return null
       return removed === 0 ? 'none' : `${removed} removed`
     },
     act: async (say, signal) => {
@@ -23,7 +27,45 @@ export function oldImagesStep(site: Site): Step {
         say(name)
         if (await removeImage(name, signal)) removed++
       }
+      for (const { repository, digest } of await unneededInRegistry(site, signal)) {
+        say(`${repository}@${digest}`)
+        await withRegistry(registry => registry.deleteManifest(repository, digest, signal))
+        removed++
+      }
     },
+  }
+}
+
+interface Stored {
+  readonly repository: string
+  readonly digest: Digest
+}
+
+/** What apps were made from. Their own images carry its layers, which the registry's collector leaves alone then. */
+async function unneededInRegistry(site: Site, signal: AbortSignal): Promise<readonly Stored[]> {
+  const before = (await loadRecord())?.from.control
+  const names = ['LADING_IMAGE_BASE', 'LADING_IMAGE_NODE'].map(name => before && environmentOf(before, name))
+  const needed = new Set<string | null | undefined>([
+    ...Object.values(site.decisions.images).map(({ digest }) => digest),
+    ...names.map(name => name?.split('@')[1]),
+  ])
+  return withRegistry(async registry => {
+    const found: Stored[] = []
+    for (const repository of ['lading/base', 'lading/node'])
+      for (const tag of await registry.tags(repository, signal)) {
+        const digest = (await registry.getManifest(repository, tag, signal))?.digest
+        if (digest !== undefined && !needed.has(digest)) found.push({ repository, digest })
+      }
+    return found
+  })
+}
+
+async function withRegistry<T>(work: (registry: Registry) => Promise<T>): Promise<T> {
+  const registry = new Registry({ socketPath: paths.registrySocket })
+  try {
+    return await work(registry)
+  } finally {
+    registry.close()
   }
 }
 

@@ -7,7 +7,9 @@ import { isMigratedSince, putBack, tryMigrations } from '../store/snapshot.ts'
 import { lastServiceLines } from './container-log.ts'
 import { askSocket } from './engine-call.ts'
 import { isMissing } from './files.ts'
+import { knowsHost } from './hello.ts'
 import { listKeepers } from './keeper.ts'
+import type { Obstacle } from './obstacle.ts'
 import { paths } from './paths.ts'
 import { convergeTo, environmentOf, findService, isUp, stopService, type ServiceSpec } from './platform-service.ts'
 import type { Progress } from './progress.ts'
@@ -34,6 +36,23 @@ export async function beginUpgrade(site: Site, progress: Progress, signal: Abort
   if (present === null || present.image === to) return null
   await runSteps([migrationStep(), recordStep(to)], progress, signal)
   return loadRecord()
+}
+
+/** What `doctor` says of the last upgrade. */
+export async function checkUpgrade(): Promise<string | Obstacle[]> {
+  const record = await loadRecord()
+  if (record === null) return 'none so far'
+  const { state, from, reason } = record
+  if (state === 'done') return `from ${from.version}, done`
+  if (state === 'returned') return `went back to ${from.version}: ${reason}`
+  const way = state === 'forward' ? 'was not finished' : 'has not ended its way back'
+  return [{ what: `the one from ${from.version} ${way}`, next: 'lading up' }]
+}
+
+/** One that was killed is carried on, whatever is wrong with what it left. */
+export async function isUpgradeUnfinished(): Promise<boolean> {
+  const state = (await loadRecord())?.state
+  return state !== undefined && state !== 'done' && state !== 'returned'
 }
 
 /** The way back of an earlier run that was killed on it. To be called before anything else is changed. */
@@ -156,7 +175,7 @@ function wayBackStep(record: UpgradeRecord, reason: string): Step {
       if (!(await isAsBefore(registry, record.from.registry, signal)))
         await convergeTo(registry, record.from.registry, signal)
       say('waiting for the one before')
-      await serving(signal)
+      await serving(`lading.${environmentOf(record.from.control, 'LADING_BASE_DOMAIN')}`, signal)
       await pruneSnapshots()
       await saveRecord({ ...back, state: 'returned' })
     },
@@ -178,14 +197,16 @@ async function isAsBefore(name: string, before: ServiceSpec, signal: AbortSignal
   return present?.key === before.Labels?.[specLabel] && present?.spec.Mode?.Replicated?.Replicas !== 0
 }
 
-async function serving(signal: AbortSignal): Promise<void> {
+/** Also at the edge: a push that comes now goes through. */
+async function serving(host: string, signal: AbortSignal): Promise<void> {
   const ask = async () => {
     for (const name of [registry, control]) {
       const present = await findService(name, signal)
       if (present === null || !(await isUp(name, present.release, signal))) return null
     }
     if ((await askSocket(paths.registrySocket, '/v2/', signal)) === null) return null
-    return askSocket(paths.controlSocket, '/v1/healthz', signal)
+    if ((await askSocket(paths.controlSocket, '/v1/healthz', signal)) === null) return null
+    return (await knowsHost(host, signal)) ? true : null
   }
   const hint = `See: docker service ps --no-trunc ${control}; then run "lading up" again: it ends the way back first.`
   const details = () => lastServiceLines(control, signal)

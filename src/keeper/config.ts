@@ -17,6 +17,9 @@ export interface KeeperConfig {
   readonly clusterAddress: string
   /** A keeper with a higher one takes over from this one (docs/design/edge.md, "Hand-over"). */
   readonly generation: number
+  readonly version: string
+  /** Content key of this keeper's image. */
+  readonly build: string
   readonly haproxy: string
   readonly edge: EdgeSettings
   readonly switches: TestSwitches & { readonly swarmsWord?: boolean }
@@ -34,6 +37,8 @@ export function readConfig(env: Environment = process.env): KeeperConfig {
     node: parseNodeName((env.LADING_NODE ?? hostname()).toLowerCase()),
     clusterAddress: address(env, 'LADING_CLUSTER_ADDRESS'),
     generation: whole(env, 'LADING_GENERATION', 1),
+    version: env.LADING_VERSION ?? '0.0.0',
+    build: env.LADING_BUILD ?? 'unknown',
     haproxy: env.LADING_HAPROXY ?? '/usr/sbin/haproxy',
     edge: {
       httpPort: whole(env, 'LADING_HTTP_PORT', 80),

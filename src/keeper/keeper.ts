@@ -242,6 +242,8 @@ export class Keeper {
     return {
       node: this.#options.config.node,
       generation: this.#options.config.generation,
+      version: this.#options.config.version,
+      build: this.#options.config.build,
       term: this.#edge.model.term,
       engine: this.#engineWatch.connected ? 'connected' : 'away',
       haproxy: supervisor.running ? { pid: supervisor.running.pid, process: this.#edge.process } : null,

@@ -26,6 +26,7 @@ const schema = z.object({
   LADING_HOOKS: z.string().default('/opt/lading/hooks').describe("git's hook of ours, proc-receive"),
   LADING_DNS_HOOKS: z.string().default('/etc/lading/hooks').describe("The operator's programs for DNS-01"),
   LADING_VERSION: z.string().default('0.0.0'),
+  LADING_BUILD: z.string().default('unknown').describe("Content key of this control plane's image"),
   PORT: z.coerce.number().int().default(8080),
 })
 
@@ -58,6 +59,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
     hooks: e.LADING_HOOKS,
     dnsHooks: e.LADING_DNS_HOOKS,
     version: e.LADING_VERSION,
+    build: e.LADING_BUILD,
     port: e.PORT,
     hostName: hostName(environment),
     proxy: proxyVariables(proxyOf(environment)),

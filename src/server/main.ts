@@ -43,6 +43,7 @@ import { readConfig, type Config } from './config.ts'
 import { closeDoor, Gate, openNetworkDoor, openSocketDoor } from './doors.ts'
 import { createLog } from './log.ts'
 import { ownHost, schemeOf, takeTraffic } from './own-lane.ts'
+import { nodeVersions } from './versions.ts'
 
 /** A control plane on trial has kept its lease for so many of its lengths before it opens its doors. */
 const provenLeases = 3
@@ -188,6 +189,13 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   await pipeline.recover()
   const platform = {
     version: config.version,
+    build: config.build,
+    nodes: async (until: AbortSignal) => [
+      await nodeVersions(
+        { node: config.node, keeperSocket: join(config.runDir, 'keeper.sock'), engine: http, clock: systemClock },
+        until,
+      ),
+    ],
     baseDomain: config.baseDomain,
     url: urlOf(ownHost(config.baseDomain)),
     ca: await readFile(join(config.stateDir, 'ca', 'ca.pem'), 'utf8'),

@@ -4,6 +4,8 @@ import { defaults } from '../../core/defaults.ts'
 import { AppError } from '../../core/errors.ts'
 import { Secret } from '../../core/secret.ts'
 import { serverCommands, serverHelp, type ServerCommandName } from '../../core/server-commands.ts'
+import type { VersionDocument } from '../../api/documents.ts'
+import type { KeeperVersion } from '../../api/parts.ts'
 import { Client } from '../client.ts'
 import { addCommand, type Common, on } from '../command.ts'
 import { credential } from '../credential.ts'
@@ -82,14 +84,23 @@ export function platformCommands(program: Command, session: Session): void {
 
   on(
     addCommand(program, 'version', {
-      summary: 'the version of this program',
-      examples: ['lading version'],
+      summary: 'the versions of this program, of the platform, and of what runs on its nodes',
+      more: 'In brackets the build: two of one version differ by it. Without a platform, this program alone.',
+      examples: ['lading version', 'lading version --json'],
       isAppless: true,
     }),
     async (options: Common) => {
-      const { version } = packageJson
-      if (options.json) terminal.json({ version, node: process.version })
-      else terminal.print(`lading ${version}`)
+      const client = { version: packageJson.version, node: process.version }
+      // Said first: it is known also where the platform does not answer.
+      if (!options.json) terminal.print(`client   ${client.version}`)
+      const server = (await session.hasPlatform()) ? await versionOf(await session.client()) : null
+      if (options.json) return terminal.json({ client, server })
+      if (server === null) return terminal.say('No platform is known here: lading login URL')
+      terminal.print(`server   ${server.version} (${server.build})`)
+      for (const { node, keeper } of server.nodes)
+        terminal.print(`keeper   ${keeper === null ? silent : keeperWords(keeper)}, on ${node}`)
+      for (const { node, engine } of server.nodes)
+        terminal.print(`engine   ${engine === null ? silent : `Docker ${engine}`}, on ${node}`)
     },
   )
 
@@ -114,6 +125,22 @@ export function platformCommands(program: Command, session: Session): void {
     // Its options are parsed where it runs; here only their page is shown.
     command.helpInformation = () => serverHelp(name)
   }
+}
+
+/** A control plane from before there was such a call says its own version only. */
+async function versionOf(client: Client): Promise<VersionDocument> {
+  try {
+    return await client.version()
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === 'not-found')) throw error
+    return { version: (await client.info()).version, build: 'older', nodes: [] }
+  }
+}
+
+const silent = 'does not answer'
+
+function keeperWords({ version, build, generation }: KeeperVersion): string {
+  return `${version} (${build}), generation ${generation}`
 }
 
 /** The fourth root, where there is one: by its address, so that the command line's bundle does not hold it. */

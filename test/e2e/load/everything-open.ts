@@ -4,12 +4,12 @@ import type { Stream } from './options.ts'
 
 const websockets = 10
 
-/** All that visitors of the fixture `busy` may have open when something moves under them: 200 requests a second and longer ones. */
-export function everythingOpen(host: string): readonly Stream[] {
+/** All that visitors of the fixture `busy` may have open when something moves under them: short requests, and longer ones. */
+export function everythingOpen(host: string, perSecond = 200): readonly Stream[] {
   const to = { host, path: '/' }
   return [
-    { kind: 'requests', name: 'keep-alive', rate: 150, keepAlive: true, expect: 'v', ...to },
-    { kind: 'requests', name: 'close', rate: 50, keepAlive: false, expect: 'v', ...to },
+    { kind: 'requests', name: 'keep-alive', rate: perSecond * 0.75, keepAlive: true, expect: 'v', ...to },
+    { kind: 'requests', name: 'close', rate: perSecond * 0.25, keepAlive: false, expect: 'v', ...to },
     { kind: 'requests', name: '20 s', rate: 1, keepAlive: false, timeoutMs: 40_000, ...to, path: '/?ms=20000' },
     { kind: 'uploads', name: 'uploads', rate: 1, bytes: 1_000_000, overMs: 5000, ...to },
     { kind: 'websockets', name: 'websockets', count: websockets, ...to },
