@@ -1,5 +1,5 @@
-// Bundles the control plane, the keeper, the log follower and the command line into one file each (D10):
-// dist/{server,keeper,follower,cli}.js.
+// Bundles the control plane, its backup program, the keeper, the log follower and the command line into one file each
+// (D10): dist/{server,backup,keeper,follower,cli}.js.
 // The same sources give the same bytes, so that an image's key can be made from them.
 import { build } from 'esbuild'
 import { access } from 'node:fs/promises'
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const entries = {
   server: 'src/server/main.ts',
+  backup: 'src/server/backup.ts',
   keeper: 'src/keeper/main.ts',
   follower: 'src/follower/main.ts',
   cli: 'src/cli/main.ts',

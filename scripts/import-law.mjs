@@ -14,6 +14,7 @@ const PORTS = [
   'src/build/builder.ts',
   'src/store/store.ts',
   'src/pipeline/pipeline.ts',
+  'src/backup/backups.ts',
 ]
 /** What core may use of Node: nothing that reaches outside the process. */
 const PURE_NODE = ['node:util', 'node:crypto']

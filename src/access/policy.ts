@@ -1,8 +1,8 @@
 import { AppError } from '../core/errors.ts'
 import type { Principal } from './principal.ts'
 
-/** `anyone`: also nobody. `member`: whoever has a token, and root. */
-type Requirement = 'anyone' | 'member'
+/** `anyone`: also nobody. `member`: whoever has a token, and root. `root`: only the server's own. */
+type Requirement = 'anyone' | 'member' | 'root'
 
 /**
  * The one table of who may do what, for every door (law 8). What does not stand here is denied; `api.policy.test.ts`
@@ -15,6 +15,11 @@ export const policy: Readonly<Record<string, Requirement>> = {
   'POST /v1/clean': 'member',
   'GET /v1/limits': 'member',
   'PATCH /v1/limits': 'member',
+  'GET /v1/backups': 'member',
+  'POST /v1/backups': 'root',
+  'PATCH /v1/backups/schedule': 'root',
+  'POST /v1/backups/file': 'root',
+  'POST /v1/backups/verify': 'root',
   'GET /v1/apps': 'member',
   'POST /v1/apps': 'member',
   'GET /v1/apps/:app': 'member',
@@ -57,6 +62,9 @@ export function authorize(action: string, principal: Principal | null): void {
     throw new AppError('not-authenticated', 'a token is needed, and none that is known was given', {
       hint: 'Run "lading login URL"; the owner\'s token is in /etc/lading/token on the server.',
     })
+  }
+  if (requirement === 'root' && principal.kind !== 'root') {
+    throw new AppError('not-allowed', 'only root on the server may do this', { hint: 'Run the command there.' })
   }
   if (requirement === undefined) throw new AppError('not-allowed', `nothing allows ${action}`)
 }

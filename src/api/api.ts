@@ -4,6 +4,7 @@ import { matchedRoutes } from 'hono/route'
 import { authorize } from '../access/policy.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import { appRoutes } from './apps.ts'
+import { backupFileRoutes, backupRoutes } from './backups.ts'
 import { configRoutes } from './config.ts'
 import { deployRoutes } from './deploy.ts'
 import { ejectRoutes } from './eject.ts'
@@ -31,6 +32,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
   })
   api.notFound(c => problemResponse(new AppError('not-found', `there is nothing at ${c.req.method} ${c.req.path}`)))
   guard(api, parts)
+  backupFileRoutes(api, parts)
   api.use(
     bodyLimit({
       maxSize: bodyBytes,
@@ -39,6 +41,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
   )
   for (const routes of [
     platformRoutes,
+    backupRoutes,
     appRoutes,
     releaseRoutes,
     deployRoutes,

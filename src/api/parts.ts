@@ -1,4 +1,5 @@
 import type { Access, Principal } from '../access/principal.ts'
+import type { Backups } from '../backup/backups.ts'
 import type { Repositories } from '../commit/repository.ts'
 import type { Clock } from '../core/clock.ts'
 import type { AppError } from '../core/errors.ts'
@@ -23,6 +24,7 @@ export interface ApiParts {
   readonly keptLines?: KeptLines
   readonly repositories: Repositories
   readonly certificates: Certificates
+  readonly backups: Backups
   readonly clock: Clock
   readonly platform: Platform
   /** Who asks, at the door this API stands behind: root's Unix socket and the network have one each. */

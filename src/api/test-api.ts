@@ -1,3 +1,4 @@
+import { FakeBackups } from '../backup/fake.ts'
 import { createHash } from 'node:crypto'
 import { rootAccess, type Access } from '../access/principal.ts'
 import { FakeBuilder } from '../build/fake.ts'
@@ -65,6 +66,7 @@ export async function makeTestApi({
   const api = createApi({
     store,
     repositories,
+    backups: new FakeBackups(),
     access,
     platform,
     pipeline: fakePipeline(store, cuts),
@@ -288,6 +290,7 @@ export async function goLive(store: Store, run: Run): Promise<Release> {
     config: intent.kind === 'config' ? intent.summary : '',
     scale: 'Scale',
     rollback: intent.kind === 'rollback' ? `Rollback to v${intent.to}` : '',
+    restore: intent.kind === 'restore' ? `Restore v${intent.to}` : '',
   }
   for (const state of runStates.slice(0, runStates.indexOf('releasing'))) await advance(store, run, state)
   const release = await store.insertRelease({

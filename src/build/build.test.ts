@@ -17,7 +17,7 @@ import { memoryRegistry } from './memory-registry.ts'
 import { removeManifests } from './retention.ts'
 import { manifestType, Registry } from './registry.ts'
 import { ScriptedEngine, type ScriptedExec } from './scripted-engine.ts'
-import { readTar } from './tar.ts'
+import { readTar } from '../core/tar.ts'
 
 const never = new AbortController().signal
 const shop = parseAppName('shop')

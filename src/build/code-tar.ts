@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { pipeline, Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { parseDigest, type Digest } from '../core/names.ts'
-import { readTar, tarEnd, tarHeader, tarPadding, type TarStamp } from './tar.ts'
+import { readTar, tarEnd, tarHeader, tarPadding, type TarStamp } from '../core/tar.ts'
 
 /** The user `app` of the platform's Node image; time zero, for equal content must give equal bytes. */
 export const appStamp: TarStamp = { uid: 1000, gid: 1000, modified: 0 }

@@ -74,6 +74,12 @@ export class FakeBuilder implements Builder {
     return { fromRegistry: gone.length, fromEngine: gone.length }
   }
 
+  /** All images are gone at once, with the registry that they lay in. */
+  lose(): void {
+    for (const { reference } of this.#built.values()) this.removed.add(reference)
+    this.#built.clear()
+  }
+
   async build({ app, commit, say }: BuildRequest, signal: AbortSignal): Promise<Image> {
     signal.throwIfAborted()
     const key = `${app}/${commit}`

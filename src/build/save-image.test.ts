@@ -5,7 +5,7 @@ import { manifestBytes } from './image-document.ts'
 import { memoryRegistry } from './memory-registry.ts'
 import { manifestType, Registry } from './registry.ts'
 import { saveImage } from './save-image.ts'
-import { readTar } from './tar.ts'
+import { readTar } from '../core/tar.ts'
 
 const never = new AbortController().signal
 const hex = (digest: string) => digest.slice('sha256:'.length)

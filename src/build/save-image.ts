@@ -3,7 +3,7 @@ import { partsOfImage, type Digest, type ImageReference } from '../core/names.ts
 import type { SavedImage } from './builder.ts'
 import type { Manifest } from './image-document.ts'
 import type { Registry } from './registry.ts'
-import { tarEnd, tarHeader, tarPadding, type TarStamp } from './tar.ts'
+import { tarEnd, tarHeader, tarPadding, type TarStamp } from '../core/tar.ts'
 
 interface File {
   readonly name: string

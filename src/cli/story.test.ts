@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { FakeBackups } from '../backup/fake.ts'
 import { createServer } from 'node:http'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -77,6 +78,7 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
     createApi({
       ...common,
       certificates: fakeCertificates,
+      backups: new FakeBackups(),
       pipeline,
       limits,
       ejector: new Ejector({ ...common, builder, limits: limits.current }),

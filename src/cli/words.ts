@@ -28,6 +28,8 @@ export function whatIs({ intent }: Run): string {
       return intent.summary
     case 'scale':
       return `Scale ${formation(intent.formation)}`
+    case 'restore':
+      return `Restore v${intent.to}`
   }
 }
 

@@ -11,6 +11,8 @@ export type RunIntent =
   | { readonly kind: 'config'; readonly config: number; readonly summary: string }
   /** The serving image and config with other process counts. */
   | { readonly kind: 'scale'; readonly formation: Readonly<Record<string, number>> }
+  /** Release `to` again on another cluster, from a backup: what served there serves here. */
+  | { readonly kind: 'restore'; readonly to: number }
 
 export interface RefMove {
   readonly branch: BranchName
@@ -40,4 +42,9 @@ export interface Run extends EnvironmentKey {
 /** The run that goes back from a release that failed after going live: named by its run, so that it is made once. */
 export function automaticRollbackOf(run: RunId): RunId {
   return parseRunId(`${run}r`)
+}
+
+/** Nobody waits for its answer at the other end of a connection: a control plane that starts anew carries it on. */
+export function goesOnByItself({ intent }: Run): boolean {
+  return intent.kind === 'restore' || (intent.kind === 'rollback' && intent.automatic)
 }

@@ -68,6 +68,43 @@ export const serverCommands = {
     },
     examples: ['lading doctor', 'lading doctor --bundle report.tar.gz'],
   },
+  backup: {
+    arguments: '[options] [ls | verify <file> | schedule]',
+    summary: 'one encrypted file of everything that cannot be made again (root)',
+    more:
+      'Rows, git repositories, keys, certificates; images are built again from their commits. Without a verb one is made now, ' +
+      'where the schedule puts them, and opened again. The recovery code opens it, or a passphrase of yours.',
+    options: {
+      '--to <folder>':
+        'one backup to any folder, or to standard output (-); with "schedule", a folder below /var/backups',
+      '--passphrase-file <file>': 'its first line instead of the recovery code',
+      '--every <hours>': 'with "schedule": how often; at first every 24',
+      '--keep <number>': 'with "schedule": how many of its own stay; at first 7',
+      '--on, --off': 'with "schedule": whether any are made by themselves',
+      '--json': 'what was done or found, as JSON',
+    },
+    examples: [
+      'lading backup',
+      'lading backup --to - | ssh backups@example.com "cat > lading.age"',
+      'lading backup ls',
+      'lading backup verify /var/backups/lading/lading-example.com-20261125T031500Z.auto.age',
+      'lading backup schedule --every 6 --keep 28',
+    ],
+  },
+  restore: {
+    arguments: '[options] <file>',
+    summary: 'make this bare machine the platform that a backup was made of (root)',
+    more: 'Like "lading up", with what is in the backup; it ends with the same apps answering. Killed anywhere, the same command goes on.',
+    options: {
+      '--passphrase-file <file>': 'its first line is the recovery code or the passphrase; without it, you are asked',
+      '--domain <name>': 'another one than in the backup',
+      '--cluster-address <ip>': 'as for "lading up"',
+      '--images <file>': 'as for "lading up"',
+      '--mirror <url>': 'as for "lading up"',
+      '--beside': 'also while the platform that it was made of still answers',
+    },
+    examples: ['lading restore lading-example.com-20261125T031500Z.auto.age'],
+  },
   boot: {
     arguments: '',
     summary: "what must happen at the machine's start, where there is no systemd (root)",

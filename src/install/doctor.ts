@@ -1,12 +1,13 @@
 import type { StatsFs } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { lookup } from 'node:dns/promises'
-import { connect } from 'node:tls'
 import { z } from 'zod'
 import { defaults } from '../core/defaults.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import { systemClock } from '../core/system.ts'
+import { backupFacts } from './backup.ts'
+import { certificateShown } from './certificate-shown.ts'
 import type { Check } from './checks.ts'
 import { askSocket, engine, engineAnswers, find } from './engine-call.ts'
 import { checkEngine } from './engine-check.ts'
@@ -30,7 +31,6 @@ const leastInodes = 0.05
 const certificateDays = { edge: 7, authority: 90 }
 /** Longer than any build, boot and warm time together. */
 const stuckMs = 2 * 3_600_000
-const answerMs = 5_000
 
 /** What is looked at, in this order: what `up` makes, step by step, then what it does not make. */
 export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[]): readonly Check[] {
@@ -46,6 +46,7 @@ export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[
     { title: 'domains', look: checkDomains },
     { title: 'DNS', look: signal => checkDns(site, signal) },
     { title: 'kept lines', look: checkKeptLines },
+    { title: 'backups', look: checkBackups },
     { title: 'runs', look: checkRuns },
     { title: 'orphans', look: ifEngine(checkOrphans) },
   ]
@@ -147,7 +148,7 @@ async function checkWayIn(signal: AbortSignal): Promise<string | Obstacle[]> {
 /** The certificate that the edge shows for the platform's own host, checked as a client would. */
 async function checkEdge(site: Site, signal: AbortSignal): Promise<string | Obstacle[]> {
   const host = apiHost(site)
-  const shown = await certificateShown('127.0.0.1', host, signal)
+  const shown = await shownHere('127.0.0.1', host, signal)
   if (typeof shown === 'string') {
     const next = 'lading up; what its keeper says: docker logs --tail 50 NAME, by docker ps --filter name=lading-keeper'
     return [{ what: `shows no good certificate for ${host}: ${shown}`, next }]
@@ -185,8 +186,7 @@ async function checkDns(site: Site, signal: AbortSignal): Promise<string | Obsta
   if (found.length === 0)
     return [{ what: `${host} has no address`, next: `Point ${record} at this machine (an A record).` }]
   const astray: string[] = []
-  for (const { address } of found)
-    if (!((await certificateShown(address, host, signal)) instanceof Date)) astray.push(address)
+  for (const { address } of found) if (!((await shownHere(address, host, signal)) instanceof Date)) astray.push(address)
   const all = found.map(({ address }) => address).join(', ')
   if (astray.length === 0) return `${host} is ${all}, and leads here`
   return [
@@ -225,6 +225,25 @@ async function knownApps(signal: AbortSignal): Promise<z.infer<typeof appList> |
   return list === null ? null : appList.parse(list)
 }
 
+/** A failure is loud until one has succeeded; so is a schedule that did not run. */
+async function checkBackups(signal: AbortSignal): Promise<string | Obstacle[]> {
+  const known = await backupFacts(signal)
+  if (known === null) return unasked
+  const { schedule, last, lastGood, overdue } = known
+  if (!schedule.on) return 'none are made by themselves (lading backup schedule --on)'
+  const good = lastGood === null ? 'none was made yet' : `the last good one is of ${utc(lastGood.at)}`
+  if (last?.failed)
+    return [
+      {
+        what: `the last one failed, ${utc(last.at)}: ${last.failed.message}; ${good}`,
+        next: [last.failed.hint, 'Then: lading backup'].filter(Boolean).join(' '),
+      },
+    ]
+  if (overdue)
+    return [{ what: `are overdue: ${good}, and one is due every ${schedule.everyHours} h`, next: 'lading backup' }]
+  return `${good}, in ${schedule.to}`
+}
+
 /** `live` is one that serves, in its warm time. */
 async function checkRuns(signal: AbortSignal): Promise<string | Obstacle[]> {
   const apps = await knownApps(signal)
@@ -261,21 +280,14 @@ async function checkOrphans(signal: AbortSignal): Promise<string | Obstacle[]> {
   }))
 }
 
-/** When the certificate ends that is shown for a host at an address; else what a client would say. */
-async function certificateShown(address: string, host: string, signal: AbortSignal): Promise<Date | string> {
+/** By the platform's own CA. */
+async function shownHere(address: string, host: string, signal: AbortSignal): Promise<Date | string> {
   const ca = await readIfThere(paths.caCertificate)
-  if (ca === null) return `${paths.caCertificate} is missing`
-  return new Promise(resolve => {
-    const socket = connect({ host: address, port: 443, servername: host, ca })
-    const end = (result: Date | string) => {
-      resolve(result)
-      socket.destroy()
-    }
-    socket.setTimeout(answerMs, () => end(`no answer within ${answerMs / 1000} s`))
-    socket.once('secureConnect', () => end(new Date(socket.getPeerCertificate().valid_to)))
-    socket.once('error', (error: Error) => end(error.message))
-    signal.addEventListener('abort', () => end('stopped'), { once: true })
-  })
+  return ca === null ? `${paths.caCertificate} is missing` : certificateShown({ address, host, ca }, signal)
+}
+
+function utc(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().slice(0, 16)}Z`
 }
 
 function daysUntil(date: Date): number {

@@ -184,7 +184,9 @@ function bundleStep(): Step {
   return {
     title: 'bundles',
     check: async () =>
-      (await readIfThere(stamp)) === (await sourcesHash()) ? 'dist/server.js keeper.js follower.js cli.js' : null,
+      (await readIfThere(stamp)) === (await sourcesHash())
+        ? 'dist/server.js backup.js keeper.js follower.js cli.js'
+        : null,
     act: async (say, signal) => {
       const hash = await sourcesHash()
       await runProgram(process.execPath, [join(checkout, 'scripts/bundle.mjs')], { say, cwd: checkout }, signal)

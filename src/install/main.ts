@@ -1,7 +1,12 @@
 import { setMaxListeners } from 'node:events'
+import { readdir, rm } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
+import { defaultSchedule } from '../backup/backups.ts'
+import { readManifest } from '../backup/unpack.ts'
 import { AppError, asAppError, unreachable } from '../core/errors.ts'
+import { parseHostName } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
+import { backup } from './backup.ts'
 import { writeBugReport } from './bug-report.ts'
 import { bootNode, startDeadEngine, startEngine } from './boot.ts'
 import { lookAtAll, machineChecks, type Check } from './checks.ts'
@@ -21,6 +26,7 @@ import {
   type Command,
   type DoctorOptions,
   type DownOptions,
+  type RestoreOptions,
   type UpOptions,
 } from './options.ts'
 import { missingPackages, recordedPackages } from './packages.ts'
@@ -32,6 +38,7 @@ import { proxyFor } from './proxy.ts'
 import { purgeSteps } from './purge.ts'
 import { platformVersion } from './recipes.ts'
 import { report } from './report.ts'
+import { endRestore, keysStep, openStep, refuseBeside, refuseOccupied, rowsStep, waitForApps } from './restore.ts'
 import { Site } from './site.ts'
 import { runSteps } from './steps.ts'
 import { isDeadSwarm, requireOwnSwarm, settledSwarm } from './swarm-state.ts'
@@ -95,6 +102,54 @@ async function converge({ site, machine, options, progress }: Convergence, signa
   await withWayBack(record, steps, progress, signal)
   await runSteps([oldImagesStep(site)], progress, signal)
   return domainBefore
+}
+
+/** Within it the control plane has made all repositories anew; the doors open after that (s). */
+const restoreSeconds = 3600
+
+/** A bare machine becomes the platform that a backup was made of (docs/design/backup.md). Idempotent. */
+export async function restore(options: RestoreOptions, signal: AbortSignal): Promise<void> {
+  const machine = await readMachine('restore')
+  const site = await Site.load()
+  const progress = new Progress(process.stdout, systemClock)
+  await refuseOccupied()
+  await runSteps([openStep(options)], progress, signal)
+  const manifest = await readManifest(paths.opened)
+  if (!options.beside) await refuseBeside(manifest, signal)
+  const domain = options.domain ?? parseHostName(manifest.baseDomain)
+  const asUp: UpOptions = { ...asBefore, ...options, domain }
+  await startDeadEngine(site, machine.hasSystemd, signal)
+  await runSteps(groundSteps(site, machine, asUp), progress, signal)
+  // Whether the example was deployed there is in the backup.
+  await site.change({ baseDomain: domain, helloDeployed: true })
+  const platform = [...platformSteps(site, null, restoreSeconds), ownTraffic(site)]
+  const own = [keysStep(), ...trustSteps(), rowsStep()]
+  await runSteps(
+    [...imageSteps(site, asUp), ...own, keeperStep(site), followerStep(site), ...platform],
+    progress,
+    signal,
+  )
+  const failed = await appsBack(progress, signal)
+  await endRestore()
+  await report({ site, domainBefore: domain, hasSystemd: machine.hasSystemd }, process.stdout, signal)
+  if (failed.length === 0) return
+  throw new AppError(
+    'not-healthy',
+    failed.length === 1 ? 'one app is not back' : `${failed.length} apps are not back`,
+    {
+      details: failed,
+      hint: 'The others are. Mend the cause, then "lading deploy" or a push brings each back.',
+    },
+  )
+}
+
+async function appsBack(progress: Progress, signal: AbortSignal): Promise<readonly string[]> {
+  await using line = progress.begin('apps')
+  line.working()
+  const failed = await waitForApps(text => line.say(text), signal)
+  if (failed.length === 0) line.done('what served in the backup serves here')
+  else line.failed(`${failed.length} not back`, 'see below')
+  return failed
 }
 
 /** Says of each check how it went, and changes nothing; rejects `conflict` when one stands in the way. */
@@ -170,6 +225,20 @@ export async function down(options: DownOptions, signal: AbortSignal): Promise<v
 }
 
 async function outcome({ purge }: DownOptions): Promise<string> {
+  const said = await whatIsLeft(purge)
+  const backups = purge ? await backupsLeft() : 0
+  if (backups === 0) return said
+  return `${said}\nYour ${backups} backups stay, in ${defaultSchedule.to}: "lading restore FILE" makes a bare machine of them what this one was.`
+}
+
+/** Nobody's backups go with what they are backups of. */
+async function backupsLeft(): Promise<number> {
+  const names = await readdir(defaultSchedule.to).catch(() => [])
+  if (names.length === 0) await rm(defaultSchedule.to, { recursive: true, force: true })
+  return names.length
+}
+
+async function whatIsLeft(purge: boolean): Promise<string> {
   if (!purge) return 'Everything is stopped; the data is kept. Again: lading up'
   if ((await recordedPackages()).length === 0) return 'Nothing of Lading is left.'
   return `Nothing of Lading is left but the engine and ${paths.packages}, the list of packages that came with it.`
@@ -199,6 +268,10 @@ async function run(command: Command, signal: AbortSignal): Promise<void> {
       return down(command.options, signal)
     case 'doctor':
       return doctor(command.options, signal)
+    case 'backup':
+      return backup(command.command, await Site.load(), signal)
+    case 'restore':
+      return restore(command.options, signal)
     default:
       return unreachable(command)
   }

@@ -67,7 +67,7 @@ test('every command prints its page, whatever else was typed; what is not unders
   }
   assert.throws(() => parseCommand(['down', '--all']), { hint: '"lading down --help" tells more.' })
   assert.throws(() => parseCommand(['dwon']), {
-    hint: /lading up, lading upgrade, lading down, lading doctor, lading boot, lading images/,
+    hint: /lading up, lading upgrade, lading down, lading doctor, lading backup, lading restore, lading boot, lading images/,
   })
 })
 
@@ -98,4 +98,35 @@ test('the pages name every option that is parsed, and no other', () => {
   assert.deepEqual(named(serverCommands.down.options), ['--purge', '--yes'])
   parseCommand(['doctor', '--json', '--bundle', 'x.tar.gz'])
   assert.deepEqual(named(serverCommands.doctor.options), ['--json', '--bundle'])
+})
+
+test('what "backup" is told is one thing to do, and options that do not belong to it are refused', () => {
+  const told = (...args: string[]) => {
+    const command = parseCommand(['backup', ...args])
+    return command.name === 'backup' ? command.command : null
+  }
+  assert.deepEqual(told(), { do: 'now', json: false })
+  assert.deepEqual(told('--to', '-', '--passphrase-file', 'p'), { do: 'to', to: '-', passphraseFile: 'p', json: false })
+  assert.deepEqual(told('ls', '--json'), { do: 'ls', json: true })
+  assert.deepEqual(told('verify', 'a.age'), { do: 'verify', file: 'a.age', passphraseFile: null, json: false })
+  assert.deepEqual(told('schedule'), { do: 'schedule', change: {}, json: false })
+  assert.deepEqual(told('schedule', '--off', '--every', '6', '--keep', '28', '--to', '/var/backups/x'), {
+    do: 'schedule',
+    change: { on: false, to: '/var/backups/x', everyHours: 6, keep: 28 },
+    json: false,
+  })
+  for (const wrong of [
+    ['verify'],
+    ['verify', 'a', 'b'],
+    ['ls', 'x'],
+    ['--keep', '3'],
+    ['--passphrase-file', 'p'],
+    ['schedule', '--on', '--off'],
+    ['schedule', '--every', '0'],
+    ['schedule', '--every', '1h'],
+    ['everything'],
+  ])
+    assert.throws(() => told(...wrong), { code: 'invalid-input' }, wrong.join(' '))
+  assert.throws(() => parseCommand(['restore']), { message: 'which backup?' })
+  assert.throws(() => parseCommand(['restore', 'a', 'b']), { code: 'invalid-input' })
 })

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import type { ScheduleChange } from '../backup/backups.ts'
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import { parseHostName, type HostName } from '../core/names.ts'
@@ -48,7 +49,26 @@ export interface DoctorOptions {
   readonly bundle: string | null
 }
 
+export type BackupCommand =
+  /** Where the schedule puts them. */
+  | { readonly do: 'now'; readonly json: boolean }
+  /** A folder of this machine, or `-`: standard output. */
+  | { readonly do: 'to'; readonly to: string; readonly passphraseFile: string | null; readonly json: boolean }
+  | { readonly do: 'ls'; readonly json: boolean }
+  | { readonly do: 'verify'; readonly file: string; readonly passphraseFile: string | null; readonly json: boolean }
+  | { readonly do: 'schedule'; readonly change: ScheduleChange; readonly json: boolean }
+
+export interface RestoreOptions extends Pick<UpOptions, 'domain' | 'clusterAddress' | 'images' | 'mirror'> {
+  readonly file: string
+  /** Holds the recovery code or the passphrase; null: it is asked for. */
+  readonly passphraseFile: string | null
+  /** The platform that the backup came from may answer. */
+  readonly beside: boolean
+}
+
 export type Command =
+  | { readonly name: 'backup'; readonly command: BackupCommand }
+  | { readonly name: 'restore'; readonly options: RestoreOptions }
   | { readonly name: 'up' | 'upgrade'; readonly options: UpOptions }
   | { readonly name: 'down'; readonly options: DownOptions }
   | { readonly name: 'doctor'; readonly options: DoctorOptions }
@@ -65,6 +85,8 @@ export function parseCommand(args: readonly string[]): Command {
   if (name === 'upgrade') return { name, options: parseUpgrade(rest) }
   if (name === 'down') return { name, options: parseDown(rest) }
   if (name === 'doctor') return { name, options: parseDoctor(rest) }
+  if (name === 'backup') return { name, command: parseBackup(rest) }
+  if (name === 'restore') return { name, options: parseRestore(rest) }
   if (name === 'boot' && rest.length === 0) return { name }
   if (name === 'images' && rest[0] === 'save' && rest[1] !== undefined && rest.length === 2)
     return { name: 'images save', file: rest[1] }
@@ -155,13 +177,105 @@ function parseDoctor(args: string[]): DoctorOptions {
   return { json: values['json'] === true, bundle: textOf(values, 'bundle') }
 }
 
-function parsed(
+function parseBackup(args: string[]): BackupCommand {
+  const { values, positionals } = parsedWords('backup', args, {
+    to: string,
+    'passphrase-file': string,
+    every: string,
+    keep: string,
+    on: boolean,
+    off: boolean,
+    json: boolean,
+  })
+  const text = (name: string) => textOf(values, name)
+  const json = values['json'] === true
+  const passphraseFile = text('passphrase-file')
+  const [verb = null, file = null, ...more] = positionals
+  const refuse = (message: string): never => {
+    throw new AppError('invalid-input', message, { hint: hintFor('backup') })
+  }
+  const only = (...names: string[]): void => {
+    const other = Object.keys(values).find(name => !['json', ...names].includes(name))
+    if (other !== undefined) refuse(`"lading backup${verb === null ? '' : ` ${verb}`}" has no option --${other} here`)
+  }
+  if (more.length > 0 || (verb !== 'verify' && file !== null)) refuse(`too many words: ${positionals.join(' ')}`)
+  switch (verb) {
+    case null: {
+      only('to', 'passphrase-file')
+      const to = text('to')
+      if (to !== null) return { do: 'to', to, passphraseFile, json }
+      if (passphraseFile !== null) refuse('--passphrase-file goes with --to; the schedule uses the recovery code')
+      return { do: 'now', json }
+    }
+    case 'ls':
+      only()
+      return { do: 'ls', json }
+    case 'verify':
+      only('passphrase-file')
+      return { do: 'verify', file: file ?? refuse('which file?'), passphraseFile, json }
+    case 'schedule': {
+      only('to', 'every', 'keep', 'on', 'off')
+      const number = (name: string) => {
+        const given = text(name)
+        if (given !== null && !/^[1-9]\d{0,3}$/.test(given)) refuse(`--${name} ${given} is no whole number above 0`)
+        return given === null ? undefined : Number(given)
+      }
+      if (values['on'] === true && values['off'] === true) refuse('--on or --off?')
+      const on = values['on'] === true ? true : values['off'] === true ? false : undefined
+      const change = { on, to: text('to') ?? undefined, everyHours: number('every'), keep: number('keep') }
+      const given = Object.entries(change).filter(([, value]) => value !== undefined)
+      return { do: 'schedule', change: Object.fromEntries(given), json }
+    }
+    default:
+      return refuse(`"lading backup ${verb}" is not a command`)
+  }
+}
+
+function parseRestore(args: string[]): RestoreOptions {
+  const { values, positionals } = parsedWords('restore', args, {
+    'passphrase-file': string,
+    domain: string,
+    'cluster-address': string,
+    images: string,
+    mirror: string,
+    beside: boolean,
+  })
+  const [file, ...more] = positionals
+  if (file === undefined || more.length > 0)
+    throw new AppError('invalid-input', file === undefined ? 'which backup?' : `too many words: ${more.join(' ')}`, {
+      hint: hintFor('restore'),
+    })
+  const text = (name: string) => textOf(values, name)
+  const domain = text('domain')
+  return {
+    file,
+    passphraseFile: text('passphrase-file'),
+    domain: domain === null ? null : parseHostName(domain),
+    clusterAddress: text('cluster-address'),
+    images: text('images'),
+    mirror: text('mirror'),
+    beside: values['beside'] === true,
+  }
+}
+
+type Options = Readonly<Record<string, { type: 'string' | 'boolean' }>>
+
+function parsed(name: ServerCommandName, args: string[], options: Options): Values {
+  const { values, positionals } = parsedWords(name, args, options)
+  const [word] = positionals
+  if (word === undefined) return values
+  throw new AppError('invalid-input', `"lading ${name}" takes no word, and was given ${JSON.stringify(word)}`, {
+    hint: hintFor(name),
+  })
+}
+
+function parsedWords(
   name: ServerCommandName,
   args: string[],
-  options: Readonly<Record<string, { type: 'string' | 'boolean' }>>,
-): Values {
+  options: Options,
+): { readonly values: Values; readonly positionals: readonly string[] } {
   try {
-    return parseArgs({ args, options, strict: true, allowPositionals: false }).values
+    return parseArgs({ args, options, strict: true, allowPositionals: true })
   } catch (error) {
     throw new AppError('invalid-input', error instanceof Error ? error.message : String(error), {
       hint: hintFor(name),

@@ -28,11 +28,16 @@ export const paths = {
   database: '/var/lib/lading/control/lading.db',
   /** Of the store, from before each of the last upgrades. */
   snapshots: '/var/lib/lading/control/snapshots',
+  /** A backup that is being restored: opened here, and taken up by the control plane from the other. */
+  opened: '/var/lib/lading/restore',
+  takenUp: '/var/lib/lading/control/restore',
   keeper: '/var/lib/lading/keeper',
   registry: '/var/lib/lading/registry',
   /** Lines that the follower keeps. */
   logs: '/var/lib/lading/logs',
   hello: '/var/lib/lading/examples/hello',
+  /** Every Debian has it; ours lie in a folder below, by default. */
+  backups: '/var/backups',
   run: '/run/lading',
   keeperSocket: '/run/lading/keeper.sock',
   registrySocket: '/run/lading/registry.sock',

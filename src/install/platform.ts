@@ -35,7 +35,7 @@ const answerSeconds = 120
  * The platform's swarm services: the registry, the two images that apps are made from in it, the control plane. One that
  * replaces another has to prove itself, where `proving` says how.
  */
-export function platformSteps(site: Site, proving: Proving | null = null): Step[] {
+export function platformSteps(site: Site, proving: Proving | null = null, seconds = answerSeconds): Step[] {
   return [
     serviceStep('registry', site, {
       make: registryService,
@@ -48,6 +48,7 @@ export function platformSteps(site: Site, proving: Proving | null = null): Step[
       isServing: async (release, signal) =>
         (await askSocket(paths.controlSocket, '/v1/healthz', signal)) !== null &&
         (await readTrial(paths.control, release)) === null,
+      seconds,
       ...(proving && { prepare: release => putOnTrial(release, proving), seconds: proving.seconds }),
     }),
   ]

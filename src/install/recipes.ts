@@ -43,6 +43,7 @@ export function recipes(pinned: { readonly nodeVersion: string; readonly npm: st
       parent: 'node',
       contents: [
         dist('server.js'),
+        dist('backup.js'),
         dist('follower.js'),
         dist('cli.js'),
         sqlite('package.json'),

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { readFile, rm } from 'node:fs/promises'
+import { readFile, rm, stat } from 'node:fs/promises'
 import { askEdge } from './edge-request.ts'
 import { readIfThere } from './files.ts'
 import { apiHost, helloHost } from './hello.ts'
@@ -35,7 +35,9 @@ export async function report(
       `  hello             ${scheme}://${hello}${isLocal ? `  (and https, by the platform's own CA)` : ''}`,
       `                    ${answer.body.trim().split('\n')[0]}`,
       `  from here         curl ${trust}${resolve} ${scheme}://${hello}`,
-      `  its folder        ${paths.hello}  (change it, commit, git push lading main)`,
+      ...((await hasExample())
+        ? [`  its folder        ${paths.hello}  (change it, commit, git push lading main)`]
+        : []),
     )
   }
   lines.push(
@@ -83,4 +85,9 @@ export async function report(
   }
   out.write(lines.join('\n') + '\n')
   if (code !== undefined) await rm(paths.unshownCode)
+}
+
+/** Not where the platform was restored: its owner's checkouts are elsewhere. */
+async function hasExample(): Promise<boolean> {
+  return (await stat(paths.hello).catch(() => null)) !== null
 }

@@ -76,6 +76,7 @@ export function controlService({ decisions, nodeId, networkId, dataKeyId, versio
     mounts: [
       bind(paths.run),
       bind(paths.control),
+      bind(paths.backups),
       readOnly(paths.token),
       readOnly(paths.registryToken),
       readOnly(paths.hooks),

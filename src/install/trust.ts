@@ -46,6 +46,7 @@ const platformFolders = [
   [paths.keeper, 0o700],
   [paths.registry, 0o700],
   [paths.logs, 0o700],
+  [paths.backups, 0o755],
   [paths.run, 0o711],
 ] as const
 

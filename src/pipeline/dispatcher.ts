@@ -3,7 +3,7 @@ import { AppError, asAppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
 import { parseRunId, type AppName, type EnvironmentKey, type RunId } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
-import type { Run, RunIntent } from '../core/run.ts'
+import { goesOnByItself, type Run, type RunIntent } from '../core/run.ts'
 import { isFinal, pastNoReturn, wentLive } from '../core/states.ts'
 import { forgetHistory, wantedImages } from './clean.ts'
 import { goLive } from './go-live.ts'
@@ -48,7 +48,7 @@ export class Dispatcher implements Pipeline {
   async recover(): Promise<void> {
     const carriedOn: Run[] = []
     for (const run of await this.#tools.store.openRuns()) {
-      if (pastNoReturn(run) || isAutomatic(run)) carriedOn.push(run)
+      if (pastNoReturn(run) || goesOnByItself(run)) carriedOn.push(run)
       else
         await this.#stop(
           run,

@@ -39,6 +39,30 @@ export async function fromCommit(
   return { commit: intent.commit, author: facts.author, image, verdict: verify(image) }
 }
 
+/**
+ * On another cluster: null where the registry has the image (the backup held it, or an earlier attempt built it), else the
+ * image is built again from its commit.
+ */
+export async function fromBackup(
+  journey: Journey,
+  to: number,
+  tools: Tools,
+  signal: AbortSignal,
+): Promise<Found | null> {
+  const release = await releaseOf(journey.run, to, tools)
+  if (await tools.builder.has(release.image.reference, signal)) return null
+  if (release.commit !== null) return fromCommit(journey, { kind: 'commit', commit: release.commit }, tools, signal)
+  throw new AppError('conflict', `the image of v${to} is not here, and no commit that it was made from`, {
+    hint: 'Push the app again.',
+  })
+}
+
+async function releaseOf(run: Run, number: number, { store }: Tools): Promise<Release> {
+  const release = await store.findRelease(run, number)
+  if (release) return release
+  throw new AppError('not-found', `there is no release v${number}`, { hint: '"lading releases" lists them.' })
+}
+
 /** The parts of the release: the new image with the present config and formation, or old parts put together anew. */
 export async function fromOldParts(run: Run, found: Found | null, tools: Tools, signal: AbortSignal): Promise<Parts> {
   const { intent } = run
@@ -55,11 +79,13 @@ export async function fromOldParts(run: Run, found: Found | null, tools: Tools, 
       }
     }
     case 'rollback': {
-      const to = await tools.store.findRelease(run, intent.to)
-      if (!to)
-        throw new AppError('not-found', `there is no release v${intent.to}`, { hint: '"lading releases" lists them.' })
+      const to = await releaseOf(run, intent.to, tools)
       if (!intent.automatic) await requireImage(to, tools, signal)
       return { ...partsOf(to), description: `${intent.automatic ? 'Automatic rollback' : 'Rollback'} to v${intent.to}` }
+    }
+    case 'restore': {
+      const to = await releaseOf(run, intent.to, tools)
+      return { ...partsOf(to), ...found, description: `Restore v${intent.to}` }
     }
     case 'config':
       return { ...partsOf(await serving(run, tools)), config: intent.config, description: intent.summary }

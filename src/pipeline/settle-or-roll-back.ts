@@ -2,7 +2,7 @@ import { defaults } from '../core/defaults.ts'
 import { predecessor, servingRelease } from '../core/keep.ts'
 import { environmentId } from '../core/labels.ts'
 import type { RunId } from '../core/names.ts'
-import { automaticRollbackOf, type Run, type RunIntent } from '../core/run.ts'
+import { automaticRollbackOf, goesOnByItself, type Run, type RunIntent } from '../core/run.ts'
 import { isFinal, wentLive } from '../core/states.ts'
 import type { Tools } from './tools.ts'
 
@@ -21,7 +21,8 @@ export async function settleOrRollBack(run: Run, crash: string | null, tools: Se
   const back = predecessor(runs, run)
   if (serving !== run.release) return settle(run, `v${serving} serves by now`, tools)
   if (crash === null) return settle(run, `v${run.release} held for ${defaults.warmMs / 1000} s`, tools)
-  if (back === null || isAutomatic(run)) return settle(run, `${crash}; there is nothing to go back to`, tools)
+  // Of a restored release nothing older runs on this cluster.
+  if (back === null || goesOnByItself(run)) return settle(run, `${crash}; there is nothing to go back to`, tools)
   const other = await endRollbacks(run, crash, tools)
   if (other !== null) return settle(run, `${crash}; run ${other} takes over`, tools)
   return rollBack(run, back, crash, tools)

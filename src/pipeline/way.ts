@@ -1,13 +1,13 @@
 import { AppError } from '../core/errors.ts'
 import type { Release } from '../core/release.ts'
-import { automaticRollbackOf, type Run } from '../core/run.ts'
+import { automaticRollbackOf, goesOnByItself, type Run } from '../core/run.ts'
 import { wentLive, type RunState } from '../core/states.ts'
 import { persistently } from '../core/waiting.ts'
 import { makeRelease } from '../release/make-release.ts'
 import { releasePhase } from '../release/release-phase.ts'
 import { startRelease } from '../run/roll-out.ts'
 import { releasePhaseSpec } from '../run/spec.ts'
-import { fromCommit, fromOldParts, judge, type Found } from './parts.ts'
+import { fromBackup, fromCommit, fromOldParts, judge, type Found } from './parts.ts'
 import type { Tools } from './tools.ts'
 
 /** One run as the way sees it: its row, and the two things that may be done with it. */
@@ -37,6 +37,11 @@ export async function way(journey: Journey, tools: Tools, signal: AbortSignal): 
 /** Receive, build, verify; nothing of it needs the environment's turn, and a rollback has nothing to do here. */
 async function find(journey: Journey, tools: Tools, signal: AbortSignal): Promise<Found | null> {
   const { intent } = journey.run
+  if (intent.kind === 'restore') {
+    await journey.enter('receiving', `looking for the image of v${intent.to}`)
+    await journey.enter('building', `bringing back v${intent.to}`)
+    return journey.step('found', () => fromBackup(journey, intent.to, tools, signal))
+  }
   if (intent.kind !== 'commit') return null
   await journey.enter('receiving', `receiving ${intent.commit.slice(0, 7)}`)
   await judge(journey.run, tools, signal)
@@ -56,10 +61,10 @@ async function release_(journey: Journey, found: Found | null, tools: Tools, sig
   return release
 }
 
-/** An automatic rollback that has waited for its turn must not take the place of something newer that holds. */
+/** What goes on by itself and has waited for its turn must not take the place of something newer that holds. */
 async function assertStillWanted(run: Run, { store }: Tools): Promise<void> {
   const { intent } = run
-  if (intent.kind !== 'rollback' || !intent.automatic) return
+  if (!goesOnByItself(run) || !('to' in intent)) return
   const serving = await store.servingRelease(run)
   // After a crash the run that failed may still stand as live: it is the one to go back from.
   if (serving === null || serving.number === intent.to || automaticRollbackOf(serving.run) === run.id) return
@@ -117,6 +122,8 @@ async function throughTo(journey: Journey, state: RunState, reason: string): Pro
   await journey.enter(state, reason)
 }
 
+/** A restored app's data is as it was when the phase had run. */
 function runsReleasePhase({ intent }: Run): boolean {
+  if (intent.kind === 'restore') return false
   return intent.kind !== 'rollback' || (intent.releasePhase && !intent.automatic)
 }

@@ -39,10 +39,12 @@ import { spaceNetwork } from '../run/spec.ts'
 import { createSealer } from '../store/seal.ts'
 import { takeSnapshot } from '../store/snapshot.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
+import { BackupKeeper, backupProgram } from './backups.ts'
 import { readConfig, type Config } from './config.ts'
 import { closeDoor, Gate, openNetworkDoor, openSocketDoor } from './doors.ts'
 import { createLog } from './log.ts'
 import { ownHost, schemeOf, takeTraffic } from './own-lane.ts'
+import { takeUpBackup } from './take-up-backup.ts'
 import { nodeVersions } from './versions.ts'
 
 /** A control plane on trial has kept its lease for so many of its lengths before it opens its doors. */
@@ -104,13 +106,12 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     term: () => term.current,
   })
   const keptLines = followerLines(join(config.runDir, 'logs.sock'))
-  const repositories = new GitRepositories(
-    gitProgram({
-      root: join(config.stateDir, 'git'),
-      hooks: config.hooks,
-      pushBytes: () => limits.current().pushBytes,
-    }),
-  )
+  const gitOfApps = gitProgram({
+    root: join(config.stateDir, 'git'),
+    hooks: config.hooks,
+    pushBytes: () => limits.current().pushBytes,
+  })
+  const repositories = new GitRepositories(gitOfApps)
   const authority = new Authority(join(config.stateDir, 'ca'), systemClock)
   const shown = new ShownCertificates(
     {
@@ -181,6 +182,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   }
   await repositories.removeStaleLocks()
   await builder.begin(signal)
+  await takeUpBackup({ ...tools, git: gitOfApps, folder: join(config.stateDir, 'restore') }, signal)
   await recoverFromCluster(
     { ...tools, open: openWith(config.dataKey), isOurs: name => isBelow(name, config.baseDomain) },
     signal,
@@ -200,6 +202,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     url: urlOf(ownHost(config.baseDomain)),
     ca: await readFile(join(config.stateDir, 'ca', 'ca.pem'), 'utf8'),
   }
+  const backups = new BackupKeeper({ store, clock: systemClock, log, program: [backupProgram], signal })
   const ejector = new Ejector(tools)
   const parts = {
     store,
@@ -211,6 +214,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     keptLines,
     repositories,
     certificates,
+    backups,
     clock: systemClock,
     platform,
     report: logError,
@@ -241,6 +245,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     await openSocketDoor(createApi({ ...parts, access: rootAccess }), join(config.runDir, 'control.sock'), gate),
   ]
   const cleaning = cleanAgainAndAgain(pipeline, { clock: systemClock, log }, signal).catch(() => undefined)
+  const backingUp = backups.keepMaking(signal).catch(() => undefined)
   log('ready', { release: config.release, version: config.version, trial: trial !== null })
   try {
     const certificate = (host: HostName) => authority.certificate(host, signal)
@@ -257,7 +262,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     }
     await Promise.all([shown.run(), orders.run()])
   } finally {
-    await Promise.race([cleaning, systemClock.sleep(5_000)])
+    await Promise.race([Promise.all([cleaning, backingUp]), systemClock.sleep(5_000)])
     await git.stop()
     await builder.stop(AbortSignal.timeout(5_000))
     await Promise.race([Promise.all(doors.map(closeDoor)), systemClock.sleep(5_000)])

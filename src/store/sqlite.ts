@@ -43,6 +43,20 @@ export async function openSqliteStore({ path, dataKey }: SqliteOptions): Promise
   }
 }
 
+/** Rejects `internal` when pages of the file are damaged; says nothing about what the rows mean. */
+export function checkSqliteFile(path: string): void {
+  const database = openDatabase(path)
+  try {
+    const found = database.pragma('quick_check(10)') as readonly { readonly quick_check: string }[]
+    const wrong = found.map(row => row.quick_check).filter(text => text !== 'ok')
+    if (wrong.length > 0) throw new AppError('internal', `the store ${path} is damaged`, { details: wrong })
+  } catch (error) {
+    throw asStoreError(error)
+  } finally {
+    database.close()
+  }
+}
+
 /** Brings a file's schema up to date, without the data key. Rejects as `openSqliteStore` does. */
 export async function migrateFile(path: string): Promise<void> {
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: openDatabase(path) }) })
@@ -124,6 +138,7 @@ export async function copyTo(database: SqliteDatabase.Database, path: string): P
 }
 
 function asStoreError(cause: unknown): AppError {
+  if (cause instanceof AppError) return cause
   const code = cause instanceof SqliteDatabase.SqliteError ? cause.code : ''
   const text = cause instanceof Error ? cause.message : String(cause)
   if (code.startsWith('SQLITE_BUSY'))

@@ -4,6 +4,7 @@ import { Rig } from '../rig/rig.ts'
 import { installed, type App, type Platform } from './host.ts'
 import { survivesAll, twiceEach } from './outages/outages.ts'
 import { Town } from './outages/town.ts'
+import { backupAndRestore } from './restore.ts'
 
 // The oldest engine that is supported: Debian 12's 20.10, without IPVS, cgroups as this machine has them.
 const say = (text: string): void => void process.stderr.write(text)
@@ -43,6 +44,13 @@ test('on engine 20.10 a build that eats the memory is killed, named as such, and
   assert.equal(await app.remoteHead(), good)
   await app.answers('other')
 })
+
+suite('backup and restore, from engine 20.10 to 26.1', () =>
+  backupAndRestore(
+    () => ({ platform, app, answer: 'other' }),
+    () => rig.up({ name: 'bare', debian: 'trixie' }),
+  ),
+)
 
 suite('on engine 20.10, outages', () => {
   let town: Town

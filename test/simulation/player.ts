@@ -1,6 +1,6 @@
 import { asAppError, type AppError } from '../../src/core/errors.ts'
 import { parseAppName, parseBranchName, production, type CommitId, type EnvironmentKey } from '../../src/core/names.ts'
-import type { Run, RunIntent } from '../../src/core/run.ts'
+import { goesOnByItself, type Run, type RunIntent } from '../../src/core/run.ts'
 import { isFinal, pastNoReturn, wentLive } from '../../src/core/states.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { Crash, Fault, Site } from './gate.ts'
@@ -26,13 +26,15 @@ export interface PlayerOptions {
   readonly plant?: Plant | undefined
   /** The first crash takes the database along. */
   readonly losesDatabase?: boolean
+  /** The first crash takes the whole machine along; its backup of that moment is restored on another. */
+  readonly losesMachine?: boolean
   /** Where the second instance dies; calls are numbered from its start. */
   readonly nextCrash?: Crash
 }
 
 /** Plays one history: people who push and roll back, a machine that is killed and started again. */
 export class Player {
-  readonly world = new World()
+  world = new World()
   readonly clients: Client[] = []
   /** Runs as they stood when their control plane died. */
   readonly atCrash: Run[] = []
@@ -42,6 +44,7 @@ export class Player {
   readonly #plant: Plant | undefined
   readonly #nextCrash: Crash | undefined
   readonly #losesDatabase: boolean
+  readonly #losesMachine: boolean
   #instance: Instance
   #store: Store | null = null
 
@@ -50,10 +53,12 @@ export class Player {
     lateMs = () => 3_000,
     plant,
     losesDatabase = false,
+    losesMachine = false,
     nextCrash,
   }: PlayerOptions = {}) {
     this.#nextCrash = nextCrash
     this.#losesDatabase = losesDatabase
+    this.#losesMachine = losesMachine
     this.#lateMs = lateMs
     this.#plant = plant
     this.#instance = this.#newInstance(faults)
@@ -191,6 +196,9 @@ export class Player {
     if (isFirst && this.#losesDatabase) {
       this.world.loseDatabase()
       this.#store = await this.world.openStore()
+    } else if (isFirst && this.#losesMachine) {
+      this.world = this.world.restoredElsewhere()
+      this.#store = await this.world.openStore()
     } else {
       this.atCrash.push(...(await this.store.openRuns()))
     }
@@ -209,5 +217,5 @@ export class Player {
 
 /** What the law says about a run that was open when its control plane died (docs/design/run-states.md). */
 export function mustBeCarriedOn(run: Run): boolean {
-  return pastNoReturn(run) || (run.intent.kind === 'rollback' && run.intent.automatic)
+  return pastNoReturn(run) || goesOnByItself(run)
 }

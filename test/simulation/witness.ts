@@ -56,6 +56,14 @@ export class Witness {
     cluster.processes.onChange(() => this.#observeProcesses())
   }
 
+  /** What it has seen of the rows: they were restored, and a row does not forget. */
+  remember(other: Witness): void {
+    for (const [run, state] of other.states) this.states.set(run, state)
+    for (const [key, ledger] of other.#ledgers) this.#ledgers.set(key, ledger)
+    for (const [key, rollback] of other.#rollbacks) this.#rollbacks.set(key, rollback)
+    for (const violation of other.violations) this.violations.add(violation)
+  }
+
   /** The edges, watched: a switch from a release that answers to one without proof is a dropped request. */
   edges(door: Edges): Edges {
     return {

@@ -20,6 +20,7 @@ import { Secret } from '../../src/core/secret.ts'
 import { FakeCluster, type Behaviour } from '../../src/docker/fake.ts'
 import type { Engine } from '../../src/docker/engine.ts'
 import { FakeEdges } from '../../src/edge/fake.ts'
+import { bringBack } from '../../src/pipeline/bring-back.ts'
 import { Dispatcher } from '../../src/pipeline/dispatcher.ts'
 import { recoverFromCluster } from '../../src/pipeline/recover-from-cluster.ts'
 import type { Tools } from '../../src/pipeline/tools.ts'
@@ -54,23 +55,32 @@ export interface CommitKind {
  * fakes keep their own lives under the virtual clock, whichever instance asked for them.
  */
 export class World {
-  readonly clock = new VirtualClock()
-  readonly ids = new CountedIds()
-  readonly repositories = new FakeRepositories()
-  readonly builder = new FakeBuilder(this.clock)
+  readonly clock: VirtualClock
+  readonly ids: CountedIds
+  readonly repositories: FakeRepositories
+  readonly builder: FakeBuilder
   readonly cluster: FakeCluster
   readonly edges: FakeEdges
   readonly witness: Witness
+  /** Its rows came from a backup, and nobody has taken them up yet. */
+  isRestored = false
   /** Events of the instances, for the report of a failing history. */
-  readonly log: string[] = []
+  readonly log: string[]
   readonly path: string
   /** Until then no network can be removed (ms, monotonic). */
   networksHeldUntil = 0
-  readonly #kinds = new Map<string, CommitKind>()
+  readonly #kinds: Map<string, CommitKind>
   readonly #open: Store[] = []
   #commits = 0
 
-  constructor() {
+  /** Of `lost` only git, time and the users' code are left: another machine, that its backup is restored on. */
+  constructor(lost?: World) {
+    this.clock = lost?.clock ?? new VirtualClock()
+    this.ids = lost?.ids ?? new CountedIds()
+    this.repositories = lost?.repositories ?? new FakeRepositories()
+    this.builder = lost?.builder ?? new FakeBuilder(this.clock)
+    this.log = lost?.log ?? []
+    this.#kinds = lost === undefined ? new Map<string, CommitKind>() : lost.#kinds
     this.cluster = new FakeCluster({
       clock: this.clock,
       behaviourOf: (image, command) => this.#behaviour(image, command),
@@ -96,6 +106,18 @@ export class World {
   /** The files of the database are gone; the next store finds none. */
   loseDatabase(): void {
     for (const ending of ['', '-wal', '-shm']) rmSync(this.path + ending, { force: true })
+  }
+
+  /** A machine that all of this was backed up to and restored on, with an empty registry. */
+  restoredElsewhere(): World {
+    const world = new World(this)
+    // Between two statements, and in no time: the copy of a backup takes its own, which is no virtual one.
+    for (const ending of ['', '-wal'])
+      if (existsSync(this.path + ending)) copyFileSync(this.path + ending, world.path + ending)
+    world.witness.remember(this.witness)
+    world.isRestored = true
+    this.builder.lose()
+    return world
   }
 
   /** A commit in the app's repository, as a push leaves it there before any ref moves. */
@@ -213,6 +235,8 @@ export class Instance {
       log: (event, facts) => world.log.push(`${Math.round(world.clock.monotonic())} ${event} ${JSON.stringify(facts)}`),
       network: key => [spaceNetwork(key), environmentLabels(key)],
     }
+    if (world.isRestored) await bringBack(tools, lease.signal)
+    world.isRestored = false
     await recoverFromCluster(
       { ...tools, isOurs: () => true, open: sealed => new TextDecoder().decode(sealed) },
       lease.signal,

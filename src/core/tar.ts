@@ -149,7 +149,7 @@ function padded(size: number): number {
 }
 
 function broken(what: string): AppError {
-  return new AppError('internal', `the commit's archive has ${what}`)
+  return new AppError('internal', `the archive has ${what}`)
 }
 
 /** A stream of chunks, read by length. */

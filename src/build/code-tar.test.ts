@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { appStamp, asLayer, writeTar } from './code-tar.ts'
 import { digestOf } from './registry.ts'
-import { readTar } from './tar.ts'
+import { readTar } from '../core/tar.ts'
 
 /** Chunks of odd sizes, as a pipe gives them. */
 async function* chunked(bytes: Uint8Array, size = 700): AsyncGenerator<Uint8Array> {

@@ -1,0 +1,57 @@
+import { z } from 'zod'
+import { AppError } from '../core/errors.ts'
+
+/** Where the backup program reads its job (a file descriptor): no passphrase stands in a list of processes. */
+export const jobDescriptor = 3
+
+/** What the backup program is told. It runs beside the control plane, whose own work must not wait. */
+export const job = z.discriminatedUnion('do', [
+  /** The file on standard output. Null: the recovery code is its passphrase. */
+  z.strictObject({ do: z.literal('pack'), passphrase: z.string().min(1).nullable() }),
+  /** Opens the backup on standard input, in a place that goes afterwards; a result on standard output. */
+  z.strictObject({ do: z.literal('verify') }),
+  /** Packs to a place, opens what lies there then, and removes what is superfluous; a result on standard output. */
+  z.strictObject({ do: z.literal('keep'), to: z.string(), keep: z.number().int().positive() }),
+])
+
+export type Job = z.infer<typeof job>
+
+export const verified = z.strictObject({ apps: z.number(), releases: z.number(), repositories: z.number() })
+
+export type Verified = z.infer<typeof verified>
+
+export const result = z.strictObject({
+  name: z.string(),
+  /** Bytes. */
+  size: z.number(),
+  apps: z.number(),
+  /** Names of those that went. */
+  removed: z.array(z.string()),
+})
+
+export type Result = z.infer<typeof result>
+
+/** How the program says that it failed: one line on standard error, after whatever else stands there. */
+export const failure = z.strictObject({
+  failed: z.strictObject({
+    code: z.string(),
+    message: z.string(),
+    hint: z.string().optional(),
+    details: z.array(z.string()),
+  }),
+})
+
+export function failureLine({ code, message, hint, details }: AppError): string {
+  return `${JSON.stringify({ failed: { code, message, ...(hint === undefined ? {} : { hint }), details } })}\n`
+}
+
+/** The failure that the program told last; null: it told none. */
+export function readFailure(stderr: string): AppError | null {
+  for (const line of stderr.trimEnd().split('\n').toReversed()) {
+    if (!line.startsWith('{"failed"')) continue
+    const { failed } = failure.parse(JSON.parse(line))
+    const { message, hint, details } = failed
+    return new AppError(failed.code as AppError['code'], message, { ...(hint === undefined ? {} : { hint }), details })
+  }
+  return null
+}

@@ -1,0 +1,226 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
+import { join, normalize } from 'node:path'
+import { Readable, type Writable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import {
+  attemptSchema,
+  backupRoot,
+  defaultSchedule,
+  scheduleSchema,
+  type Attempt,
+  type Backups,
+  type BackupStatus,
+  type Schedule,
+  type ScheduleChange,
+} from '../backup/backups.ts'
+import { jobDescriptor, readFailure, result, verified, type Job, type Result, type Verified } from '../backup/job.ts'
+import type { Clock } from '../core/clock.ts'
+import { AppError, asAppError } from '../core/errors.ts'
+import type { Secret } from '../core/secret.ts'
+import type { Store } from '../store/store.ts'
+import type { Log } from './log.ts'
+
+const none: AsyncIterable<Uint8Array> = {
+  [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
+}
+const hourMs = 3_600_000
+/** After a start: first what people wait for. */
+const firstPauseMs = 10 * 60_000
+/** How often the schedule is looked at; it may be changed meanwhile. */
+const pauseMs = 5 * 60_000
+/** One that failed is tried again so soon, however rare the schedule. */
+const againMs = hourMs
+
+interface BackupOptions {
+  readonly store: Pick<Store, 'readSettings' | 'writeSetting'>
+  readonly clock: Clock
+  readonly log: Log
+  /** The backup program, and Node's options for it. */
+  readonly program: readonly string[]
+  /** Ends with the lease. */
+  readonly signal: AbortSignal
+}
+
+/** Makes backups by a program of its own, by hand and by the schedule. */
+export class BackupKeeper implements Backups {
+  readonly #options: BackupOptions
+  #running = false
+
+  constructor(options: BackupOptions) {
+    this.#options = options
+  }
+
+  async status(): Promise<BackupStatus> {
+    const settings = await this.#options.store.readSettings()
+    const schedule = read(settings, 'backup.schedule', scheduleSchema) ?? defaultSchedule
+    const last = read(settings, 'backup.last', attemptSchema)
+    const lastGood = read(settings, 'backup.last-good', attemptSchema)
+    const since = lastGood?.at ?? Number(settings['backup.since'] ?? this.#options.clock.now())
+    const overdue = schedule.on && this.#options.clock.now() - since > 2 * schedule.everyHours * hourMs
+    return { schedule, last, lastGood, overdue, running: this.#running }
+  }
+
+  async change(change: ScheduleChange): Promise<BackupStatus> {
+    const { schedule } = await this.status()
+    const next = scheduleSchema.parse({ ...schedule, ...change })
+    requireReachable(next.to)
+    await this.#write('backup.schedule', next)
+    return this.status()
+  }
+
+  async now(): Promise<Result> {
+    const { schedule } = await this.status()
+    return this.#exclusively(async () => {
+      try {
+        await mkdir(schedule.to, { recursive: true, mode: 0o700 })
+        const made = await this.#keep(schedule)
+        await this.#note({ made, failed: null })
+        this.#options.log('backup made', { ...made })
+        return made
+      } catch (error) {
+        this.#options.signal.throwIfAborted()
+        const { message, hint } = asAppError(error)
+        await this.#note({ made: null, failed: { message, hint: hint ?? null } })
+        this.#options.log('backup failed', { error: asAppError(error) })
+        throw error
+      }
+    })
+  }
+
+  async verify(file: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Verified> {
+    return this.#exclusively(async () => {
+      const { process: child, ended } = this.#start({ do: 'verify' }, signal, file)
+      const said = await buffer(child.stdout!)
+      await ended
+      return verified.parse(JSON.parse(said.toString()))
+    })
+  }
+
+  async *pack(passphrase: Secret | null, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const end = this.#begin()
+    try {
+      const child = this.#start({ do: 'pack', passphrase: passphrase?.reveal() ?? null }, signal)
+      try {
+        for await (const chunk of child.process.stdout!) yield chunk as Buffer
+        await child.ended
+      } finally {
+        child.process.kill('SIGKILL')
+      }
+    } finally {
+      end()
+    }
+  }
+
+  /** By the schedule, until the signal. What fails is noted, told by doctor, and tried again. */
+  async keepMaking(signal: AbortSignal): Promise<void> {
+    const { clock, store } = this.#options
+    if ((await store.readSettings())['backup.since'] === undefined)
+      await store.writeSetting('backup.since', String(clock.now()))
+    for (let pause = firstPauseMs; ; pause = pauseMs) {
+      await clock.sleep(pause, signal)
+      try {
+        if (isDue(await this.status(), clock.now())) await this.now()
+      } catch {
+        signal.throwIfAborted()
+      }
+    }
+  }
+
+  async #keep({ to, keep }: Schedule): Promise<Result> {
+    const { process: child, ended } = this.#start({ do: 'keep', to, keep }, this.#options.signal)
+    const said = await buffer(child.stdout!)
+    await ended
+    return result.parse(JSON.parse(said.toString()))
+  }
+
+  #start(
+    job: Job,
+    signal: AbortSignal,
+    input: AsyncIterable<Uint8Array> = none,
+  ): { readonly process: ChildProcess; readonly ended: Promise<void> } {
+    const child = spawn(process.execPath, this.#options.program, {
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+      signal: AbortSignal.any([signal, this.#options.signal]),
+    })
+    const told = child.stdio[jobDescriptor] as Writable
+    // It may end before it has read all; its exit tells why.
+    for (const pipe of [told, child.stdin]) pipe.on('error', () => {})
+    told.end(JSON.stringify(job))
+    Readable.from(input).pipe(child.stdin)
+    const ended = outcome(child)
+    // Awaited after its output was read; until then a failure must not count as unhandled.
+    ended.catch(() => {})
+    return { process: child, ended }
+  }
+
+  async #note(outcome: Pick<Attempt, 'made' | 'failed'>): Promise<void> {
+    const attempt: Attempt = { at: this.#options.clock.now(), ...outcome }
+    await this.#write('backup.last', attempt)
+    if (attempt.made !== null) await this.#write('backup.last-good', attempt)
+  }
+
+  #write(name: string, value: unknown): Promise<void> {
+    return this.#options.store.writeSetting(name, JSON.stringify(value))
+  }
+
+  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const end = this.#begin()
+    try {
+      return await work()
+    } finally {
+      end()
+    }
+  }
+
+  /** Both need room on the same disk. */
+  #begin(): () => void {
+    if (this.#running)
+      throw new AppError('conflict', 'a backup is being made', { hint: 'Try again in a minute.', retryable: true })
+    this.#running = true
+    return () => {
+      this.#running = false
+    }
+  }
+}
+
+function isDue({ schedule, last, lastGood, running }: BackupStatus, now: number): boolean {
+  if (!schedule.on || running) return false
+  if (last?.failed && now - last.at < againMs) return false
+  return lastGood === null || now - lastGood.at >= schedule.everyHours * hourMs
+}
+
+function requireReachable(to: string): void {
+  const isBelow = normalize(to) === to && to.startsWith(`${backupRoot}/`)
+  if (isBelow) return
+  throw new AppError('invalid-input', `the control plane does not reach ${JSON.stringify(to)}`, {
+    hint: `Give a folder below ${backupRoot}, and mount another disk or a share there; "lading backup --to FOLDER" writes one backup to any folder.`,
+  })
+}
+
+function read<T>(
+  settings: Readonly<Record<string, string>>,
+  name: string,
+  schema: { parse: (value: unknown) => T },
+): T | null {
+  const text = settings[name]
+  return text === undefined ? null : schema.parse(JSON.parse(text))
+}
+
+function outcome(child: ChildProcess): Promise<void> {
+  const said: Buffer[] = []
+  child.stderr?.on('data', (chunk: Buffer) => said.push(chunk))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, killedBy) => {
+      if (code === 0) return resolve()
+      const stderr = Buffer.concat(said).toString()
+      const details = stderr.trim().split('\n').slice(-10)
+      const how = killedBy === null ? `exited ${code}` : `was ended by ${killedBy}`
+      reject(readFailure(stderr) ?? new AppError('internal', `the backup program ${how}`, { details }))
+    })
+  })
+}
+
+/** Beside the control plane's own bundle. */
+export const backupProgram = join(import.meta.dirname, 'backup.js')
