@@ -16,6 +16,7 @@ export const policy: Readonly<Record<string, Requirement>> = {
   'GET /v1/limits': 'member',
   'PATCH /v1/limits': 'member',
   'GET /v1/backups': 'member',
+  'GET /v1/backups/kept': 'root',
   'POST /v1/backups': 'root',
   'PATCH /v1/backups/schedule': 'root',
   'POST /v1/backups/file': 'root',

@@ -20,6 +20,8 @@ export function backupFileRoutes(api: Hono<ApiEnv>, { backups }: ApiParts): void
 export function backupRoutes(api: Hono<ApiEnv>, { backups }: ApiParts): void {
   api.get('/v1/backups', async c => c.json(await backups.status()))
 
+  api.get('/v1/backups/kept', async c => c.json(await backups.kept()))
+
   /** What the schedule does, now. */
   api.post('/v1/backups', async c => c.json(await backups.now()))
 

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import type { Secret } from '../core/secret.ts'
 import { result, type Result, type Verified } from './job.ts'
+import { s3Access } from './s3-access.ts'
+import type { Kept } from './shelf.ts'
 
 /** When backups are made by themselves, and where they go. */
 export const scheduleSchema = z.strictObject({
@@ -12,11 +14,13 @@ export const scheduleSchema = z.strictObject({
     .min(1)
     .max(31 * 24),
   keep: z.number().int().min(1).max(1000),
+  /** For places in an S3 store; its secret is told to nobody. */
+  s3: s3Access.omit({ secretAccessKey: true }).optional(),
 })
 
 export type Schedule = z.infer<typeof scheduleSchema>
 
-export const scheduleChange = scheduleSchema.partial()
+export const scheduleChange = scheduleSchema.extend({ s3: s3Access }).partial()
 
 /** What is to be another; the rest stays. */
 export type ScheduleChange = z.infer<typeof scheduleChange>
@@ -50,6 +54,8 @@ export interface Backups {
   status(): Promise<BackupStatus>
   /** Rejects `invalid-input` for a place that the control plane does not reach. */
   change(change: ScheduleChange): Promise<BackupStatus>
+  /** What lies at the schedule's place, oldest first. */
+  kept(): Promise<readonly Kept[]>
   /** What the schedule does, now. Rejects `conflict` while another is under way. */
   now(): Promise<Result>
   /** Restores a backup that the recovery code opens into a throwaway place. */

@@ -1,4 +1,5 @@
 import type { Result, Verified } from './job.ts'
+import type { Kept } from './shelf.ts'
 import {
   defaultSchedule,
   scheduleSchema,
@@ -17,9 +18,13 @@ export class FakeBackups implements Backups {
     return { schedule: this.#schedule, last: null, lastGood: null, overdue: false, running: false }
   }
 
-  async change(change: ScheduleChange): Promise<BackupStatus> {
+  async change({ s3: _, ...change }: ScheduleChange): Promise<BackupStatus> {
     this.#schedule = scheduleSchema.parse({ ...this.#schedule, ...change })
     return this.status()
+  }
+
+  async kept(): Promise<readonly Kept[]> {
+    return this.made.map(({ name, size }) => ({ name, size }))
   }
 
   async now(): Promise<Result> {

@@ -1,8 +1,11 @@
 import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
+import { s3Access } from './s3-access.ts'
 
 /** Where the backup program reads its job (a file descriptor): no passphrase stands in a list of processes. */
 export const jobDescriptor = 3
+
+const place = { to: z.string(), s3: s3Access.nullable() }
 
 /** What the backup program is told. It runs beside the control plane, whose own work must not wait. */
 export const job = z.discriminatedUnion('do', [
@@ -11,10 +14,14 @@ export const job = z.discriminatedUnion('do', [
   /** Opens the backup on standard input, in a place that goes afterwards; a result on standard output. */
   z.strictObject({ do: z.literal('verify') }),
   /** Packs to a place, opens what lies there then, and removes what is superfluous; a result on standard output. */
-  z.strictObject({ do: z.literal('keep'), to: z.string(), keep: z.number().int().positive() }),
+  z.strictObject({ do: z.literal('keep'), ...place, keep: z.number().int().positive() }),
+  /** What lies at a place, on standard output. */
+  z.strictObject({ do: z.literal('list'), ...place }),
 ])
 
 export type Job = z.infer<typeof job>
+
+export const keptList = z.array(z.strictObject({ name: z.string(), size: z.number() }))
 
 export const verified = z.strictObject({ apps: z.number(), releases: z.number(), repositories: z.number() })
 

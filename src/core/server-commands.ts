@@ -76,10 +76,14 @@ export const serverCommands = {
       'where the schedule puts them, and opened again. The recovery code opens it, or a passphrase of yours.',
     options: {
       '--to <folder>':
-        'one backup to any folder, or to standard output (-); with "schedule", a folder below /var/backups',
+        'one backup to any folder, or to standard output (-); with "schedule", a folder below /var/backups or s3://BUCKET/FOLDER',
       '--passphrase-file <file>': 'its first line instead of the recovery code',
       '--every <hours>': 'with "schedule": how often; at first every 24',
       '--keep <number>': 'with "schedule": how many of its own stay; at first 7',
+      '--endpoint <url>': 'with "schedule" and s3://: where that store is',
+      '--region <name>': 'with "schedule" and s3://: at first us-east-1',
+      '--credentials <file>':
+        'with "schedule" and s3://: holds AWS_ACCESS_KEY_ID= and AWS_SECRET_ACCESS_KEY=; kept encrypted',
       '--on, --off': 'with "schedule": whether any are made by themselves',
       '--json': 'what was done or found, as JSON',
     },
@@ -89,6 +93,7 @@ export const serverCommands = {
       'lading backup ls',
       'lading backup verify /var/backups/lading/lading-example.com-20261125T031500Z.auto.age',
       'lading backup schedule --every 6 --keep 28',
+      'lading backup schedule --to s3://my-backups/lading --endpoint https://s3.example.com --credentials s3.env',
     ],
   },
   restore: {

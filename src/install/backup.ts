@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { attemptSchema, scheduleSchema } from '../backup/backups.ts'
-import { result, verified as verifiedSchema, type Verified } from '../backup/job.ts'
+import { keptList, result, verified as verifiedSchema, type Verified } from '../backup/job.ts'
+import type { S3Access } from '../backup/s3-access.ts'
 import { backupName, folderShelf } from '../backup/shelf.ts'
 import { tryRestore } from '../backup/trial.ts'
 import { AppError, unreachable } from '../core/errors.ts'
@@ -13,7 +14,7 @@ import { Secret } from '../core/secret.ts'
 import { systemClock } from '../core/system.ts'
 import { trialTools } from './backup-tools.ts'
 import { askControl, streamControl } from './control-call.ts'
-import type { BackupCommand } from './options.ts'
+import type { BackupCommand, S3Options } from './options.ts'
 import { passphraseFrom } from './passphrase.ts'
 import { Progress } from './progress.ts'
 import type { Site } from './site.ts'
@@ -60,7 +61,7 @@ async function byTheSchedule({ json }: { readonly json: boolean }, signal: Abort
   await withLine('backup', json, async () => {
     const { to } = (await facts(signal)).schedule
     const found = result.parse(await askControl({ method: 'POST', path: '/v1/backups' }, signal))
-    return { value: { ...found, to }, fact: `${join(to, found.name)}, ${inWords(found.size)}, verified` }
+    return { value: { ...found, to }, fact: `${at(to, found.name)}, ${inWords(found.size)}, verified` }
   })
 }
 
@@ -83,6 +84,10 @@ async function toOutput(command: ToCommand, signal: AbortSignal): Promise<void> 
 }
 
 async function toFolder(command: ToCommand, to: string, site: Site, signal: AbortSignal): Promise<void> {
+  if (to.startsWith('s3://'))
+    throw new AppError('invalid-input', '--to takes a folder here', {
+      hint: `An S3 store is a place of the schedule: lading backup schedule --to ${to} --endpoint URL --credentials FILE; then: lading backup`,
+    })
   const folder = resolve(to)
   const name = backupName(site.decisions.baseDomain, new Date(systemClock.now()), 'hand')
   const body = await bodyOf(command)
@@ -138,9 +143,9 @@ async function verified(
 async function list(json: boolean, signal: AbortSignal): Promise<void> {
   const known = await facts(signal)
   const { to } = known.schedule
-  const kept = await folderShelf(to).list(signal).catch(asEmpty)
+  const kept = keptList.parse(await askControl({ method: 'GET', path: '/v1/backups/kept' }, signal).catch(asEmpty))
   if (json) return void process.stdout.write(`${JSON.stringify({ ...known, kept })}\n`)
-  const lines = kept.map(({ name, size }) => `  ${inWords(size).padStart(10)}  ${join(to, name)}`)
+  const lines = kept.map(({ name, size }) => `  ${inWords(size).padStart(10)}  ${at(to, name)}`)
   process.stdout.write([...lines, ...(kept.length > 0 ? [''] : []), ...sentences(known), ''].join('\n'))
 }
 
@@ -166,10 +171,25 @@ function sentences({ schedule, last, lastGood, overdue }: BackupFacts): string[]
 
 type ScheduleCommand = Extract<BackupCommand, { do: 'schedule' }>
 
-async function schedule({ change, json }: ScheduleCommand, signal: AbortSignal): Promise<void> {
-  const call = { method: 'PATCH', path: '/v1/backups/schedule', body: change } as const
-  const known = Object.keys(change).length === 0 ? await facts(signal) : status.parse(await askControl(call, signal))
+async function schedule({ change, s3, json }: ScheduleCommand, signal: AbortSignal): Promise<void> {
+  const body = s3 === null ? change : { ...change, s3: await s3AccessFrom(s3) }
+  const call = { method: 'PATCH', path: '/v1/backups/schedule', body } as const
+  const known = Object.keys(body).length === 0 ? await facts(signal) : status.parse(await askControl(call, signal))
   process.stdout.write(json ? `${JSON.stringify(known)}\n` : `${sentences(known).join('\n')}\n`)
+}
+
+/** Credentials come from a file, as other programs read it: a list of processes shows arguments. */
+async function s3AccessFrom({ endpoint, region, credentials }: S3Options): Promise<S3Access> {
+  const text = await readFile(credentials, 'utf8').catch(cause => {
+    throw new AppError('not-found', `${credentials} cannot be read`, { cause })
+  })
+  const value = (name: string) => new RegExp(`^(?:export )?${name}=["']?([^"'\\s]+)["']?$`, 'm').exec(text)?.[1]
+  const [accessKeyId, secretAccessKey] = [value('AWS_ACCESS_KEY_ID'), value('AWS_SECRET_ACCESS_KEY')]
+  if (accessKeyId === undefined || secretAccessKey === undefined)
+    throw new AppError('invalid-input', `${credentials} does not hold both lines`, {
+      hint: 'AWS_ACCESS_KEY_ID=…, and AWS_SECRET_ACCESS_KEY=… below it.',
+    })
+  return { endpoint, region, accessKeyId, secretAccessKey }
 }
 
 async function facts(signal: AbortSignal): Promise<BackupFacts> {
@@ -190,6 +210,10 @@ async function withLine<T>(
   await using line = new Progress(process.stdout, systemClock).begin(title)
   line.working()
   line.done((await work(text => line.say(text))).fact)
+}
+
+function at(place: string, name: string): string {
+  return `${place.replace(/\/$/, '')}/${name}`
 }
 
 function inWords(bytes: number): string {

@@ -109,10 +109,17 @@ test('what "backup" is told is one thing to do, and options that do not belong t
   assert.deepEqual(told('--to', '-', '--passphrase-file', 'p'), { do: 'to', to: '-', passphraseFile: 'p', json: false })
   assert.deepEqual(told('ls', '--json'), { do: 'ls', json: true })
   assert.deepEqual(told('verify', 'a.age'), { do: 'verify', file: 'a.age', passphraseFile: null, json: false })
-  assert.deepEqual(told('schedule'), { do: 'schedule', change: {}, json: false })
+  assert.deepEqual(told('schedule'), { do: 'schedule', change: {}, s3: null, json: false })
+  assert.deepEqual(told('schedule', '--to', 's3://b/x', '--endpoint', 'https://s3.example.com', '--credentials', 'f'), {
+    do: 'schedule',
+    change: { to: 's3://b/x' },
+    s3: { endpoint: 'https://s3.example.com', region: 'us-east-1', credentials: 'f' },
+    json: false,
+  })
   assert.deepEqual(told('schedule', '--off', '--every', '6', '--keep', '28', '--to', '/var/backups/x'), {
     do: 'schedule',
     change: { on: false, to: '/var/backups/x', everyHours: 6, keep: 28 },
+    s3: null,
     json: false,
   })
   for (const wrong of [
@@ -124,6 +131,7 @@ test('what "backup" is told is one thing to do, and options that do not belong t
     ['schedule', '--on', '--off'],
     ['schedule', '--every', '0'],
     ['schedule', '--every', '1h'],
+    ['schedule', '--endpoint', 'https://s3.example.com'],
     ['everything'],
   ])
     assert.throws(() => told(...wrong), { code: 'invalid-input' }, wrong.join(' '))

@@ -56,7 +56,20 @@ export type BackupCommand =
   | { readonly do: 'to'; readonly to: string; readonly passphraseFile: string | null; readonly json: boolean }
   | { readonly do: 'ls'; readonly json: boolean }
   | { readonly do: 'verify'; readonly file: string; readonly passphraseFile: string | null; readonly json: boolean }
-  | { readonly do: 'schedule'; readonly change: ScheduleChange; readonly json: boolean }
+  | {
+      readonly do: 'schedule'
+      readonly change: ScheduleChange
+      /** Null: as it is. */
+      readonly s3: S3Options | null
+      readonly json: boolean
+    }
+
+export interface S3Options {
+  readonly endpoint: string
+  readonly region: string
+  /** A file. */
+  readonly credentials: string
+}
 
 export interface RestoreOptions extends Pick<UpOptions, 'domain' | 'clusterAddress' | 'images' | 'mirror'> {
   readonly file: string
@@ -183,6 +196,9 @@ function parseBackup(args: string[]): BackupCommand {
     'passphrase-file': string,
     every: string,
     keep: string,
+    endpoint: string,
+    region: string,
+    credentials: string,
     on: boolean,
     off: boolean,
     json: boolean,
@@ -214,7 +230,7 @@ function parseBackup(args: string[]): BackupCommand {
       only('passphrase-file')
       return { do: 'verify', file: file ?? refuse('which file?'), passphraseFile, json }
     case 'schedule': {
-      only('to', 'every', 'keep', 'on', 'off')
+      only('to', 'every', 'keep', 'on', 'off', 'endpoint', 'region', 'credentials')
       const number = (name: string) => {
         const given = text(name)
         if (given !== null && !/^[1-9]\d{0,3}$/.test(given)) refuse(`--${name} ${given} is no whole number above 0`)
@@ -224,7 +240,12 @@ function parseBackup(args: string[]): BackupCommand {
       const on = values['on'] === true ? true : values['off'] === true ? false : undefined
       const change = { on, to: text('to') ?? undefined, everyHours: number('every'), keep: number('keep') }
       const given = Object.entries(change).filter(([, value]) => value !== undefined)
-      return { do: 'schedule', change: Object.fromEntries(given), json }
+      const [endpoint, region, credentials] = [text('endpoint'), text('region'), text('credentials')]
+      if ([endpoint, region, credentials].every(one => one === null))
+        return { do: 'schedule', change: Object.fromEntries(given), s3: null, json }
+      if (endpoint === null || credentials === null) return refuse('--endpoint and --credentials go together')
+      const s3 = { endpoint, region: region ?? 'us-east-1', credentials }
+      return { do: 'schedule', change: Object.fromEntries(given), s3, json }
     }
     default:
       return refuse(`"lading backup ${verb}" is not a command`)

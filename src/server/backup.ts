@@ -9,7 +9,7 @@ import { entry, type Manifest } from '../backup/format.ts'
 import { failureLine, job, jobDescriptor, type Job, type Result, type Verified } from '../backup/job.ts'
 import { pack } from '../backup/pack.ts'
 import { shelfAt } from '../backup/place.ts'
-import { backupName, superfluous, type Shelf } from '../backup/shelf.ts'
+import { backupName, superfluous, type Kept, type Shelf } from '../backup/shelf.ts'
 import { tryRestore } from '../backup/trial.ts'
 import { bundleRepository, checkRepository, fetchBundle } from '../commit/git-bundle.ts'
 import { gitProgram } from '../commit/git-program.ts'
@@ -38,11 +38,13 @@ async function main(signal: AbortSignal): Promise<void> {
     case 'verify':
       return answer(await opened(config, process.stdin, signal))
     case 'keep':
-      return answer(await keep(config, shelfAt(told.to), told.keep, signal))
+      return answer(await keep(config, shelfAt(told.to, told.s3), told.keep, signal))
+    case 'list':
+      return answer(await shelfAt(told.to, told.s3).list(signal))
   }
 }
 
-function answer(result: Result | Verified): void {
+function answer(result: Result | Verified | readonly Kept[]): void {
   process.stdout.write(`${JSON.stringify(result)}\n`)
 }
 

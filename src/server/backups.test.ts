@@ -108,3 +108,22 @@ test('a place that the control plane does not reach is refused', async t => {
     await assert.rejects(keeper.change({ to }), { code: 'invalid-input' }, to)
   assert.equal((await keeper.change({ to: '/var/backups/share/lading', keep: 3 })).schedule.keep, 3)
 })
+
+test('an S3 store gets its credentials by no list of arguments, and nobody else is told its secret', async t => {
+  const { keeper, settings } = await keeperWith(
+    t,
+    `process.stdout.write(JSON.stringify([{ name: JSON.stringify(job), size: 1 }]))`,
+  )
+  const to = 's3://my-backups/lading'
+  await assert.rejects(keeper.change({ to }), { code: 'invalid-input', message: /who we are/ })
+  const known = { endpoint: 'https://s3.example.com', region: 'eu', accessKeyId: 'key' }
+  const status = await keeper.change({ to, s3: { ...known, secretAccessKey: 'hush' } })
+  assert.deepEqual(status.schedule.s3, known)
+  assert.ok(!JSON.stringify(status).includes('hush'))
+  assert.ok(!settings['backup.schedule']?.includes('hush'))
+  const [told] = await keeper.kept()
+  assert.deepEqual(JSON.parse(told?.name ?? ''), { do: 'list', to, s3: { ...known, secretAccessKey: 'hush' } })
+  // Back to a folder, and to the store again without a word of who we are.
+  await keeper.change({ to: '/var/backups/lading' })
+  assert.equal((await keeper.change({ to })).schedule.to, to)
+})

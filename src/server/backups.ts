@@ -14,7 +14,19 @@ import {
   type Schedule,
   type ScheduleChange,
 } from '../backup/backups.ts'
-import { jobDescriptor, readFailure, result, verified, type Job, type Result, type Verified } from '../backup/job.ts'
+import {
+  jobDescriptor,
+  keptList,
+  readFailure,
+  result,
+  verified,
+  type Job,
+  type Result,
+  type Verified,
+} from '../backup/job.ts'
+import type { S3Access } from '../backup/s3-access.ts'
+import { parseS3 } from '../backup/s3.ts'
+import type { Kept } from '../backup/shelf.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
@@ -24,6 +36,7 @@ import type { Log } from './log.ts'
 const none: AsyncIterable<Uint8Array> = {
   [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
 }
+const secretSetting = 'backup.s3-secret'
 const hourMs = 3_600_000
 /** After a start: first what people wait for. */
 const firstPauseMs = 10 * 60_000
@@ -61,19 +74,32 @@ export class BackupKeeper implements Backups {
     return { schedule, last, lastGood, overdue, running: this.#running }
   }
 
-  async change(change: ScheduleChange): Promise<BackupStatus> {
+  async change({ s3, ...change }: ScheduleChange): Promise<BackupStatus> {
     const { schedule } = await this.status()
-    const next = scheduleSchema.parse({ ...schedule, ...change })
-    requireReachable(next.to)
+    const { secretAccessKey, ...known } = s3 ?? { secretAccessKey: null }
+    const next = scheduleSchema.parse({ ...schedule, ...change, ...(s3 && { s3: known }) })
+    requireReachable(next)
+    if (secretAccessKey !== null) await this.#options.store.writeSetting(secretSetting, secretAccessKey)
     await this.#write('backup.schedule', next)
     return this.status()
+  }
+
+  async kept(): Promise<readonly Kept[]> {
+    const { schedule } = await this.status()
+    const { process: child, ended } = this.#start(
+      { do: 'list', ...(await this.#place(schedule)) },
+      this.#options.signal,
+    )
+    const said = await buffer(child.stdout!)
+    await ended
+    return keptList.parse(JSON.parse(said.toString()))
   }
 
   async now(): Promise<Result> {
     const { schedule } = await this.status()
     return this.#exclusively(async () => {
       try {
-        await mkdir(schedule.to, { recursive: true, mode: 0o700 })
+        if (isFolder(schedule.to)) await mkdir(schedule.to, { recursive: true, mode: 0o700 })
         const made = await this.#keep(schedule)
         await this.#note({ made, failed: null })
         this.#options.log('backup made', { ...made })
@@ -127,8 +153,15 @@ export class BackupKeeper implements Backups {
     }
   }
 
-  async #keep({ to, keep }: Schedule): Promise<Result> {
-    const { process: child, ended } = this.#start({ do: 'keep', to, keep }, this.#options.signal)
+  async #place({ to, s3 }: Schedule): Promise<{ readonly to: string; readonly s3: S3Access | null }> {
+    if (isFolder(to) || s3 === undefined) return { to, s3: null }
+    const secretAccessKey = (await this.#options.store.readSettings())[secretSetting] ?? ''
+    return { to, s3: { ...s3, secretAccessKey } }
+  }
+
+  async #keep(schedule: Schedule): Promise<Result> {
+    const job = { do: 'keep', ...(await this.#place(schedule)), keep: schedule.keep } as const
+    const { process: child, ended } = this.#start(job, this.#options.signal)
     const said = await buffer(child.stdout!)
     await ended
     return result.parse(JSON.parse(said.toString()))
@@ -190,11 +223,21 @@ function isDue({ schedule, last, lastGood, running }: BackupStatus, now: number)
   return lastGood === null || now - lastGood.at >= schedule.everyHours * hourMs
 }
 
-function requireReachable(to: string): void {
+function isFolder(to: string): boolean {
+  return to.startsWith('/')
+}
+
+function requireReachable({ to, s3 }: Schedule): void {
+  if (parseS3(to) !== null) {
+    if (s3 !== undefined) return
+    throw new AppError('invalid-input', `nobody has told who we are in the store of ${to}`, {
+      hint: 'Give --endpoint URL, and --credentials FILE with AWS_ACCESS_KEY_ID= and AWS_SECRET_ACCESS_KEY=.',
+    })
+  }
   const isBelow = normalize(to) === to && to.startsWith(`${backupRoot}/`)
   if (isBelow) return
   throw new AppError('invalid-input', `the control plane does not reach ${JSON.stringify(to)}`, {
-    hint: `Give a folder below ${backupRoot}, and mount another disk or a share there; "lading backup --to FOLDER" writes one backup to any folder.`,
+    hint: `Give a folder below ${backupRoot}, where another disk or a share may be mounted, or s3://BUCKET/FOLDER; "lading backup --to FOLDER" writes one backup to any folder.`,
   })
 }
 
