@@ -47,6 +47,11 @@ export class Containers {
     return [...this.#followed.values()].some(({ tail }) => environmentId(tail.writer.key) === environmentId(key))
   }
 
+  /** One was seen whose record is not there yet: what it is must be asked again soon, for it may be gone in half a second. */
+  get isPuzzled(): boolean {
+    return [...this.#others.values()].some(since => since !== null)
+  }
+
   /** Containers that came and went since the last time. @param now monotonic (ms) */
   discover(now: number): void {
     const present = new Set(readdirSync(this.#folder).filter(name => /^[0-9a-f]{64}$/.test(name)))

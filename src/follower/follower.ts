@@ -90,7 +90,8 @@ export class Follower {
         at.disk = now
         await this.logs.sync()
       }
-      if (mayWrite && (this.#isNews || now - at.discover >= discoverEveryMs)) {
+      const isNews = this.#isNews || this.#containers.isPuzzled
+      if (mayWrite && (isNews || now - at.discover >= discoverEveryMs)) {
         this.#isNews = false
         this.#containers.discover(now)
         at.discover = now
@@ -101,7 +102,8 @@ export class Follower {
       }
       const isMore = mayWrite && this.#containers.read(now)
       if (mayWrite) this.#writeRouter()
-      await this.#rest(isMore ? 0 : this.#containers.isHot(now) || this.#router.isWaiting ? hotEveryMs : coldEveryMs)
+      const isHot = this.#containers.isHot(now) || this.#containers.isPuzzled || this.#router.isWaiting
+      await this.#rest(isMore ? 0 : isHot ? hotEveryMs : coldEveryMs)
     }
   }
 

@@ -51,7 +51,8 @@ export function eject(get: () => Platform): void {
       return !images.includes(`127.0.0.1:5443/${app.name}`)
     })
 
-    await host.run(['sh', '-c', 'command -v docker-compose || apt-get install -qq --yes docker-compose'])
+    await host.run(['apt-get', 'update', '-qq'])
+    await host.run(['apt-get', 'install', '-qq', '--yes', 'docker-compose'])
     try {
       const commands = readmeCommands(await host.run(['cat', '/root/left/README.md']))
       assert.equal(commands.length, 4)
