@@ -1,5 +1,6 @@
 import type { Bench } from './bench.ts'
 import { buildNeighbour } from './benches/build-neighbour.ts'
+import { days } from './benches/days.ts'
 import { edge } from './benches/edge.ts'
 import { hardProcesses } from './benches/hard-processes.ts'
 import { logFollower } from './benches/log-follower.ts'
@@ -23,5 +24,6 @@ export const benches: readonly Bench[] = [
   logFollower,
   memory,
   reboot,
+  days,
   manyEnvironments,
 ]
