@@ -29,12 +29,12 @@ const status = z.object({
 
 export type BackupFacts = z.infer<typeof status>
 
-/** Null when the control plane does not answer. */
+/** Null when the control plane does not answer, or is of a version that makes no backups. */
 export async function backupFacts(signal: AbortSignal): Promise<BackupFacts | null> {
   try {
     return status.parse(await askControl({ method: 'GET', path: '/v1/backups' }, signal))
   } catch (error) {
-    if (error instanceof AppError && error.code === 'unavailable') return null
+    if (error instanceof AppError && ['unavailable', 'not-found'].includes(error.code)) return null
     throw error
   }
 }

@@ -34,6 +34,8 @@ export interface Check {
   readonly title: string
   /** `lading up` says what it found, in its one line of all checks. */
   readonly isTold?: true
+  /** What is wrong there would be what an upgrade goes back to: it does not begin. */
+  readonly stopsUpgrade?: true
   /** In a few words what is so, or all that stands in the way. Changes nothing. */
   readonly look: (signal: AbortSignal) => Promise<string | readonly Obstacle[]>
 }

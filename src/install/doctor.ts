@@ -35,19 +35,19 @@ const stuckMs = 2 * 3_600_000
 /** What is looked at, in this order: what `up` makes, step by step, then what it does not make. */
 export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[]): readonly Check[] {
   return [
-    { title: 'disk', look: checkDisk },
-    { title: 'clock', look: signal => checkClock(machine, signal) },
-    { title: 'engine', look: signal => checkEngine(machine, signal) },
+    { title: 'disk', stopsUpgrade: true, look: checkDisk },
+    { title: 'clock', stopsUpgrade: true, look: signal => checkClock(machine, signal) },
+    { title: 'engine', stopsUpgrade: true, look: signal => checkEngine(machine, signal) },
     ...steps.filter(({ isDoctorsOwn }) => !isDoctorsOwn).map(asMade),
-    { title: "engine's own rules", look: ifEngine(checkEngineRules) },
+    { title: "engine's own rules", stopsUpgrade: true, look: ifEngine(checkEngineRules) },
     { title: 'way in', look: checkWayIn },
-    { title: 'edge', look: signal => checkEdge(site, signal) },
-    { title: 'certificates', look: () => checkAuthority() },
+    { title: 'edge', stopsUpgrade: true, look: signal => checkEdge(site, signal) },
+    { title: 'certificates', stopsUpgrade: true, look: () => checkAuthority() },
     { title: 'domains', look: checkDomains },
     { title: 'DNS', look: signal => checkDns(site, signal) },
     { title: 'kept lines', look: checkKeptLines },
     { title: 'backups', look: checkBackups },
-    { title: 'runs', look: checkRuns },
+    { title: 'runs', stopsUpgrade: true, look: checkRuns },
     { title: 'orphans', look: ifEngine(checkOrphans) },
   ]
 }

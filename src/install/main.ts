@@ -65,7 +65,9 @@ export async function upgrade(options: UpOptions, signal: AbortSignal): Promise<
   const progress = new Progress(process.stdout, systemClock)
   process.stdout.write(`Lading ${await platformVersion()} for Debian ${machine.debian}, node ${machine.node}\n\n`)
   await startDeadEngine(site, machine.hasSystemd, signal)
-  const checks = (await isUpgradeUnfinished()) ? [] : doctorChecks(site, machine, [])
+  const checks = (await isUpgradeUnfinished())
+    ? []
+    : doctorChecks(site, machine, []).filter(({ stopsUpgrade }) => stopsUpgrade)
   const found = await lookAtAll(checks, progress, signal)
   if (found.some(({ obstacles }) => obstacles.length > 0))
     throw new AppError('conflict', 'something is wrong with the platform, and nothing was changed', {
