@@ -5,6 +5,7 @@ import type { Run } from '../core/run.ts'
 import { wentLive } from '../core/states.ts'
 import type { Tools } from './tools.ts'
 import type { Traffic } from './traffic.ts'
+import { isDestroyed } from './upkeep.ts'
 import type { Journey } from './way.ts'
 
 const retryMs = 500
@@ -21,7 +22,7 @@ export async function goLive(
   { traffic, ...tools }: Tools & { readonly traffic: Traffic },
   signal: AbortSignal,
 ): Promise<void> {
-  if (wentLive(journey.run.state) && (await isOvertaken(release, tools))) return
+  if (wentLive(journey.run.state) && (await isOver(release, tools))) return
   const switchOver = async () => {
     await untilDone('route', () => traffic.moveTo(release, signal), tools, signal)
     await journey.enter('live', `v${release.number} is live`)
@@ -30,8 +31,12 @@ export async function goLive(
   await landBranch(journey.run, journey, tools, signal)
 }
 
-/** After a crash: if a newer one went live, whatever came of it, traffic and branch are not this run's any more. */
-async function isOvertaken(release: Release, tools: Tools): Promise<boolean> {
+/**
+ * After a crash: if a newer one went live, whatever came of it, traffic and branch are not this run's any more. Nor are
+ * those of an app that is being destroyed: its lane may be gone, and an edge would refuse the route for ever.
+ */
+async function isOver(release: Release, tools: Tools): Promise<boolean> {
+  if (await isDestroyed(release, tools)) return true
   const runs = await tools.store.standingRuns(release)
   return runs.some(run => wentLive(run.state) && (run.release ?? 0) > release.number)
 }
