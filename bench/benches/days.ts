@@ -89,7 +89,7 @@ async function restore(site: Site, apps: readonly BenchApp[], { say }: BenchCont
     'cat',
     '/run/secrets/lading-data-key',
   ])
-  const rig = new Rig({ name: 'benchbare', say })
+  const rig = new Rig({ name: 'bench2', say })
   await rig.down()
   try {
     const bare = await rig.up({ name: 'bare', debian: 'trixie' })
