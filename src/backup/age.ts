@@ -21,7 +21,7 @@ export async function* encrypted(
   const encrypter = new Encrypter()
   encrypter.setPassphrase(passphrase.reveal())
   encrypter.setScryptWorkFactor(isRecoveryCode(passphrase.reveal()) ? workFactor.recoveryCode : workFactor.passphrase)
-  yield* await encrypter.encrypt(toStream(chunks))
+  yield* await encrypter.encrypt(ReadableStream.from(chunks))
 }
 
 /** Rejects `invalid-input` when the passphrase is another one, when it is no age file, and where a byte is wrong or missing. */
@@ -34,7 +34,7 @@ export async function* decrypted(
   let source: unknown = null
   const watched = watchFailure(chunks, error => (source = error))
   try {
-    yield* await decrypter.decrypt(toStream(watched))
+    yield* await decrypter.decrypt(ReadableStream.from(watched))
   } catch (cause) {
     if (source !== null) throw source
     const said = cause instanceof Error ? cause.message : String(cause)
@@ -56,18 +56,4 @@ async function* watchFailure(
     note(error)
     throw error
   }
-}
-
-function toStream(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
-  const iterator = chunks[Symbol.asyncIterator]()
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const next = await iterator.next()
-      if (next.done) controller.close()
-      else controller.enqueue(next.value)
-    },
-    async cancel() {
-      await iterator.return?.()
-    },
-  })
 }

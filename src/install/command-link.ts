@@ -1,6 +1,6 @@
-import { access, lstat, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises'
+import { lstat, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { isMissing } from './files.ts'
+import { isMissing, isThere } from './files.ts'
 import { checkout, paths } from './paths.ts'
 import type { Step } from './steps.ts'
 
@@ -51,14 +51,4 @@ async function targetOf(link: string): Promise<string | null> {
 async function isLauncher(path: string): Promise<boolean> {
   if (basename(path) !== 'lading') return false
   return (await isThere(join(dirname(path), 'src/install/main.ts'))) || !(await isThere(path))
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await access(path)
-    return true
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises'
+import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Null when there is no such file. */
@@ -25,6 +25,17 @@ export async function writeWhole(path: string, text: string, mode = 0o644): Prom
   }
   await chmod(beside, mode)
   await rename(beside, path)
+}
+
+/** Something is at this path; through links. */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
 }
 
 /** "No such file or directory", of a file or a program. */

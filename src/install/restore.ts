@@ -11,7 +11,7 @@ import { systemClock } from '../core/system.ts'
 import { trialTools } from './backup-tools.ts'
 import { certificateShown } from './certificate-shown.ts'
 import { askControl } from './control-call.ts'
-import { isMissing, readIfThere, writeWhole } from './files.ts'
+import { isMissing, isThere, readIfThere, writeWhole } from './files.ts'
 import type { RestoreOptions } from './options.ts'
 import { passphraseFrom } from './passphrase.ts'
 import { paths } from './paths.ts'
@@ -196,16 +196,6 @@ function isOver(state: string): boolean {
 /** What was opened is not needed any more; from then on this is a platform like any other. */
 export async function endRestore(): Promise<void> {
   await rm(paths.opened, { recursive: true, force: true })
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path)
-    return true
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
 }
 
 async function ifThere(work: Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 import { parseProcessType, web } from '../../src/core/names.ts'
 import { Secret } from '../../src/core/secret.ts'
 import type { Crash, Fault } from './gate.ts'
-import type { Player } from './player.ts'
+import { Player } from './player.ts'
 import type { CommitKind } from './world.ts'
 
 /**
@@ -160,4 +160,12 @@ export async function play(
   else if (trouble) gate.addFault(gate.outside + trouble.outside, trouble.fault)
   await history.act(player)
   return { first, last: gate.sites.length }
+}
+
+/** How many calls the act makes when nothing goes wrong. */
+export async function callsOf(history: CanonicalHistory): Promise<number> {
+  const player = new Player()
+  const { first, last } = await play(player, history)
+  await player.world.dispose()
+  return last - first
 }

@@ -4,7 +4,7 @@ import { AppError } from '../../src/core/errors.ts'
 import { parseAppName, parseProcessType, production, type EnvironmentKey } from '../../src/core/names.ts'
 import { wentLive } from '../../src/core/states.ts'
 import { takeMachine } from '../e2e/machine.ts'
-import { canonicalHistories, play, type CanonicalHistory } from './canonical.ts'
+import { callsOf, canonicalHistories, play, type CanonicalHistory } from './canonical.ts'
 import type { Crash } from './gate.ts'
 import { atRest } from './invariants.ts'
 import { Player } from './player.ts'
@@ -77,13 +77,6 @@ test('killed at any call while it reads back, it begins again and ends the same'
   context.diagnostic(`${played} killed twice`)
   assert.deepEqual(problems, [])
 })
-
-async function callsOf(history: CanonicalHistory): Promise<number> {
-  const player = new Player()
-  const { first, last } = await play(player, history)
-  await player.world.dispose()
-  return last - first
-}
 
 async function afterLoss(history: CanonicalHistory, crash: Crash, nextCrash?: Crash): Promise<readonly string[]> {
   const player = new Player({ losesDatabase: true, ...(nextCrash && { nextCrash }) })

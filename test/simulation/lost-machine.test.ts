@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { wentLive } from '../../src/core/states.ts'
-import { canonicalHistories, play, type CanonicalHistory } from './canonical.ts'
+import { callsOf, canonicalHistories, play, type CanonicalHistory } from './canonical.ts'
 import type { Crash } from './gate.ts'
 import { atRest } from './invariants.ts'
 import { Player } from './player.ts'
@@ -37,13 +37,6 @@ test('killed at any call while it brings back, it begins again and ends the same
   context.diagnostic(`${played} killed twice`)
   assert.deepEqual(problems, [])
 })
-
-async function callsOf(history: CanonicalHistory): Promise<number> {
-  const player = new Player()
-  const { first, last } = await play(player, history)
-  await player.world.dispose()
-  return last - first
-}
 
 async function afterLoss(history: CanonicalHistory, crash: Crash, nextCrash?: Crash): Promise<readonly string[]> {
   const player = new Player({ losesMachine: true, ...(nextCrash && { nextCrash }) })
