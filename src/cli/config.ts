@@ -30,7 +30,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): CliCon
     gitCaFile: text('GIT_SSL_CAINFO'),
     app: text('LADING_APP'),
     socket: text('LADING_SOCKET') ?? '/run/lading/control.sock',
-    serverTokenFile: '/etc/lading/token',
+    serverTokenFile: join(text('LADING_ETC') ?? '/etc/lading', 'token'),
     folder: join(text('XDG_CONFIG_HOME') ?? join(homedir(), '.config'), 'lading'),
     // https://no-color.org
     hasColor: text('NO_COLOR') === null && text('TERM') !== 'dumb',

@@ -37,6 +37,7 @@ const variables = [
   ['LADING_CA', "file (PEM) of the CA that signed the platform's certificate"],
   ['LADING_APP', 'the app, where none is named'],
   ['LADING_SOCKET', "root's door on the server: `/run/lading/control.sock`"],
+  ['LADING_ETC', 'what `lading up` wrote on the server: `/etc/lading`'],
   ['NO_COLOR', 'no colours'],
 ] as const
 

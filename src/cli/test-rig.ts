@@ -39,6 +39,7 @@ export class CliRig {
       HOME: join(rig.folder, 'home'),
       TZ: 'UTC',
       LADING_SOCKET: rig.socket,
+      LADING_ETC: join(rig.folder, 'etc'),
       GIT_CONFIG_NOSYSTEM: '1',
     }
     return rig

@@ -8,7 +8,7 @@ import type { Host } from '../rig/host.ts'
 import type { Outcome, RunOptions } from '../rig/program.ts'
 import { loadImages, saveImages } from './images-cache.ts'
 import { now } from './load/report.ts'
-import { inTurn, takeMachine } from './machine.ts'
+import { inTurn } from './machine.ts'
 
 const CHECKOUT = '/opt/lading'
 const FIXTURES = join(import.meta.dirname, '../fixtures')
@@ -30,7 +30,6 @@ export interface InstallOptions {
 export async function installed(host: Host, options: InstallOptions = {}): Promise<Platform> {
   const says = options.say ? { onOutput: options.say } : {}
   const env = options.env ? { env: options.env } : {}
-  await takeMachine('shared')
   await inTurn(async () => {
     if (options.fromCache) await loadImages(host)
     await host.run([`${CHECKOUT}/lading`, 'up', ...(options.args ?? [])], { cwd: CHECKOUT, ...says, ...env })

@@ -1,36 +1,38 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { access, writeFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import process from 'node:process'
 
 /** The file that all test files of one run lock; absent: a file that runs by itself waits for nobody. */
 const lock = process.env['LADING_TEST_LOCK']
-let taken: Promise<unknown> | null = null
 
 /**
- * `npm test` runs two test files at a time, and most suites wait more than they work. Those that count lost requests or
- * race with what they test have the machine to themselves: `alone` waits until no other suite runs, and lets none begin.
- * Held until this process ends, however it ends; of several calls the first counts.
+ * Until one suite of this run has brought a platform up, the others wait: they find the images that the first has made.
+ * From then on all install side by side.
  */
-export async function takeMachine(how: 'alone' | 'shared'): Promise<void> {
-  await (taken ??= hold('machine', how === 'alone' ? '--exclusive' : '--shared'))
-}
-
-/** While one suite brings a platform up, no other does: the second finds the images that the first has made. */
 export async function inTurn(install: () => Promise<void>): Promise<void> {
-  const turn = await hold('install', '--exclusive')
+  if (lock === undefined || (await isThere(`${lock}.images`))) return install()
+  const turn = await hold(lock)
   try {
+    if (await isThere(`${lock}.images`)) turn[Symbol.dispose]()
     await install()
+    await writeFile(`${lock}.images`, '')
   } finally {
     turn[Symbol.dispose]()
   }
 }
 
+async function isThere(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  )
+}
+
 /** `cat` begins when the lock is held, and ends with its input: with this process at the latest. */
-async function hold(what: string, kind: '--exclusive' | '--shared'): Promise<Disposable> {
-  if (lock === undefined) return { [Symbol.dispose]: () => undefined }
-  const file = `${lock}.${what}`
-  const holder = spawn('flock', [kind, file, 'cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
+async function hold(file: string): Promise<Disposable> {
+  const holder = spawn('flock', ['--exclusive', file, 'cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
   holder.stdin.write('held\n')
   await Promise.race([
     once(holder.stdout, 'data'),

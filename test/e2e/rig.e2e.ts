@@ -4,14 +4,12 @@ import { eventually } from '../rig/eventually.ts'
 import type { Host } from '../rig/host.ts'
 import { outcome } from '../rig/program.ts'
 import { Rig } from '../rig/rig.ts'
-import { takeMachine } from './machine.ts'
 
 const rig = new Rig({ name: 'e2erig', say: line => process.stderr.write(`${line}\n`) })
 let manager: Host
 let worker: Host
 
 before(async () => {
-  await takeMachine('shared')
   await rig.down()
   manager = await rig.up({ name: 'manager', debian: 'trixie' })
   worker = await rig.up({ name: 'worker', debian: 'bookworm', names: false })

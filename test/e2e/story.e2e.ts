@@ -5,7 +5,6 @@ import { installed, until, type App, type Platform } from './host.ts'
 import { Load } from './load.ts'
 import { allHeld, everythingOpen } from './load/everything-open.ts'
 import { judgeCuts, now, type StreamReport } from './load/report.ts'
-import { takeMachine } from './machine.ts'
 
 const say = (text: string): void => void process.stderr.write(text)
 const rig = new Rig({ name: 'e2estory', say: line => say(`${line}\n`) })
@@ -19,7 +18,6 @@ const switches: number[] = []
 let good = ''
 
 before(async () => {
-  await takeMachine('alone')
   await rig.down()
   platform = await installed(await rig.up({ name: 'server', debian: 'trixie' }), { say })
 })

@@ -4,6 +4,7 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 import { eventually } from '../rig/eventually.ts'
+import { outer } from '../runner/ring.ts'
 import { Rig } from '../rig/rig.ts'
 import { layCommitBefore } from './commit-before.ts'
 import { loadImages } from './images-cache.ts'
@@ -91,7 +92,7 @@ test('a version that migrates and then crashes goes, and the store is as it was'
   await serves()
 })
 
-test('a version that never takes the lease has so long as it is given', async () => {
+test('a version that never takes the lease has so long as it is given', outer, async () => {
   await plant('src/server/main.ts', '  const lease = await acquireLease(', 'await systemClock.sleep(1e9, stopping)\n')
   const { code, stderr } = await upgrade('--patience', '10')
   assert.equal(code, 1)
@@ -99,30 +100,34 @@ test('a version that never takes the lease has so long as it is given', async ()
   await serves()
 })
 
-test('killed on its way back, the next "lading up" ends that first; images of versions that are gone go', async () => {
-  await plant('src/server/main.ts', '  const config = readConfig()', `throw new Error('planted')\n`)
-  const up = await platform.host.spawn([`${checkout}/lading`, 'up', '--no-hello'])
-  const ended = once(up, 'exit')
-  up.stdout?.resume()
-  up.stderr?.resume()
-  await eventually('it goes back', async () => (await recorded()) === 'back' || null, {
-    withinMs: 300_000,
-    everyMs: 50,
-  })
-  process.kill(-up.pid!, 'SIGKILL')
-  await ended
-  await unplantAll()
-  const again = await platform.cli(['up', '--no-hello'])
-  assert.equal(again.code, 0, again.stderr)
-  assert.match(again.stdout, /back to .* it serves again/)
-  assert.equal(await recorded(), 'returned')
-  assert.equal(await snapshots(), 2)
-  const images = await platform.host.run(['docker', 'images', '--format={{.Tag}}', 'lading/control'])
-  assert.equal(images.split('\n').length, 2, images)
-  await serves()
-})
+test(
+  'killed on its way back, the next "lading up" ends that first; images of versions that are gone go',
+  outer,
+  async () => {
+    await plant('src/server/main.ts', '  const config = readConfig()', `throw new Error('planted')\n`)
+    const up = await platform.host.spawn([`${checkout}/lading`, 'up', '--no-hello'])
+    const ended = once(up, 'exit')
+    up.stdout?.resume()
+    up.stderr?.resume()
+    await eventually('it goes back', async () => (await recorded()) === 'back' || null, {
+      withinMs: 300_000,
+      everyMs: 50,
+    })
+    process.kill(-up.pid!, 'SIGKILL')
+    await ended
+    await unplantAll()
+    const again = await platform.cli(['up', '--no-hello'])
+    assert.equal(again.code, 0, again.stderr)
+    assert.match(again.stdout, /back to .* it serves again/)
+    assert.equal(await recorded(), 'returned')
+    assert.equal(await snapshots(), 2)
+    const images = await platform.host.run(['docker', 'images', '--format={{.Tag}}', 'lading/control'])
+    assert.equal(images.split('\n').length, 2, images)
+    await serves()
+  },
+)
 
-test('killed on its way, the next one carries on', async () => {
+test('killed on its way, the next one carries on', outer, async () => {
   await plant('src/server/main.ts', `  const config = readConfig()`, `log('planted', {})\n`)
   const was = await control()
   const first = await platform.host.spawn([`${checkout}/lading`, 'upgrade'])

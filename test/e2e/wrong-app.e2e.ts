@@ -10,9 +10,9 @@ import type { EnvironmentView, LaneSpec } from '../../src/edge/edges.ts'
 import { eventually } from '../rig/eventually.ts'
 import type { Host } from '../rig/host.ts'
 import { Rig } from '../rig/rig.ts'
+import { outer, runsAll } from '../runner/ring.ts'
 import { Load } from './load.ts'
 import type { LoadReport } from './load/report.ts'
-import { takeMachine } from './machine.ts'
 
 /**
  * D3(c): a port number says nothing about who listens. Twenty apps that answer their own name are asked all the time
@@ -28,7 +28,6 @@ let host: Host
 let image: string
 
 before(async () => {
-  await takeMachine('alone')
   await rig.down()
   host = await rig.up({ name: node })
   await host.run(['apt-get', 'update', '-qq'])
@@ -284,7 +283,8 @@ async function keeperDies(): Promise<void> {
 test('no app ever answers for another one', async t => {
   await platform(t)
   await deployTwenty()
-  const harms = { engineDies, reboots, slotsChangeHands, edgeDies, keeperIsStopped, keeperDies }
+  const inGate = { engineDies, slotsChangeHands, edgeDies, keeperDies }
+  const harms = runsAll ? { ...inGate, reboots, keeperIsStopped } : inGate
   for (const [name, harm] of Object.entries(harms)) {
     await t.test(name, async () => {
       const report = await underLoad(() => harm())
@@ -295,7 +295,7 @@ test('no app ever answers for another one', async t => {
   }
 })
 
-test("planted: with admission on Swarm's word alone, an app answers for another one", async t => {
+test("planted: with admission on Swarm's word alone, an app answers for another one", outer, async t => {
   await platform(t, 'swarms-word')
   await deployTwenty()
   let wrong = 0
@@ -345,7 +345,7 @@ test('no visitor is sent to a slot before its proof, whoever listens there', asy
   assert.equal(await strayVisitors({ rounds: 5 }), 0)
 })
 
-test('planted: with slots that are ready at full weight, visitors are', async t => {
+test('planted: with slots that are ready at full weight, visitors are', outer, async t => {
   await platform(t, 'full-weight')
   assert.notEqual(await strayVisitors({ rounds: 20 }), 0)
 })
@@ -381,12 +381,12 @@ async function deafIsProven(): Promise<boolean> {
   return false
 }
 
-test('a process that does not listen is never proven by a check of the one before it', async t => {
+test('a process that does not listen is never proven by a check of the one before it', outer, async t => {
   await platform(t)
   assert.equal(await deafIsProven(), false)
 })
 
-test('planted: with slots that have not rested, it is', async t => {
+test('planted: with slots that have not rested, it is', outer, async t => {
   await platform(t, 'unrested')
   assert.equal(await deafIsProven(), true)
 })

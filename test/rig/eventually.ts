@@ -13,7 +13,7 @@ export interface Wait {
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T> | T,
-  { withinMs = 60_000, everyMs = 100 }: Wait = {},
+  { withinMs = 180_000, everyMs = 100 }: Wait = {},
 ): Promise<Exclude<T, undefined | null | false>> {
   const deadline = performance.now() + withinMs
   for (;;) {

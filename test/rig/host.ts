@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import { lstat, mkdir, readFile, readdir, readlink, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createCgroups, removeCgroups, type Cgroups } from './cgroups.ts'
+import { keepLogs } from './evidence.ts'
 import { eventually } from './eventually.ts'
 import { plugIn, setCable, setLine, unplug, type Cable, type Line, type Network } from './network.ts'
 import { must, outcome, type Outcome, type RunOptions } from './program.ts'
@@ -282,6 +283,7 @@ export class Host {
   async destroy(): Promise<void> {
     await this.power()
     const disk = join(this.#folder, 'disk')
+    await keepLogs(this.name, disk)
     if ((await outcome(['mountpoint', '-q', disk])).code === 0) await must(['umount', disk])
     // The host's mounts go with its last process, a moment after it.
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })

@@ -3,14 +3,14 @@ import { before, test } from 'node:test'
 import { AppError } from '../../src/core/errors.ts'
 import { parseAppName, parseProcessType, production, type EnvironmentKey } from '../../src/core/names.ts'
 import { wentLive } from '../../src/core/states.ts'
-import { takeMachine } from '../e2e/machine.ts'
+import { giveWay } from '../runner/ring.ts'
 import { callsOf, canonicalHistories, play, type CanonicalHistory } from './canonical.ts'
 import type { Crash } from './gate.ts'
 import { atRest } from './invariants.ts'
 import { Player } from './player.ts'
 import type { CommitKind } from './world.ts'
 
-before(() => takeMachine('shared'))
+before(giveWay)
 
 const key: EnvironmentKey = { app: parseAppName('shop'), environment: production }
 const workers: CommitKind = { processes: [{ type: parseProcessType('worker'), command: 'work' }] }

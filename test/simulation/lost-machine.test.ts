@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { wentLive } from '../../src/core/states.ts'
-import { takeMachine } from '../e2e/machine.ts'
+import { giveWay } from '../runner/ring.ts'
 import { callsOf, canonicalHistories, play, type CanonicalHistory } from './canonical.ts'
 import type { Crash } from './gate.ts'
 import { atRest } from './invariants.ts'
 import { Player } from './player.ts'
 
-before(() => takeMachine('shared'))
+before(giveWay)
 
 /** From taking up the backup to the open doors, and to what it started first, it makes about so many calls. */
 const bringingBack = 40

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
-import { takeMachine } from '../e2e/machine.ts'
+import { giveWay } from '../runner/ring.ts'
 import { hunt } from './hunt.ts'
 import { plantedBugs } from './planted.ts'
 
-before(() => takeMachine('shared'))
+before(giveWay)
 
 for (const bug of plantedBugs) {
   test(`found: ${bug.name}`, async context => {

@@ -30,7 +30,7 @@ export async function call(
 }
 
 /** The newest runs of an app's production, newest first. */
-export async function runs(host: Host, app: string): Promise<readonly Run[]> {
+async function runs(host: Host, app: string): Promise<readonly Run[]> {
   const path = `/v1/apps/${app}/environments/production/runs?limit=20`
   const { status, text } = await call(host, 'control.sock', path)
   if (status !== 200) throw new Error(`${status} ${text}`)

@@ -49,6 +49,9 @@ export const twiceEach: readonly Strike[] = [
   { outage: 'engine kill', stage: null },
 ]
 
+/** For the gate: the machine starts anew in the middle of a push. */
+export const oneReboot: readonly Strike[] = [{ outage: 'reboot', stage: 'building' }]
+
 export interface Survival extends Strike {
   readonly recovery: Recovery
   /** What became of the pushes that it met. */

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { defaults } from '../../../src/core/defaults.ts'
 import { eventually } from '../../rig/eventually.ts'
+import { outer } from '../../runner/ring.ts'
 import type { App, Platform } from '../host.ts'
 
 interface Cleaned {
@@ -37,7 +38,7 @@ export function cleaning(get: () => Platform): void {
     await app.answers('v1')
   })
 
-  test('a rollback goes back as far as images are kept; further back the commit is built again', async () => {
+  test('a rollback goes back as far as images are kept; further back the commit is built again', outer, async () => {
     const app = await get().create('long', 'apps/hello')
     const commits: string[] = []
     const versions = defaults.imagesKept + 2

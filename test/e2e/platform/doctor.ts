@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { eventually } from '../../rig/eventually.ts'
+import { outer } from '../../runner/ring.ts'
 import type { Host } from '../../rig/host.ts'
 import type { Platform } from '../host.ts'
 import { call, runOf } from '../kills/socket.ts'
@@ -91,7 +92,7 @@ export function doctor(get: () => Platform): void {
     assert.deepEqual(await wrong(get()), [])
   })
 
-  test('a run that hangs is found, with how to end it', async () => {
+  test('a run that hangs is found, with how to end it', outer, async () => {
     const { host } = get()
     const app = await get().create('hangs', 'broken/never-listens')
     await app.write('lading.yaml', 'timeouts:\n  boot: 10m\n')
@@ -135,7 +136,7 @@ export function doctor(get: () => Platform): void {
     }
   })
 
-  test('a base domain that leads nowhere, or astray, is found', async () => {
+  test('a base domain that leads nowhere, or astray, is found', outer, async () => {
     const { host, domain } = get()
     const names = await host.path('/etc/hosts')
     const before = await readFile(names, 'utf8')

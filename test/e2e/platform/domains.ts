@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test'
 import { connect, type PeerCertificate } from 'node:tls'
 import type { AcmeDocument, CertificatesDocument, DomainDocument } from '../../../src/api/documents.ts'
 import { eventually } from '../../rig/eventually.ts'
+import { outer } from '../../runner/ring.ts'
 import type { Host } from '../../rig/host.ts'
 import type { App, Platform } from '../host.ts'
 
@@ -120,7 +121,7 @@ export function domains(platform: () => Platform, authorityHost: () => Promise<H
     await app.lading(['domains', 'rm', 'astray.acme.test'])
   })
 
-  test('a certificate is renewed before its end, and nobody who visits sees another one end', async () => {
+  test('a certificate is renewed before its end, and nobody who visits sees another one end', outer, async () => {
     const first = await shown('shop.acme.test')
     const renewed = async () => (await shown('shop.acme.test')).serialNumber !== first.serialNumber
     await eventually('it has been renewed', renewed, { withinMs: 3 * lifeSeconds * 1000, everyMs: 1000 })
@@ -130,47 +131,51 @@ export function domains(platform: () => Platform, authorityHost: () => Promise<H
     assert.doesNotMatch(String((await shown('any.wild.acme.test')).issuer.CN), /Pebble/)
   })
 
-  test("a certificate of one's own goes first; when it has ended that is told, and a new one mends it", async () => {
-    const { host } = platform()
-    const make = async (name: string, endsIn: number) => {
-      const ends = new Date(Date.now() + endsIn * 1000).toISOString().replace(/[-:T]/g, '').slice(0, 14)
-      const argv = [
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:P-256',
-        '-noenc',
-        '-subj',
-        '/CN=mine',
-      ]
-      argv.push('-addext', `subjectAltName=DNS:${app.hostName}`, '-addext', 'basicConstraints=critical,CA:FALSE')
-      argv.push('-not_before', '20260101000000Z', '-not_after', `${ends}Z`)
-      await host.run(['openssl', ...argv, '-keyout', `/root/${name}.key`, '-out', `/root/${name}.pem`])
-      return ['certs', 'add', '--cert', `/root/${name}.pem`, '--key']
-    }
-    const first = await make('first', 30)
-    const second = await make('second', 40 * 86_400)
-    const strange = await platform().cli([...first, '/root/second.key'])
-    assert.match(strange.stderr, /the key belongs to none of the certificates/)
-    await host.run(['/opt/lading/lading', ...first, '/root/first.key'])
-    assert.equal((await shown(app.hostName)).issuer.CN, 'mine')
-    const ended = async () => (await certs()).warnings.find(line => line.includes('has ended'))
-    assert.match(await eventually('it has ended', ended, patience), /lading certs add/)
-    assert.match((await platform().cli(['status'])).stdout, /has ended/)
-    assert.match((await platform().cli(['doctor'])).stdout, /has ended/)
-    await eventually(
-      "the platform CA's is shown",
-      async () => (await shown(app.hostName)).issuer.O === 'Lading',
-      patience,
-    )
-    await host.run(['/opt/lading/lading', ...second, '/root/second.key'])
-    assert.equal((await shown(app.hostName)).issuer.CN, 'mine')
-    assert.deepEqual((await certs()).warnings, [])
-    for (const { id } of (await certs()).given) await app.lading(['certs', 'rm', id])
-    assert.equal((await shown(app.hostName)).issuer.O, 'Lading')
-  })
+  test(
+    "a certificate of one's own goes first; when it has ended that is told, and a new one mends it",
+    outer,
+    async () => {
+      const { host } = platform()
+      const make = async (name: string, endsIn: number) => {
+        const ends = new Date(Date.now() + endsIn * 1000).toISOString().replace(/[-:T]/g, '').slice(0, 14)
+        const argv = [
+          'req',
+          '-x509',
+          '-newkey',
+          'ec',
+          '-pkeyopt',
+          'ec_paramgen_curve:P-256',
+          '-noenc',
+          '-subj',
+          '/CN=mine',
+        ]
+        argv.push('-addext', `subjectAltName=DNS:${app.hostName}`, '-addext', 'basicConstraints=critical,CA:FALSE')
+        argv.push('-not_before', '20260101000000Z', '-not_after', `${ends}Z`)
+        await host.run(['openssl', ...argv, '-keyout', `/root/${name}.key`, '-out', `/root/${name}.pem`])
+        return ['certs', 'add', '--cert', `/root/${name}.pem`, '--key']
+      }
+      const first = await make('first', 30)
+      const second = await make('second', 40 * 86_400)
+      const strange = await platform().cli([...first, '/root/second.key'])
+      assert.match(strange.stderr, /the key belongs to none of the certificates/)
+      await host.run(['/opt/lading/lading', ...first, '/root/first.key'])
+      assert.equal((await shown(app.hostName)).issuer.CN, 'mine')
+      const ended = async () => (await certs()).warnings.find(line => line.includes('has ended'))
+      assert.match(await eventually('it has ended', ended, patience), /lading certs add/)
+      assert.match((await platform().cli(['status'])).stdout, /has ended/)
+      assert.match((await platform().cli(['doctor'])).stdout, /has ended/)
+      await eventually(
+        "the platform CA's is shown",
+        async () => (await shown(app.hostName)).issuer.O === 'Lading',
+        patience,
+      )
+      await host.run(['/opt/lading/lading', ...second, '/root/second.key'])
+      assert.equal((await shown(app.hostName)).issuer.CN, 'mine')
+      assert.deepEqual((await certs()).warnings, [])
+      for (const { id } of (await certs()).given) await app.lading(['certs', 'rm', id])
+      assert.equal((await shown(app.hostName)).issuer.O, 'Lading')
+    },
+  )
 
   test('a domain goes with its app', async () => {
     await platform().host.run(['/opt/lading/lading', 'destroy', '--app', 'thief', '--confirm', 'thief'])

@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test'
 import type { Run } from '../../../src/core/run.ts'
 import { isFinal, wentLive } from '../../../src/core/states.ts'
 import { eventually } from '../../rig/eventually.ts'
+import { outer } from '../../runner/ring.ts'
 import type { Host } from '../../rig/host.ts'
 import type { Platform } from '../host.ts'
 import { atRest } from '../kills/oracles.ts'
@@ -57,7 +58,7 @@ export function interruptedPushes(platform: () => Platform, another: () => Promi
     }
   })
 
-  test('a line that is cut without a word: the platform finds out by itself, and cancels the run', async () => {
+  test('a line that is cut without a word: the platform finds out by itself, and cancels the run', outer, async () => {
     // The edge takes a minute to call a line dead; the run must still be starting then.
     await site.app.write('lading.yaml', 'timeouts:\n  boot: 10m\n')
     const next = await site.commit({})

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventually } from '../../rig/eventually.ts'
+import { outer } from '../../runner/ring.ts'
 import type { App, Platform } from '../host.ts'
 
 const registry = 'lading-registry'
@@ -25,11 +26,15 @@ export function waysToARelease(platform: () => Platform): void {
     await app.answers('yarn 3 172800000 without development')
   })
 
-  test('an app that pnpm starts has pnpm, what it built, and nothing of what built it, in .pnpm neither', async () => {
-    const app = await platform().create('pnpm-starts', 'apps/pnpm-starts')
-    await pushed(app)
-    await app.answers('pnpm 3 172800000 without development')
-  })
+  test(
+    'an app that pnpm starts has pnpm, what it built, and nothing of what built it, in .pnpm neither',
+    outer,
+    async () => {
+      const app = await platform().create('pnpm-starts', 'apps/pnpm-starts')
+      await pushed(app)
+      await app.answers('pnpm 3 172800000 without development')
+    },
+  )
 
   test('lading deploy: a commit that was pushed before is released again, and the branch stays', async () => {
     const app = await platform().create('again', 'apps/hello')
@@ -80,41 +85,45 @@ export function waysToARelease(platform: () => Platform): void {
     assert.ok(upAt < askedAt, `up at ${upAt}, the other asked to stop at ${askedAt}:\n${log}`)
   })
 
-  test('an image that neither node nor registry has: the release says so, and the one that serves goes on', async () => {
-    const app = await platform().create('lost', 'apps/hello')
-    // An image that no other app has too.
-    await app.commitVersion('lost')
-    await pushed(app)
-    await app.commitVersion('v2')
-    await pushed(app)
-    await app.answers('v2')
-    const [, first] = await app.releases()
-    const { host } = platform()
-    await eventually('only v2 runs', async () => {
-      const names = await host.run([
-        'docker',
-        'ps',
-        '--filter',
-        `label=lading.app=${app.name}`,
-        '--format',
-        '{{.Names}}',
-      ])
-      return names.split('\n').length === 1
-    })
-    const replicas = (count: number) => host.run(['docker', 'service', 'scale', '--detach', `${registry}=${count}`])
-    await replicas(0)
-    try {
-      await eventually('the registry has ended', async () => {
-        const filter = `label=com.docker.swarm.service.name=${registry}`
-        return (await host.run(['docker', 'ps', '--quiet', '--filter', filter])) === ''
-      })
-      await host.run(['docker', 'image', 'rm', '--force', first!.image])
-      const rollback = await platform().cli(['rollback', 'v1', '--app', app.name])
-      assert.notEqual(rollback.code, 0)
-      assert.match(rollback.stderr, /the image of v3 is missing on the node/)
+  test(
+    'an image that neither node nor registry has: the release says so, and the one that serves goes on',
+    outer,
+    async () => {
+      const app = await platform().create('lost', 'apps/hello')
+      // An image that no other app has too.
+      await app.commitVersion('lost')
+      await pushed(app)
+      await app.commitVersion('v2')
+      await pushed(app)
       await app.answers('v2')
-    } finally {
-      await replicas(1)
-    }
-  })
+      const [, first] = await app.releases()
+      const { host } = platform()
+      await eventually('only v2 runs', async () => {
+        const names = await host.run([
+          'docker',
+          'ps',
+          '--filter',
+          `label=lading.app=${app.name}`,
+          '--format',
+          '{{.Names}}',
+        ])
+        return names.split('\n').length === 1
+      })
+      const replicas = (count: number) => host.run(['docker', 'service', 'scale', '--detach', `${registry}=${count}`])
+      await replicas(0)
+      try {
+        await eventually('the registry has ended', async () => {
+          const filter = `label=com.docker.swarm.service.name=${registry}`
+          return (await host.run(['docker', 'ps', '--quiet', '--filter', filter])) === ''
+        })
+        await host.run(['docker', 'image', 'rm', '--force', first!.image])
+        const rollback = await platform().cli(['rollback', 'v1', '--app', app.name])
+        assert.notEqual(rollback.code, 0)
+        assert.match(rollback.stderr, /the image of v3 is missing on the node/)
+        await app.answers('v2')
+      } finally {
+        await replicas(1)
+      }
+    },
+  )
 }
