@@ -29,7 +29,7 @@ suite('backup and restore', () => {
   let app: App
 
   before(async () => {
-    app = await platform.create('kept', 'apps/hello')
+    app = await platform.create('saved', 'apps/hello')
     for (const version of ['v1', 'v2']) {
       await app.commitVersion(version)
       const push = await app.push()
