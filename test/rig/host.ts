@@ -282,12 +282,17 @@ export class Host {
   /** Power off, and the disk with everything on it is gone. */
   async destroy(): Promise<void> {
     await this.power()
-    const disk = join(this.#folder, 'disk')
-    await keepLogs(this.name, disk)
-    if ((await outcome(['mountpoint', '-q', disk])).code === 0) await must(['umount', disk])
-    // The host's mounts go with its last process, a moment after it.
-    await rm(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+    await keepLogs(this.name, join(this.#folder, 'disk'))
+    await removeDisk(this.#folder)
   }
+}
+
+/** The folder of a host without power, and its disk; no error when parts of them are gone already. */
+export async function removeDisk(folder: string): Promise<void> {
+  const disk = join(folder, 'disk')
+  if ((await outcome(['mountpoint', '-q', disk])).code === 0) await must(['umount', disk])
+  // The host's mounts go with its last process, a moment after it.
+  await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
 }
 
 /** A line of `ps` that is neither pid 1 nor dead already. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { Host, type HostFacts } from './host.ts'
+import { Host, removeDisk, type HostFacts } from './host.ts'
 import { makeNetwork, removeNetwork, type Network } from './network.ts'
 import { base, installTools, type Debian, type Variant } from './rootfs.ts'
 
@@ -76,7 +76,11 @@ export class Rig {
   async down(): Promise<void> {
     const rig = await this.#rigFacts()
     if (!rig) return
-    for (const host of await this.hosts()) await host.destroy()
+    for (const name of await this.#names()) {
+      // Who was killed while he took a host down has left a folder without facts: its power was off before.
+      if (await this.#facts(name)) await (await this.host(name)).destroy()
+      else await removeDisk(this.#hostFolder(name))
+    }
     const isLast = !(rig.forwardingWasOff && (await this.#leaveForwardingToAnother()))
     await removeNetwork(rig.network, rig.forwardingWasOff && isLast)
     await rm(this.#folder, { recursive: true, force: true })
