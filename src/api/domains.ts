@@ -1,12 +1,11 @@
-import { domainToASCII } from 'node:url'
 import type { Hono } from 'hono'
 import { z } from 'zod'
 import { nameOf } from '../access/principal.ts'
-import { AppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
-import { type DomainName, type EnvironmentKey, isBelow, isWildcard, parseDomainName } from '../core/names.ts'
+import { parseDomainName } from '../core/names.ts'
 import type { DomainRow } from '../store/store.ts'
-import { type DomainDocument, ownHostOf } from './documents.ts'
+import type { DomainDocument } from './documents.ts'
+import { normal, parseNewDomain } from './domain-name.ts'
 import { bodyOf, environmentOf } from './input.ts'
 import type { ApiEnv, ApiParts } from './parts.ts'
 
@@ -46,27 +45,6 @@ export function domainRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
     await pipeline.rehost(key)
     await certificates.changed()
     return c.json({ name, removed: true })
-  })
-}
-
-/** As DNS writes it: lower case, without the last dot, other scripts in Punycode. */
-function normal(text: string): string {
-  const plain = text.trim().toLowerCase().replace(/\.$/, '')
-  const [star, host] = plain.startsWith('*.') ? ['*.', plain.slice(2)] : ['', plain]
-  return star + (domainToASCII(host) || host)
-}
-
-export function parseNewDomain(text: string, key: EnvironmentKey, baseDomain: string): DomainName {
-  const name = parseDomainName(normal(text))
-  if (!name.includes('.') || /\.\d+$/.test(name)) {
-    throw new AppError('invalid-input', `${name} is no domain`, { hint: 'A domain looks like shop.example.com.' })
-  }
-  if (!isBelow(name, baseDomain) || name === ownHostOf(key, baseDomain)) return name
-  const isPlain = name.split('.').length === baseDomain.split('.').length + 1 && !isWildcard(name)
-  throw new AppError('not-allowed', `names below ${baseDomain} are the platform's to give`, {
-    hint: isPlain
-      ? `${key.app} answers at ${ownHostOf(key, baseDomain)}; another name comes with another app.`
-      : `${key.app} answers at ${ownHostOf(key, baseDomain)}; a domain of your own may be any other.`,
   })
 }
 

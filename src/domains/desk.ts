@@ -79,10 +79,11 @@ export class CertificateDesk implements Certificates {
   }
 
   async #hosts(): Promise<readonly DomainName[]> {
-    const { store, edges } = this.#tools
+    const { store, edges, shown } = this.#tools
     const [{ routes }, domains] = await Promise.all([edges.state(AbortSignal.timeout(10_000)), store.listDomains()])
     const all = new Set([...routes.flatMap(route => route.hosts), ...domains.map(({ name }) => name)])
-    return [...all].sort()
+    const wanted = await shown.wanted()
+    return [...all].filter(host => wanted.has(host)).sort()
   }
 
   async #of(host: DomainName): Promise<HostCertificate> {
