@@ -87,3 +87,29 @@ test('a stranger is not told which version this is', async () => {
   const known = await api.request('/v1/healthz', { headers: { authorization: `Bearer ${token}` } })
   assert.notEqual(known.headers.get('lading-version'), null)
 })
+
+test('a member needs a proof for a foreign name, and root on the server none; a CA in an inner network is named by root only', async () => {
+  const sent = (body: object) => ({
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  const path = '/v1/apps/shop/environments/production/domains'
+  const byToken = await makeTestApi({ access })
+  await byToken.store.createApp('shop' as never, 'ann', 1)
+  for (const name of ['bank.example', '*.bank.example', 'www.bank.example.']) {
+    const refused = await byToken.api.request(path, sent({ name }))
+    assert.equal(refused.status, 403, name)
+    assert.match(await refused.text(), /not proven to be yours/)
+  }
+  assert.deepEqual(await byToken.store.listDomains(), [])
+  assert.equal((await byToken.api.request(path, sent({ name: 'mine.example' }))).status, 201)
+  // Proven once: looked at again without a word.
+  assert.equal((await byToken.api.request(path, sent({ name: 'mine.example' }))).status, 201)
+  const acme = { ...sent({ directory: 'https://10.0.0.1/dir', isInternal: true }), method: 'PUT' }
+  assert.match(await (await byToken.api.request('/v1/acme', acme)).text(), /only root on the server/)
+  const byRoot = await makeTestApi()
+  await byRoot.store.createApp('shop' as never, 'ann', 1)
+  assert.equal((await byRoot.api.request(path, sent({ name: 'bank.example' }))).status, 201)
+  assert.equal((await byRoot.api.request('/v1/acme', acme)).status, 200)
+})

@@ -182,6 +182,9 @@ export const fakeCertificates: Certificates = {
   list: () => Promise.resolve([]),
   give: () => Promise.reject(new AppError('internal', 'the tests give none')),
   turnOn: () => Promise.resolve(),
+  assertOwned: async name => {
+    if (!name.endsWith('mine.example')) throw new AppError('not-allowed', `${name} is not proven to be yours`)
+  },
 }
 
 function fakeEngine(world: World): Engine {

@@ -28,6 +28,8 @@ import { ShownCertificates } from '../domains/certificates.ts'
 import { CertificateDesk } from '../domains/desk.ts'
 import { DnsHooks } from '../domains/hook.ts'
 import { Orders } from '../domains/orders.ts'
+import { Ownership } from '../domains/ownership.ts'
+import { readTxt } from '../domains/txt-records.ts'
 import { followerLines } from '../observe/client.ts'
 import { cleanAgainAndAgain } from '../pipeline/clean.ts'
 import { Dispatcher } from '../pipeline/dispatcher.ts'
@@ -127,20 +129,23 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     signal,
   )
   const hooks = new DnsHooks(config.dnsHooks)
+  const ca = await readFile(join(config.stateDir, 'ca', 'ca.pem'), 'utf8')
+  const ask = createAsk(`lading/${config.version}`)
+  const ownership = new Ownership({ edges, ids: systemIds, ask, readTxt, platform: ca })
   const orders = new Orders(
     {
       store,
       edges,
       clock: systemClock,
       ids: systemIds,
-      ask: createAsk(`lading/${config.version}`),
+      ask,
       hooks,
       changed: () => shown.changed(),
       log,
     },
     signal,
   )
-  const certificates = new CertificateDesk({ store, edges, shown, orders, hooks, clock: systemClock })
+  const certificates = new CertificateDesk({ store, edges, shown, orders, hooks, ownership, clock: systemClock })
   // A folder of its own: the builder sees neither the keeper's socket nor the registry's.
   const builderDoor = join(config.runDir, 'builder', 'registry.sock')
   const builder = createBuilder({
@@ -202,7 +207,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     ],
     baseDomain: config.baseDomain,
     url: urlOf(ownHost(config.baseDomain)),
-    ca: await readFile(join(config.stateDir, 'ca', 'ca.pem'), 'utf8'),
+    ca,
   }
   const backups = new BackupKeeper({ store, clock: systemClock, log, program: [backupProgram], signal })
   const ejector = new Ejector(tools)
