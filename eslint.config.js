@@ -28,6 +28,31 @@ const shellText = [
   { selector: "Property[key.name='shell']", message: 'No shell text (law 6).' },
 ]
 
+const printerMessage = 'Printing goes through src/cli/terminal.ts: what others wrote is shown there, and never obeyed.'
+const printers = [
+  { selector: "MemberExpression[object.name='process'][property.name=/^(stdout|stderr)$/]", message: printerMessage },
+  { selector: "MemberExpression[object.name='process'][property.value=/^(stdout|stderr)$/]", message: printerMessage },
+  {
+    selector: "VariableDeclarator[init.name='process'] Property[key.name=/^(stdout|stderr)$/]",
+    message: printerMessage,
+  },
+  { selector: 'CallExpression[callee.property.name=/^(writeSync|_rawDebug)$/]', message: printerMessage },
+  { selector: "CallExpression[callee.name='writeSync']", message: printerMessage },
+  {
+    selector: "Literal[value='inherit']",
+    message: 'A child that inherits our streams prints past src/cli/terminal.ts.',
+  },
+  { selector: "Literal[value='/dev/tty']", message: printerMessage },
+]
+const printingModules = [
+  'process',
+  'node:process',
+  'readline',
+  'node:readline',
+  'readline/promises',
+  'node:readline/promises',
+]
+
 export default tseslint.config(
   { ignores: ['node_modules', 'dist', '.cache', 'test/fixtures', 'examples', 'images', '**/*.mjs', '**/*.js'] },
   ...tseslint.configs.recommendedTypeChecked,
@@ -76,6 +101,28 @@ export default tseslint.config(
         'error',
         ...clockProperties,
         { object: 'process', property: 'env', message: 'Only the four roots read process.env.' },
+      ],
+    },
+  },
+  {
+    // Not the printer itself, the root that gives it its streams, and the program that writes a page of the documents.
+    files: ['src/cli/**/*.ts'],
+    ignores: ['**/*.test.ts', 'src/cli/terminal.ts', 'src/cli/main.ts', 'src/cli/reference.ts', 'src/cli/test-rig.ts'],
+    rules: {
+      'no-console': 'error',
+      'no-restricted-syntax': [
+        'error',
+        ...shellText,
+        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: clockMessage },
+        { selector: "CallExpression[callee.name='Date']", message: clockMessage },
+        ...printers,
+      ],
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [childProcesses, timers],
+          paths: [...chance, ...printingModules.map(name => ({ name, message: printerMessage }))],
+        },
       ],
     },
   },

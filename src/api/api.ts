@@ -12,6 +12,7 @@ import { certificateRoutes } from './certificates.ts'
 import { domainRoutes } from './domains.ts'
 import { limitRoutes } from './limits.ts'
 import { logRoutes } from './logs.ts'
+import { refuseOtherSites } from './other-sites.ts'
 import type { ApiEnv, ApiParts } from './parts.ts'
 import { platformRoutes } from './platform.ts'
 import { problemResponse } from './problem.ts'
@@ -65,9 +66,11 @@ function guard(api: Hono<ApiEnv>, { access, platform }: ApiParts): void {
     const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')
     // An address that leads nowhere says so to members only: to others, all addresses look alike.
     authorize(route ? `${route.method} ${route.path}` : 'GET /v1/info', principal)
+    refuseOtherSites(c.req)
     if (principal) c.set('principal', principal)
     await next()
-    c.header('lading-version', platform.version)
+    // Not for strangers: it tells them which faults to try.
+    if (principal) c.header('lading-version', platform.version)
     if (!c.res.headers.has('cache-control')) c.header('cache-control', 'no-store')
   })
 }

@@ -28,6 +28,8 @@ const acmeSettings = z.strictObject({
   email: z.email().nullable().default(null),
   ca: z.string().nullable().default(null),
   dnsHook: z.string().nullable().default(null),
+  /** The CA is in the platform's own network; only root may say so. */
+  isInternal: z.boolean().default(false),
 })
 
 export function certificateRoutes(api: Hono<ApiEnv>, { store, clock, certificates }: ApiParts): void {
@@ -60,6 +62,11 @@ export function certificateRoutes(api: Hono<ApiEnv>, { store, clock, certificate
 
   api.put('/v1/acme', async c => {
     const { directory, rehearsal, ...rest } = await bodyOf(c, acmeSettings)
+    if (rest.isInternal && c.get('principal').kind !== 'root') {
+      throw new AppError('not-allowed', 'only root on the server may name a CA in its own network', {
+        hint: 'Run the command there.',
+      })
+    }
     const place = directory === null || directory === letsEncrypt.directory ? letsEncrypt : { directory, rehearsal }
     await certificates.turnOn({ ...place, ...rest, by: nameOf(c.get('principal')), at: clock.now() })
     return c.json((await acmeDocument()) satisfies AcmeDocument)

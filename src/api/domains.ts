@@ -1,12 +1,11 @@
-import { domainToASCII } from 'node:url'
 import type { Hono } from 'hono'
 import { z } from 'zod'
 import { nameOf } from '../access/principal.ts'
-import { AppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
-import { type DomainName, type EnvironmentKey, isBelow, isWildcard, parseDomainName } from '../core/names.ts'
+import { isBelow, parseDomainName } from '../core/names.ts'
 import type { DomainRow } from '../store/store.ts'
-import { type DomainDocument, ownHostOf } from './documents.ts'
+import type { DomainDocument } from './documents.ts'
+import { normal, parseNewDomain } from './domain-name.ts'
 import { bodyOf, environmentOf } from './input.ts'
 import type { ApiEnv, ApiParts } from './parts.ts'
 
@@ -32,6 +31,10 @@ export function domainRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   api.post(path, async c => {
     const key = await environmentOf(c, store)
     const name = parseNewDomain((await bodyOf(c, newDomain)).name, key, platform.baseDomain)
+    const present = (await store.listDomains()).find(domain => domain.name === name)
+    // Whose it is already is told by the row. Root's word is enough: he answers for the platform.
+    const isKnown = present !== undefined || c.get('principal').kind === 'root' || isBelow(name, platform.baseDomain)
+    if (!isKnown) await certificates.assertOwned(name, key, c.req.raw.signal)
     const row = await store.addDomain({ ...key, name, by: nameOf(c.get('principal')), at: clock.now() })
     await store.hurryOrder(name, clock.now())
     await pipeline.rehost(key)
@@ -46,27 +49,6 @@ export function domainRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
     await pipeline.rehost(key)
     await certificates.changed()
     return c.json({ name, removed: true })
-  })
-}
-
-/** As DNS writes it: lower case, without the last dot, other scripts in Punycode. */
-function normal(text: string): string {
-  const plain = text.trim().toLowerCase().replace(/\.$/, '')
-  const [star, host] = plain.startsWith('*.') ? ['*.', plain.slice(2)] : ['', plain]
-  return star + (domainToASCII(host) || host)
-}
-
-export function parseNewDomain(text: string, key: EnvironmentKey, baseDomain: string): DomainName {
-  const name = parseDomainName(normal(text))
-  if (!name.includes('.') || /\.\d+$/.test(name)) {
-    throw new AppError('invalid-input', `${name} is no domain`, { hint: 'A domain looks like shop.example.com.' })
-  }
-  if (!isBelow(name, baseDomain) || name === ownHostOf(key, baseDomain)) return name
-  const isPlain = name.split('.').length === baseDomain.split('.').length + 1 && !isWildcard(name)
-  throw new AppError('not-allowed', `names below ${baseDomain} are the platform's to give`, {
-    hint: isPlain
-      ? `${key.app} answers at ${ownHostOf(key, baseDomain)}; another name comes with another app.`
-      : `${key.app} answers at ${ownHostOf(key, baseDomain)}; a domain of your own may be any other.`,
   })
 }
 

@@ -7,8 +7,7 @@ import type { Store } from '../store/store.ts'
 /** The body as its schema says; `invalid-input` names the path of the first thing that is wrong. */
 export async function bodyOf<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
   const text = await c.req.text()
-  // Asked for even where the body is empty: a page in somebody's browser cannot send it without our leave.
-  if (!/^application\/json\b/.test(c.req.header('content-type') ?? '')) {
+  if (!/^application\/json[ \t]*(;|$)/i.test(c.req.header('content-type') ?? '')) {
     throw new AppError('invalid-input', 'the body must be JSON', { hint: 'Send content-type: application/json.' })
   }
   let json: unknown

@@ -82,7 +82,8 @@ export async function makeTestApi({
   const call = async <T = Record<string, unknown>>(method: string, path: string, body?: unknown) => {
     const response = await api.request(`/v1${path}`, {
       method,
-      ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      ...(method !== 'GET' && { headers: { 'content-type': 'application/json' } }),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
     })
     return { status: response.status, body: (await response.json()) as T }
   }
@@ -181,6 +182,9 @@ export const fakeCertificates: Certificates = {
   list: () => Promise.resolve([]),
   give: () => Promise.reject(new AppError('internal', 'the tests give none')),
   turnOn: () => Promise.resolve(),
+  assertOwned: async name => {
+    if (!name.endsWith('mine.example')) throw new AppError('not-allowed', `${name} is not proven to be yours`)
+  },
 }
 
 function fakeEngine(world: World): Engine {

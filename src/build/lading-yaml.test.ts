@@ -53,6 +53,20 @@ test('a value without its unit, or of the wrong kind, is refused with what would
   refused('memory: 4M\n', /below the least/)
   refused('timeouts: {boot: 2h}\n', /line 1: timeouts.boot: is above the limit of 3600 s/)
   refused('healthcheck: health\n', /write a path such as \/health/)
+  for (const path of [
+    '/a;b',
+    '/a;shutdown sessions',
+    '/$(id)',
+    '/a|b',
+    "/a'b",
+    '/a b',
+    '/a%',
+    '/a%0',
+    '/a#b',
+    '/a\\\\b',
+    '/`id`',
+  ])
+    refused(`healthcheck: "${path}"\n`, /write a path such as/)
   refused('healthcheck: "/a\\r\\nX: y"\n', /write a path such as/)
   refused('cpus: lots\n', /line 1: cpus:/)
   refused('- a\n', /^lading.yaml line 1:/)

@@ -27,7 +27,8 @@ const repositoryPath = z
 export const ladingYamlSchema = z.strictObject({
   healthcheck: z
     .string()
-    .regex(/^\/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,199}$/, 'write a path such as /health')
+    // HAProxy's runtime commands end at a `;`, and its maps' values at a blank.
+    .regex(/^\/(?:[A-Za-z0-9._~/?=&:@+,-]|%[0-9A-Fa-f]{2}){0,199}$/, 'write a path such as /health')
     .optional()
     .describe(
       "HTTP path that must answer 200–399 before traffic moves; without it a TCP connection is the check. An image's HEALTHCHECK is off.",

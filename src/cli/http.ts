@@ -25,7 +25,9 @@ const answerMs = 60_000
 export function send(place: Place, call: Call, signal: AbortSignal, patience = answerMs): Promise<IncomingMessage> {
   const body = call.body === undefined ? null : JSON.stringify(call.body)
   const headers: Record<string, string> = { accept: 'application/json', ...call.headers }
-  if (body !== null) Object.assign(headers, { 'content-type': 'application/json', 'content-length': byteLength(body) })
+  // Without a body too: the API takes no change that a page in a browser could have sent.
+  if (call.method !== 'GET') headers['content-type'] = 'application/json'
+  if (body !== null) headers['content-length'] = byteLength(body)
   return new Promise((resolve, reject) => {
     const request = open(place, { method: call.method, headers, signal }, call.path)
     request.setTimeout(patience, () => request.destroy(silent(place, patience)))

@@ -1,5 +1,4 @@
 import { createHash, type X509Certificate } from 'node:crypto'
-import { createInterface } from 'node:readline/promises'
 import { connect } from 'node:tls'
 import { AppError } from '../core/errors.ts'
 import type { Session } from './session.ts'
@@ -72,13 +71,6 @@ function chainAt(url: string, signal: AbortSignal): Promise<{ isTrusted: boolean
 async function isConfirmed({ stdin, terminal, signal }: Session, fingerprint: string): Promise<boolean> {
   if (!stdin.isTTY) return false
   terminal.say(`The platform's CA is its own. Its fingerprint (SHA-256):\n  ${fingerprint}`)
-  const readline = createInterface({ input: stdin, output: process.stderr })
-  try {
-    const answer = await readline.question('Is it the one that "lading up" showed on the server? Type yes: ', {
-      signal,
-    })
-    return answer.trim().toLowerCase() === 'yes'
-  } finally {
-    readline.close()
-  }
+  const question = 'Is it the one that "lading up" showed on the server? Type yes: '
+  return (await terminal.ask(question, stdin, signal)).toLowerCase() === 'yes'
 }

@@ -19,7 +19,7 @@ export function createProgram(session: Session): Command {
     .description('One commit, one container, one deploy, on your own cluster.')
     .version(packageJson.version)
     .exitOverride()
-    .configureOutput({ outputError: () => undefined })
+    .configureOutput({ outputError: () => undefined, writeOut: text => session.terminal.print(text.trimEnd()) })
     .addHelpText('after', '\nExample:\n  $ cd shop && lading create shop && git push lading main')
   for (const add of [
     appCommands,

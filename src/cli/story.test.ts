@@ -51,6 +51,7 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
       urlOf: host => `https://${host}`,
       hosts: ({ app }) => [parseHostName(`${app}.example.test`)],
       certify: () => Promise.resolve(),
+      forgetStrangers: () => Promise.resolve(),
       quiet: () => Promise.resolve(),
       forgetLines: () => Promise.resolve(),
       network: key => [spaceNetwork(key), environmentLabels(key)],

@@ -46,7 +46,7 @@ test('capabilities, commands and answers are framed as git wants them', async ()
         [push.app, push.by, push.atomic, push.commands],
         ['shop', 'ada', true, [{ from: null, to: one, ref: 'refs/heads/a b' }]],
       )
-      await push.say('\u001b[32m✓ built\u001b[0m\tin\r\n3 s\u0007')
+      await push.say('\u001b[32m✓ built\u001b[0m\tin\r\n3 s\u0007 \u001b]52;c;eA==\u009c')
       return [
         { ref: 'refs/heads/x', reason: null },
         { ref: 'refs/heads/y', reason: 'no\nway' },
@@ -63,7 +63,7 @@ test('capabilities, commands and answers are framed as git wants them', async ()
     packets,
     [
       '\u00010014version=1\0atomic0000',
-      '\u0002✓ built in 3 s',
+      '\u0002✓ built in 3 s␇ ␛]52;c;eA==\\x9c',
       '\u00010014ok refs/heads/x',
       '\u0001001bng refs/heads/y no way',
     ].join('|'),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import { parseCommitId, type AppName, type CommitId } from '../core/names.ts'
+import { visible } from '../core/visible.ts'
 import { flush, packet, PacketReader } from './packets.ts'
 import type { Answer, Command, Push } from './receive.ts'
 
@@ -156,10 +157,9 @@ function commitOrNull(id: string): CommitId | null {
   return id === zero ? null : parseCommitId(id)
 }
 
-/** One line: control characters (an app's build log has colours and cursor moves) would break the frame or the screen. */
+/** One line, without colours: what else an app's build log has for a terminal would break the frame or move the pusher's screen. */
 function printable(text: string): string {
-  const plain = text.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '').replace(/[\r\n\t]+/g, ' ')
-  return plain.replace(/[\p{Cc}\u2028\u2029]/gu, '').slice(0, 4000)
+  return visible(text.replace(/[\r\n\t]+/g, ' ')).slice(0, 4000)
 }
 
 function frame(band: number, payload: string | Buffer): Buffer {

@@ -22,6 +22,8 @@ export interface AcmeAccount {
   readonly email: string | null
   /** Of the directory's own HTTPS. */
   readonly ca: string | null
+  /** The directory may be in the platform's own network. */
+  readonly isInternal: boolean
   /** ECDSA P-256, PEM. */
   readonly key: Secret
 }
@@ -156,7 +158,7 @@ export class AcmeClient {
       this.#nonce = null
       const body = this.#signed({ url, nonce }, payload === null ? '' : JSON.stringify(payload))
       const headers = { 'content-type': 'application/jose+json' }
-      const answer = await this.#ask({ method: 'POST', url, headers, body, ca: this.#account.ca }, signal)
+      const answer = await this.#ask({ method: 'POST', url, headers, body, ...this.#way }, signal)
       this.#nonce = (answer.headers['replay-nonce'] as string | undefined) ?? null
       if (answer.status < 400) return answer
       const problem = problemOf(answer)
@@ -176,7 +178,7 @@ export class AcmeClient {
 
   async #freshNonce(signal: AbortSignal): Promise<string> {
     const { newNonce } = await this.#urls(signal)
-    const { headers } = await this.#ask({ method: 'HEAD', url: newNonce, ca: this.#account.ca }, signal)
+    const { headers } = await this.#ask({ method: 'HEAD', url: newNonce, ...this.#way }, signal)
     const nonce = headers['replay-nonce']
     if (typeof nonce === 'string') return nonce
     throw new Refused(`${this.#host} gives no nonce`, null)
@@ -184,8 +186,8 @@ export class AcmeClient {
 
   async #urls(signal: AbortSignal): Promise<Directory> {
     if (this.#directory !== null) return this.#directory
-    const { directory: url, ca } = this.#account
-    const answer = await this.#ask({ method: 'GET', url, ca }, signal)
+    const { directory: url } = this.#account
+    const answer = await this.#ask({ method: 'GET', url, ...this.#way }, signal)
     const found = parsed(answer.text) as Directory | null
     if (answer.status !== 200 || !found || directory.some(name => typeof found[name] !== 'string')) {
       throw new AppError('invalid-input', `${url} is no ACME directory: it answered ${answer.status}`, {
@@ -193,6 +195,11 @@ export class AcmeClient {
       })
     }
     return (this.#directory = found)
+  }
+
+  get #way() {
+    const { ca, isInternal } = this.#account
+    return { ca, isInternal }
   }
 
   get #host(): string {

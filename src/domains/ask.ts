@@ -2,6 +2,7 @@ import { request as askInClear } from 'node:http'
 import { request as askSafely } from 'node:https'
 import type { IncomingHttpHeaders } from 'node:http'
 import { AppError } from '../core/errors.ts'
+import { lookupOuter, refuseInner } from './inner-addresses.ts'
 
 export interface Question {
   readonly method: 'GET' | 'HEAD' | 'POST'
@@ -10,6 +11,8 @@ export interface Question {
   readonly body?: string
   /** PEM of the CA that the server's certificate is of; null: one that everybody knows. */
   readonly ca?: string | null
+  /** It may be an address of this machine or its network; else `not-allowed`. */
+  readonly isInternal?: boolean
 }
 
 export interface Answer {
@@ -29,12 +32,18 @@ export function createAsk(userAgent: string): Ask {
   return (question, signal) => ask(question, userAgent, AbortSignal.any([signal, AbortSignal.timeout(answerMs)]))
 }
 
-function ask({ method, url, headers, body, ca }: Question, userAgent: string, signal: AbortSignal): Promise<Answer> {
+async function ask(
+  { method, url, headers, body, ca, isInternal = false }: Question,
+  userAgent: string,
+  signal: AbortSignal,
+): Promise<Answer> {
   const request = url.startsWith('https:') ? askSafely : askInClear
   // A connection of its own: some CAs close idle ones without a word.
   const options = { method, signal, agent: false, headers: { 'user-agent': userAgent, ...headers }, ...(ca && { ca }) }
+  if (!isInternal) refuseInner(new URL(url).hostname)
+  const way = isInternal ? options : { ...options, lookup: lookupOuter }
   return new Promise((resolve, reject) => {
-    const call = request(url, options, response => {
+    const call = request(url, way, response => {
       let text = ''
       response.setEncoding('utf8').on('data', (chunk: string) => {
         text += chunk
@@ -49,6 +58,7 @@ function ask({ method, url, headers, body, ca }: Question, userAgent: string, si
 }
 
 function unreached(url: string, cause: Error): AppError {
+  if (cause instanceof AppError) return cause
   const { host, hostname } = new URL(url)
   return new AppError('unavailable', `${host} cannot be reached: ${words(cause, hostname)}`, { retryable: true, cause })
 }

@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import type { Clock } from '../core/clock.ts'
 import { parseAppName, parseDomainName, parseHostName, production, type DomainName } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
+import { systemClock } from '../core/system.ts'
+import { Authority } from '../edge/authority.ts'
+import { openSqliteStore } from '../store/sqlite.ts'
 import type { CertificateRow } from '../store/store.ts'
 import { bestOf, ShownCertificates } from './certificates.ts'
 
@@ -33,6 +41,7 @@ function days() {
 
 test('a host that nobody deploys gets its new certificate, and one that fails keeps no other from its own', async () => {
   const hosts = ['broken.example.org', 'shop.example.org'].map(parseHostName)
+  const app = parseAppName('shop')
   const pems = new Map<DomainName, string>(hosts.map(host => [host, `first of ${host}`]))
   const given: string[] = []
   const warned: string[] = []
@@ -42,7 +51,7 @@ test('a host that nobody deploys gets its new certificate, and one that fails ke
     {
       edges: {
         state: async () => ({
-          routes: [{ app: parseAppName('shop'), environment: production, hosts, release: 1 }],
+          routes: [{ app, environment: production, hosts, release: 1 }],
           lanes: [],
           certificates: hosts,
           challenges: [],
@@ -50,13 +59,21 @@ test('a host that nobody deploys gets its new certificate, and one that fails ke
         certify: async (_host, pem) => void given.push(pem.reveal()),
         uncertify: async host => assert.fail(host),
       },
-      store: { listDomains: async () => [], listCertificates: async () => [], openCertificate: async () => null },
+      store: {
+        listApps: async () => [{ app, createdBy: 'ann', createdAt: 1, destroyedAt: null }],
+        listEnvironments: async () => [],
+        listDomains: async () => hosts.map(name => ({ app, environment: production, name, by: 'ann', at: 1 })),
+        listCertificates: async () => [],
+        openCertificate: async () => null,
+        removeCertificate: async id => assert.fail(id),
+      },
+      keptByOwnCa: { hosts: async () => [], forget: async host => assert.fail(host) },
+      hosts: () => [],
       byOwnCa: async host => {
         if (host.startsWith('broken')) throw new Error('no CA')
         return new Secret(pems.get(host) ?? '')
       },
       ownHost: parseHostName('lading.example.org'),
-      baseDomain: parseHostName('example.org'),
       clock,
       warn: sentence => warned.push(sentence),
     },
@@ -92,3 +109,72 @@ test('of the certificates that cover a host one that was given comes first, then
   assert.equal(shown('*.example.org', 100), 'wild')
   assert.equal(shown('example.org', 100), 'later')
 })
+
+test('names that nobody has lose certificate and key at the edges and at the platform CA, and get no other', async t => {
+  const store = await openSqliteStore({ path: ':memory:', dataKey: new Secret('5a'.repeat(32)) })
+  t.after(() => store.close())
+  const folder = await mkdtemp(join(tmpdir(), 'lading-authority-'))
+  t.after(() => rm(folder, { recursive: true }))
+  await ownCa(folder)
+  const authority = new Authority(folder, systemClock)
+  const atEdge = new Map<DomainName, string>()
+  const signal = AbortSignal.timeout(60_000)
+  const shop = { app: parseAppName('shop'), environment: production }
+  const domain = parseDomainName('*.shop.test')
+  const ownHost = parseHostName('lading.example.org')
+  const shown = new ShownCertificates(
+    {
+      edges: {
+        state: async () => ({ routes: [], lanes: [], certificates: [...atEdge.keys()], challenges: [] }),
+        certify: async (host, pem) => void atEdge.set(host, pem.reveal()),
+        uncertify: async host => void atEdge.delete(host),
+      },
+      store,
+      byOwnCa: (host, until) => authority.certificate(host, until),
+      keptByOwnCa: authority,
+      hosts: ({ app }) => [parseHostName(`${app}.example.org`)],
+      ownHost,
+      clock: systemClock,
+      warn: sentence => assert.fail(sentence),
+    },
+    signal,
+  )
+  for (const [id, source, names] of [
+    ['a1', 'acme', [domain]],
+    ['b2', 'own', ['shop.test', 'any.shop.test']],
+    ['c3', 'own', ['*.example.org']],
+  ] as const) {
+    const row = { id, source, names, issuer: 'CA', notBefore: 0, notAfter: 1, by: 'ann', at: 0 }
+    await store.saveCertificate(row, new Secret('pem'))
+  }
+  const rows = async () => (await store.listCertificates()).map(({ id }) => id).sort()
+  const files = async () => (await readdir(join(folder, 'hosts'))).sort()
+  await store.createApp(shop.app, 'ann', 1)
+  await store.addDomain({ ...shop, name: domain, by: 'ann', at: 1 })
+  await shown.certify([ownHost, parseHostName('shop.example.org'), domain], signal)
+  await shown.forgetStrangers(signal)
+  const all = ['_.shop.test.pem', 'lading.example.org.pem', 'shop.example.org.pem']
+  assert.deepEqual(await files(), all)
+  assert.equal(atEdge.size, 3)
+  assert.deepEqual(await rows(), ['a1', 'c3'])
+  // What a crash left half-made goes too.
+  await writeFile(join(folder, 'hosts', 'gone.example.org.pem.key'), 'key')
+  await store.removeDomain(shop, domain)
+  await shown.forgetStrangers(signal)
+  assert.deepEqual(await files(), all.slice(1))
+  assert.deepEqual(await rows(), ['c3'])
+  await assert.rejects(shown.certify([domain], signal), /the name of nobody here/)
+  await store.markAppDestroyed(shop.app, 2)
+  await shown.forgetStrangers(signal)
+  assert.deepEqual(await files(), ['lading.example.org.pem'])
+  assert.deepEqual([...atEdge.keys()], [ownHost])
+  for (const stranger of ['co.uk', 'bank.example.com', 'shop.example.org', 'nobody.example.org'])
+    await assert.rejects(shown.certify([parseHostName(stranger)], signal), /the name of nobody here/)
+})
+
+/** As `lading up` makes it, less its texts. */
+async function ownCa(folder: string): Promise<void> {
+  const argv = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-days', '30']
+  argv.push('-subj', '/O=Lading', '-keyout', join(folder, 'ca.key'), '-out', join(folder, 'ca.pem'))
+  await promisify(execFile)('openssl', argv)
+}

@@ -1,6 +1,8 @@
 import type { Clock } from '../core/clock.ts'
-import { covers, type DomainName, type HostName, isBelow } from '../core/names.ts'
+import { AppError } from '../core/errors.ts'
+import { covers, type DomainName, type EnvironmentKey, type HostName } from '../core/names.ts'
 import type { Secret } from '../core/secret.ts'
+import type { Authority } from '../edge/authority.ts'
 import type { Edges } from '../edge/edges.ts'
 import type { CertificateRow, Store } from '../store/store.ts'
 import type { Certificates } from './domains.ts'
@@ -8,13 +10,19 @@ import type { Certificates } from './domains.ts'
 const dayMs = 24 * 60 * 60 * 1000
 
 export interface CertificateTools {
-  readonly store: Pick<Store, 'listDomains' | 'listCertificates' | 'openCertificate'>
+  readonly store: Pick<
+    Store,
+    'listApps' | 'listEnvironments' | 'listDomains' | 'listCertificates' | 'openCertificate' | 'removeCertificate'
+  >
   readonly edges: Pick<Edges, 'state' | 'certify' | 'uncertify'>
   /** The platform CA's: the one that is valid, or a new one when its end is near. */
   readonly byOwnCa: (host: DomainName, signal: AbortSignal) => Promise<Secret>
+  /** Hosts that the platform CA keeps a certificate of, and how one of them goes. */
+  readonly keptByOwnCa: Pick<Authority, 'hosts' | 'forget'>
+  /** The hosts that the platform gives an environment. */
+  readonly hosts: (key: EnvironmentKey) => readonly HostName[]
   /** Who has logged in has pinned the platform CA for this one: it shows no other. */
   readonly ownHost: HostName
-  readonly baseDomain: HostName
   readonly clock: Clock
   readonly warn: (sentence: string, error: unknown) => void
 }
@@ -56,7 +64,10 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
   async pemFor(host: DomainName, signal: AbortSignal): Promise<Secret> {
     const row = await this.shownFor(host)
     const pem = row && (await this.#tools.store.openCertificate(row.id))
-    return pem ?? this.#tools.byOwnCa(host, signal)
+    if (pem) return pem
+    // The platform CA signs what the rows hold: names of the base domain that apps have, and domains that were proven.
+    if ((await this.wanted()).has(host)) return this.#tools.byOwnCa(host, signal)
+    throw new AppError('not-found', `${host} is the name of nobody here, and gets no certificate`)
   }
 
   /** For hosts that are about to be routed. */
@@ -98,27 +109,55 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
   }
 
   async #lookNow(): Promise<void> {
-    const { edges, store, baseDomain, warn } = this.#tools
+    const { edges, warn } = this.#tools
     const signal = this.#signal
     try {
-      const [{ routes, certificates }, domains] = await Promise.all([edges.state(signal), store.listDomains()])
-      const wanted = new Set<DomainName>([...routes.flatMap(({ hosts }) => hosts), ...domains.map(({ name }) => name)])
+      const [{ routes, certificates }, wanted] = [await edges.state(signal), await this.wanted()]
       for (const { hosts } of routes)
-        for (const host of hosts) {
+        for (const host of hosts.filter(one => wanted.has(one))) {
           // An edge that has lost its state.
           if (!certificates.includes(host)) this.#given.delete(host)
           await this.#give(host, signal).catch((error: unknown) => {
             if (!signal.aborted) warn(`the certificate of ${host} was not renewed`, error)
           })
         }
-      // The platform's own names stay: one that is not routed now may be about to be.
-      for (const host of certificates.filter(one => !wanted.has(one) && !isBelow(one, baseDomain))) {
-        await edges.uncertify(host, signal)
-        this.#given.delete(host)
-      }
+      await this.forgetStrangers(signal)
     } catch (error) {
       if (!signal.aborted) warn('certificates were not looked at', error)
     }
+  }
+
+  /**
+   * Certificates and keys of names that nobody has go everywhere: from HAProxy and its disk, from the platform CA's folder,
+   * and from the store, whoever made them. Rejects when an edge is away.
+   */
+  async forgetStrangers(signal: AbortSignal): Promise<void> {
+    const { edges, store, keptByOwnCa } = this.#tools
+    // What is there first: a name that comes meanwhile is in the rows before it has a certificate.
+    const [{ certificates }, kept] = [await edges.state(signal), await keptByOwnCa.hosts()]
+    const wanted = await this.wanted()
+    for (const host of certificates.filter(one => !wanted.has(one))) {
+      await edges.uncertify(host, signal)
+      this.#given.delete(host)
+    }
+    for (const host of kept.filter(one => !wanted.has(one))) await keptByOwnCa.forget(host)
+    const isOfSomebody = ({ names }: CertificateRow) =>
+      names.some(name => [...wanted].some(host => host === name || covers(name, host)))
+    for (const row of await store.listCertificates()) if (!isOfSomebody(row)) await store.removeCertificate(row.id)
+  }
+
+  /** The platform's own name, those of all apps, also of one that has yet to serve, and the domains; not of an app that is being destroyed. */
+  async wanted(): Promise<ReadonlySet<DomainName>> {
+    const { store, hosts, ownHost } = this.#tools
+    const [apps, environments, domains] = [
+      await store.listApps(),
+      await store.listEnvironments(),
+      await store.listDomains(),
+    ]
+    const living = new Set(apps.filter(({ destroyedAt }) => destroyedAt === null).map(({ app }) => app))
+    const own = environments.filter(({ app }) => living.has(app)).flatMap(key => hosts(key))
+    const given = domains.filter(({ app }) => living.has(app)).map(({ name }) => name)
+    return new Set<DomainName>([ownHost, ...own, ...given])
   }
 
   async #give(host: DomainName, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
-import { covers, type DomainName } from '../core/names.ts'
+import { covers, type DomainName, type EnvironmentKey } from '../core/names.ts'
 import type { Edges } from '../edge/edges.ts'
 import type { AcmeSettings, CertificateRow, Store } from '../store/store.ts'
 import type { ShownCertificates } from './certificates.ts'
@@ -9,6 +9,7 @@ import type { Certificates, HostCertificate } from './domains.ts'
 import { checkGiven, factsOf } from './given.ts'
 import type { DnsHooks } from './hook.ts'
 import { newKey } from './key-and-request.ts'
+import type { Ownership } from './ownership.ts'
 import { type Orders, renewalOf, underWay } from './orders.ts'
 
 export interface DeskTools {
@@ -17,6 +18,7 @@ export interface DeskTools {
   readonly shown: ShownCertificates
   readonly orders: Orders
   readonly hooks: Pick<DnsHooks, 'assert'>
+  readonly ownership: Ownership
   readonly clock: Clock
 }
 
@@ -38,6 +40,10 @@ export class CertificateDesk implements Certificates {
 
   shownFor(host: DomainName): Promise<CertificateRow | null> {
     return this.#tools.shown.shownFor(host)
+  }
+
+  assertOwned(name: DomainName, key: EnvironmentKey, signal: AbortSignal): Promise<void> {
+    return this.#tools.ownership.assert(name, key, signal)
   }
 
   async list(): Promise<readonly HostCertificate[]> {
@@ -79,10 +85,11 @@ export class CertificateDesk implements Certificates {
   }
 
   async #hosts(): Promise<readonly DomainName[]> {
-    const { store, edges } = this.#tools
+    const { store, edges, shown } = this.#tools
     const [{ routes }, domains] = await Promise.all([edges.state(AbortSignal.timeout(10_000)), store.listDomains()])
     const all = new Set([...routes.flatMap(route => route.hosts), ...domains.map(({ name }) => name)])
-    return [...all].sort()
+    const wanted = await shown.wanted()
+    return [...all].filter(host => wanted.has(host)).sort()
   }
 
   async #of(host: DomainName): Promise<HostCertificate> {

@@ -1,4 +1,4 @@
-import type { DomainName } from '../core/names.ts'
+import type { DomainName, EnvironmentKey } from '../core/names.ts'
 import type { AcmeSettings, CertificateRow } from '../store/store.ts'
 
 /**
@@ -12,6 +12,8 @@ export interface Certificates {
   shownFor(host: DomainName): Promise<CertificateRow | null>
   /** Every host that is answered at. */
   list(): Promise<readonly HostCertificate[]>
+  /** Rejects `not-allowed`, with what would prove it, when nothing says that the name is this environment's to have. */
+  assertOwned(name: DomainName, key: EnvironmentKey, signal: AbortSignal): Promise<void>
   /**
    * Takes a certificate, its chain and key (PEM) for all hosts that it covers. Rejects `invalid-input` with what is wrong
    * with it, and `conflict` when it covers no host that is answered at.

@@ -11,6 +11,7 @@ import { bestOf } from './certificates.ts'
 import { factsOf } from './given.ts'
 import type { DnsHooks } from './hook.ts'
 import { newRequest } from './key-and-request.ts'
+import { assertLeadsHere } from './ownership.ts'
 
 const second = 1_000
 const minute = 60 * second
@@ -160,7 +161,6 @@ export class Orders {
 
   /** The name leads here: a random token comes back by the way on which the CA will ask. */
   async #see(order: OrderRow, acme: AcmeRow, signal: AbortSignal): Promise<OrderRow> {
-    const { edges, ids, ask } = this.#tools
     const { name } = order
     const attempts = order.attempts + 1
     const tried = { ...order, state: order.state === 'certified' ? order.state : ('added' as const), attempts }
@@ -168,19 +168,7 @@ export class Orders {
     if (isWildcard(name) && acme.dnsHook === null) {
       throw new AppError('conflict', 'a wildcard needs a hook that writes into DNS: lading acme on --dns-hook NAME')
     }
-    if (!isWildcard(name)) {
-      const token = ids.hex(16)
-      await edges.challenge(token, token, signal)
-      try {
-        const url = `http://${name}/.well-known/acme-challenge/${token}`
-        const { status, text } = await ask({ method: 'GET', url }, signal)
-        if (status !== 200 || text.trim() !== token) {
-          throw new AppError('conflict', `http://${name}/ leads to somebody else, who answered ${status}`)
-        }
-      } finally {
-        await edges.challenge(token, null, signal).catch(() => undefined)
-      }
-    }
+    if (!isWildcard(name)) await assertLeadsHere(name, this.#tools, signal)
     // From here on it is a CA that is asked: its refusals are counted by themselves.
     return {
       ...tried,
@@ -221,10 +209,11 @@ export class Orders {
   /** One account for all its names, in memory the address that the directory gave it. */
   #clientFor(acme: AcmeRow, directory: string): AcmeClient {
     const { email, ca, key } = acme
-    const id = JSON.stringify([directory, email, ca, acme.at])
+    const isInternal = acme.isInternal ?? true
+    const id = JSON.stringify([directory, email, ca, isInternal, acme.at])
     const known = this.#clients.get(id)
     if (known) return known
-    const client = new AcmeClient({ directory, email, ca, key }, this.#tools)
+    const client = new AcmeClient({ directory, email, ca, isInternal, key }, this.#tools)
     this.#clients.set(id, client)
     return client
   }

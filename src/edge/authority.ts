@@ -1,16 +1,18 @@
 import { execFile } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Clock } from '../core/clock.ts'
-import type { DomainName } from '../core/names.ts'
+import { parseDomainName, type DomainName } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
 
 const run = promisify(execFile)
 
 /** Browsers refuse certificates that are valid for longer (CA/Browser Forum baseline requirements, 6.3.2). */
 const validDays = 397
+/** Beside a host's file while it is made; left over after a crash. */
+const parts = ['.key', '.crt', '.new']
 const renewBeforeMs = 30 * 24 * 60 * 60 * 1000
 
 /**
@@ -29,10 +31,28 @@ export class Authority {
 
   /** Certificate, CA and key in one PEM text, as HAProxy reads it; made anew when it ends within 30 days. */
   async certificate(host: DomainName, signal: AbortSignal): Promise<Secret> {
-    const path = join(this.#folder, 'hosts', `${host.replace('*', '_')}.pem`)
+    const path = this.#path(host)
     const present = await readFile(path, 'utf8').catch(ifMissing)
     if (present !== null && this.#holds(present)) return new Secret(present)
     return this.#issue(host, path, signal)
+  }
+
+  /** Every host that it keeps a certificate of. */
+  async hosts(): Promise<readonly DomainName[]> {
+    const files = (await readdir(join(this.#folder, 'hosts')).catch(ifMissing)) ?? []
+    return [...new Set(files.map(file => file.replace(/\.pem(\.key|\.crt|\.new)?$/, '').replace(/^_/, '*')))].map(
+      parseDomainName,
+    )
+  }
+
+  /** Certificate and key of a host that nobody has any more; no error when there are none. */
+  async forget(host: DomainName): Promise<void> {
+    const path = this.#path(host)
+    await Promise.all([path, ...parts.map(part => path + part)].map(file => rm(file, { force: true })))
+  }
+
+  #path(host: DomainName): string {
+    return join(this.#folder, 'hosts', `${host.replace('*', '_')}.pem`)
   }
 
   #holds(pem: string): boolean {
@@ -55,10 +75,12 @@ export class Authority {
     )
     argv.push('-addext', 'extendedKeyUsage=serverAuth', '-keyout', keyFile, '-out', `${path}.crt`)
     await run('openssl', argv, { signal })
-    const parts = await Promise.all([`${path}.crt`, ca, keyFile].map(file => readFile(file, 'utf8')))
-    const pem = parts.join('')
+    const texts = await Promise.all([`${path}.crt`, ca, keyFile].map(file => readFile(file, 'utf8')))
+    const pem = texts.join('')
     await writeFile(`${path}.new`, pem, { mode: 0o600 })
     await rename(`${path}.new`, path)
+    // It stands in one place, and goes from there.
+    await Promise.all([rm(keyFile), rm(`${path}.crt`)])
     return new Secret(pem)
   }
 }

@@ -33,7 +33,8 @@ export async function streamControl(
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+    const type = stream === undefined ? 'application/json' : 'application/octet-stream'
+    const headers = method === 'GET' ? {} : { 'content-type': type }
     const outgoing = request({ socketPath: paths.controlSocket, method, path, headers, agent: false, signal }, resolve)
     outgoing.on('error', cause =>
       reject(

@@ -6,6 +6,7 @@ import { readManifest } from '../backup/unpack.ts'
 import { AppError, asAppError, unreachable } from '../core/errors.ts'
 import { parseHostName } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
+import { visible } from '../core/visible.ts'
 import { backup } from './backup.ts'
 import { writeBugReport } from './bug-report.ts'
 import { bootNode, startDeadEngine, startEngine } from './boot.ts'
@@ -295,7 +296,7 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const { message, hint, details } = asAppError(error)
     const lines = [`lading: ${message}`, ...details.map(line => `  ${line}`), ...(hint === undefined ? [] : [hint])]
-    process.stderr.write(`\n${lines.join('\n')}\n`)
+    process.stderr.write(`\n${visible(lines.join('\n'))}\n`)
     return 1
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import { visible } from '../core/visible.ts'
 
 /** The lines a person sees while steps run: one per step, with its time; what a program says only on a terminal. */
 export class Progress {
@@ -40,7 +41,7 @@ class StepLine {
   /** May be said several times: a line for what is wrong, one for what to do about it. */
   failed(what: string, next: string): void {
     this.#end('✗', what)
-    this.#out.write(`${' '.repeat(41)}→ ${next}\n`)
+    this.#out.write(`${' '.repeat(41)}→ ${visible(next)}\n`)
   }
 
   working(): void {
@@ -61,7 +62,7 @@ class StepLine {
   #end(mark: string, fact: string): void {
     this.#ended = true
     if (this.#out.isTTY) this.#out.write('\r\x1b[2K')
-    this.#out.write(`  ${mark} ${this.#title.padEnd(26)}${this.#seconds()}   ${fact}\n`)
+    this.#out.write(`  ${mark} ${this.#title.padEnd(26)}${this.#seconds()}   ${visible(fact)}\n`)
   }
 
   #seconds(): string {

@@ -111,6 +111,7 @@ export class Dispatcher implements Pipeline {
 
   async rehost(key: EnvironmentKey): Promise<void> {
     await this.#traffic.toServing(key, this.#signal)
+    await this.#traffic.forgetStrangers(this.#signal)
   }
 
   async destroy(key: EnvironmentKey, by: string): Promise<void> {
@@ -235,6 +236,7 @@ export class Dispatcher implements Pipeline {
       const endTurn = await this.#turns.take(environmentId(key), this.#signal)
       try {
         await this.#traffic.toServing(key, this.#signal)
+        await this.#traffic.forgetStrangers(this.#signal)
         if (!(await this.#upkeep.clear(key))) inUse.push(key)
       } finally {
         endTurn()

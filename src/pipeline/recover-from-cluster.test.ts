@@ -118,6 +118,8 @@ test('of workers in their second release, which have ended and begun again, the 
   )
 })
 
+const forgetStrangers = async () => undefined
+
 test('edges that have lost their state too get a lane and the route of what runs', async () => {
   const { store, recover, runs, cluster, clock } = await scene()
   await runs(release(shop, 3))
@@ -125,7 +127,10 @@ test('edges that have lost their state too get a lane and the route of what runs
   const edges = new FakeEdges({ clock, processes: cluster.processes }).edges()
   await recover(dataKey, edges)
   const hosts = () => [parseHostName('shop.example.com')]
-  await new Traffic({ store, edges, clock, hosts, certify: async () => undefined }).toServing(shop, signal)
+  await new Traffic({ store, edges, clock, hosts, certify: async () => undefined, forgetStrangers }).toServing(
+    shop,
+    signal,
+  )
   const { lanes, routes } = await edges.state(signal)
   assert.deepEqual([lanes.map(lane => lane.release), routes.map(route => route.release)], [[3], [3]])
 })
@@ -137,7 +142,14 @@ test('when the platform has another domain, the release that serves is certified
   const certified: string[] = []
   const hosts = () => [parseHostName('shop.example.org')]
   const certify = async (names: readonly string[]) => void certified.push(...names)
-  const traffic = new Traffic({ store, edges: edges.edges(), clock: new VirtualClock(), hosts, certify })
+  const traffic = new Traffic({
+    store,
+    edges: edges.edges(),
+    clock: new VirtualClock(),
+    hosts,
+    certify,
+    forgetStrangers,
+  })
   await traffic.toServing(shop, signal)
   await traffic.toServing(shop, signal)
   const { routes } = await edges.edges().state(signal)

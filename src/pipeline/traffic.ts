@@ -9,7 +9,7 @@ import type { Tools } from './tools.ts'
 import { Turns } from './turns.ts'
 import { isDestroyed } from './upkeep.ts'
 
-type TrafficTools = Pick<Tools, 'store' | 'edges' | 'clock' | 'hosts' | 'certify'>
+type TrafficTools = Pick<Tools, 'store' | 'edges' | 'clock' | 'hosts' | 'certify' | 'forgetStrangers'>
 
 /**
  * Who gets an environment's traffic. Every look at the rows with the switch that follows from it is one critical
@@ -57,6 +57,12 @@ export class Traffic {
     const follow = () => this.#toServing(key, signal)
     const patience = { clock: this.#tools.clock, until: Infinity, signal }
     return this.exclusively(key, () => persistently(follow, patience), signal)
+  }
+
+  /** After a route has gone: what its names showed goes too, however long an edge is away. */
+  forgetStrangers(signal: AbortSignal): Promise<void> {
+    const { clock, forgetStrangers } = this.#tools
+    return persistently(() => forgetStrangers(signal), { clock, until: Infinity, signal })
   }
 
   async #toServing(key: EnvironmentKey, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import { chmod, mkdtemp, rename, rmdir } from 'node:fs/promises'
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { basename, join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
@@ -57,8 +57,11 @@ export interface NetworkDoor {
 export async function openNetworkDoor({ api, git, port, url, gate }: NetworkDoor): Promise<Server> {
   const answer = getRequestListener(api.fetch)
   const take: RequestListener = (request, response) => {
-    // The edge says how it was asked. A token that came in clear is known to everybody on the way: nobody shall get used to it.
-    if (url.startsWith('https:') && request.headers['x-forwarded-proto'] === 'http') refuseClear(response, url)
+    hangUpOnRefused(request, response)
+    const way = wayOf(request)
+    // The edge's own checks say nothing.
+    if (way === null && request.url !== '/v1/healthz') refuse(response, `This is reached through the edge: ${url}`)
+    else if (url.startsWith('https:') && way === 'http') refuse(response, clear(url))
     else if (!git.handle(request, response)) void answer(request, response)
   }
   const server = serverOf(gate.keeps(take))
@@ -66,9 +69,29 @@ export async function openNetworkDoor({ api, git, port, url, gate }: NetworkDoor
   return server
 }
 
-function refuseClear(response: ServerResponse, url: string): void {
+/** As the edge says that it was asked; null: it says nothing, or more than one thing, so this did not come through it. */
+function wayOf({ headers }: IncomingMessage): 'http' | 'https' | null {
+  const way = headers['x-forwarded-proto']
+  const isThroughEdge = headers.via?.split(',').at(-1)?.trim() === '1.1 lading'
+  return isThroughEdge && (way === 'http' || way === 'https') ? way : null
+}
+
+/** A token that came in clear is known to everybody on the way: nobody shall get used to it. */
+function clear(url: string): string {
+  return `This came over plain HTTP, and a token must not travel in clear. Use ${url}`
+}
+
+function refuse(response: ServerResponse, sentence: string): void {
   response.writeHead(403, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' })
-  response.end(`This came over plain HTTP, and a token must not travel in clear. Use ${url}\n`)
+  response.end(`${sentence}\n`)
+}
+
+/** Nobody reads the body of who was not let in, however slowly it comes: there is no limit on a whole request here. */
+function hangUpOnRefused(request: IncomingMessage, response: ServerResponse): void {
+  response.once('finish', () => {
+    const isRefused = response.statusCode === 401 || response.statusCode === 403
+    if (isRefused && !request.complete) request.socket.destroySoon()
+  })
 }
 
 /** A large push on a slow line takes what it takes: no limit on a whole request, only on its headers. */

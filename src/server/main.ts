@@ -28,6 +28,8 @@ import { ShownCertificates } from '../domains/certificates.ts'
 import { CertificateDesk } from '../domains/desk.ts'
 import { DnsHooks } from '../domains/hook.ts'
 import { Orders } from '../domains/orders.ts'
+import { Ownership } from '../domains/ownership.ts'
+import { readTxt } from '../domains/txt-records.ts'
 import { followerLines } from '../observe/client.ts'
 import { cleanAgainAndAgain } from '../pipeline/clean.ts'
 import { Dispatcher } from '../pipeline/dispatcher.ts'
@@ -118,28 +120,32 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
       store,
       edges,
       byOwnCa: (host, until) => authority.certificate(host, until),
+      keptByOwnCa: authority,
+      hosts: key => hostsOf(key, config.baseDomain),
       ownHost: ownHost(config.baseDomain),
-      baseDomain: config.baseDomain,
       clock: systemClock,
       warn: (sentence, error) => log(sentence, { error: asAppError(error).message }),
     },
     signal,
   )
   const hooks = new DnsHooks(config.dnsHooks)
+  const ca = await readFile(join(config.stateDir, 'ca', 'ca.pem'), 'utf8')
+  const ask = createAsk(`lading/${config.version}`)
+  const ownership = new Ownership({ edges, ids: systemIds, ask, readTxt, platform: ca })
   const orders = new Orders(
     {
       store,
       edges,
       clock: systemClock,
       ids: systemIds,
-      ask: createAsk(`lading/${config.version}`),
+      ask,
       hooks,
       changed: () => shown.changed(),
       log,
     },
     signal,
   )
-  const certificates = new CertificateDesk({ store, edges, shown, orders, hooks, clock: systemClock })
+  const certificates = new CertificateDesk({ store, edges, shown, orders, hooks, ownership, clock: systemClock })
   // A folder of its own: the builder sees neither the keeper's socket nor the registry's.
   const builderDoor = join(config.runDir, 'builder', 'registry.sock')
   const builder = createBuilder({
@@ -175,6 +181,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     hosts: key => hostsOf(key, config.baseDomain),
     urlOf,
     certify: (hosts, until) => shown.certify(hosts, until),
+    forgetStrangers: until => shown.forgetStrangers(until),
     network: key => [spaceNetwork(key), environmentLabels(key)],
     quiet: until => lease.quiet(until),
     forgetLines: (key, until) => keptLines.forget(key, until),
@@ -200,7 +207,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     ],
     baseDomain: config.baseDomain,
     url: urlOf(ownHost(config.baseDomain)),
-    ca: await readFile(join(config.stateDir, 'ca', 'ca.pem'), 'utf8'),
+    ca,
   }
   const backups = new BackupKeeper({ store, clock: systemClock, log, program: [backupProgram], signal })
   const ejector = new Ejector(tools)

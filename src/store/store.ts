@@ -193,6 +193,8 @@ export interface AcmeSettings {
   readonly email: string | null
   /** PEM of the CA that the directory's own HTTPS is of; null: one that everybody knows. */
   readonly ca: string | null
+  /** Root's word: the directories may be in the platform's own network. Absent: turned on before this was asked. */
+  readonly isInternal?: boolean
   /** A program in /etc/lading/hooks; null: no wildcards. */
   readonly dnsHook: string | null
   readonly by: string

@@ -230,6 +230,7 @@ export class Instance {
       urlOf: host => `https://${host}`,
       hosts: ({ app }: EnvironmentKey) => [parseHostName(`${app}.example.com`)],
       certify: async () => undefined,
+      forgetStrangers: async () => undefined,
       quiet: signal => lease.quiet(signal),
       forgetLines: async () => undefined,
       log: (event, facts) => world.log.push(`${Math.round(world.clock.monotonic())} ${event} ${JSON.stringify(facts)}`),

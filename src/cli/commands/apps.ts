@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
 import { AppError } from '../../core/errors.ts'
 import type { AppDocument } from '../../api/documents.ts'
@@ -130,16 +129,11 @@ function ofCommit(commit: string | null, description: string): string {
   return commit === null || description.includes(short(commit)) ? '' : ` (${short(commit)})`
 }
 
-async function ask({ stdin, signal }: Session, question: string): Promise<string> {
+async function ask({ stdin, terminal, signal }: Session, question: string): Promise<string> {
   if (!stdin.isTTY) {
     throw new AppError('invalid-input', 'the name of the app must be given', { hint: 'Add --confirm NAME.' })
   }
-  const readline = createInterface({ input: stdin, output: process.stderr })
-  try {
-    return (await readline.question(question, { signal })).trim()
-  } finally {
-    readline.close()
-  }
+  return terminal.ask(question, stdin, signal)
 }
 
 async function untilGone(session: Session, app: string): Promise<void> {

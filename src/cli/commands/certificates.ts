@@ -80,6 +80,7 @@ interface AcmeOptions extends Common {
   readonly staging?: string | true
   readonly ca?: string
   readonly dnsHook?: string
+  readonly internal?: boolean
 }
 
 const staging = 'https://acme-staging-v02.api.letsencrypt.org/directory'
@@ -132,7 +133,8 @@ function acmeCommands(program: Command, session: Session): void {
         "of a CA's staging: asked before the directory; alone, Let's Encrypt's staging and nobody else",
       )
       .option('--ca <file>', "the CA (PEM) that the directory's own certificate is of, where not everybody knows it")
-      .option('--dns-hook <name>', 'a program in /etc/lading/hooks on the server, for wildcards'),
+      .option('--dns-hook <name>', 'a program in /etc/lading/hooks on the server, for wildcards')
+      .option('--internal', 'the CA is in a network of your own, or on this machine (root, on the server)'),
     async (options: AcmeOptions) => {
       const set = await (
         await session.client()
@@ -142,6 +144,7 @@ function acmeCommands(program: Command, session: Session): void {
         email: options.email ?? null,
         ca: options.ca === undefined ? null : await fileOf(options.ca),
         dnsHook: options.dnsHook ?? null,
+        ...(options.internal && { isInternal: true }),
       })
       if (options.json) return terminal.json(set)
       terminal.print(`ACME is on: ${set.account?.directory}. How far it is: lading acme status`)

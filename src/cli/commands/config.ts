@@ -37,7 +37,7 @@ export function configCommands(program: Command, session: Session): void {
         throw new AppError('not-found', `${key} is not set`, { hint: '"lading config" lists what is.' })
       }
       if (options.json) terminal.json({ key, value })
-      else terminal.print(value)
+      else terminal.value(value)
     },
   )
 

@@ -56,7 +56,8 @@ export function processCommands(program: Command, session: Session): void {
       .option('--source <name>', 'only those of app, router, platform or build')
       .option('--platform', "the platform's own, on the server (root); also while the control plane is away"),
     async (options: Common & LogOptions) => {
-      const print = (entry: LogEntry) => terminal.print(options.json ? JSON.stringify(entry) : human(entry, session))
+      const print = (entry: LogEntry) =>
+        options.json ? terminal.jsonLine(entry) : terminal.print(human(entry, session))
       const query = queryOf(options, session)
       const read = options.platform === true ? ownLines(session) : await appLines(session, options.app)
       if (!query.follow) for await (const entry of read(query)) print(entry)

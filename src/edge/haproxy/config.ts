@@ -3,6 +3,7 @@ import { defaults } from '../../core/defaults.ts'
 import type { Secret } from '../../core/secret.ts'
 import { checkAnswerMs, connectMs } from '../slots.ts'
 import type { EdgePaths } from './files.ts'
+import { identityPattern } from './identity.ts'
 import { pages, type Page } from './pages.ts'
 import { allBackends, type Pool, type PoolCounts } from './pools.ts'
 
@@ -39,6 +40,12 @@ export interface EdgeSettings {
  */
 const lineDeadMs = 60_000
 
+const ciphers = [
+  ...['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256'],
+  ...['ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384'],
+  ...['ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305'],
+].join(':')
+
 export function haproxyConfig(input: ConfigInput): string {
   return [global(input), rings(), common(input), frontends(input), ownBackends(input), ...lanes(input)].join('\n')
 }
@@ -54,6 +61,8 @@ function global({ paths, process, edge }: ConfigInput): string {
     `  fd-hard-limit ${2 * edge.maxConnections}`,
     ...(edge.user ? [`  user ${edge.user}`, `  group ${edge.user}`] : []),
     '  ssl-default-bind-options ssl-min-ver TLSv1.2',
+    // Of TLS 1.2 what has forward secrecy and authenticated encryption: no CBC (RFC 9325, 4.2).
+    `  ssl-default-bind-ciphers ${ciphers}`,
     '  tune.ssl.default-dh-param 2048',
     // Clients resume by a ticket that they keep; this table is for the few that cannot. Its default of 20,000 is 4.8 MB at rest.
     '  tune.ssl.cachesize 1000',
@@ -128,17 +137,20 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     // Retrying what is not idempotent could do it twice.
     '  http-request disable-l7-retry unless { method GET HEAD OPTIONS PUT DELETE TRACE }',
     // Set by us, never trusted from outside.
-    '  http-request del-header x-forwarded- -m beg',
-    '  http-request del-header forwarded',
-    '  http-request del-header x-real-ip',
-    '  http-request del-header proxy',
+    `  http-request del-header ${identityPattern()} -m reg`,
+    // Hop by hop (RFC 9110, 7.6.1): a list of the client's would have a proxy inside an app drop what the edge says.
+    '  acl upgrades req.hdr(connection) -i upgrade',
+    '  http-request set-header connection upgrade if upgrades',
+    '  http-request del-header connection unless upgrades',
     '  http-request set-header x-forwarded-for %[src]',
     '  http-request set-header x-forwarded-host %[req.hdr(host)]',
     '  http-request set-header x-forwarded-port %[dst_port]',
     `  acl secure dst_port ${edge.httpsPort}`,
     '  http-request set-header x-forwarded-proto https if secure',
     '  http-request set-header x-forwarded-proto http if !secure',
-    '  http-request set-header x-request-id %[uuid] unless { req.hdr(x-request-id) -m reg ^[A-Za-z0-9._=+/-]{20,128}$ }',
+    '  acl one_id req.fhdr_cnt(x-request-id) eq 1',
+    '  acl plain_id req.fhdr(x-request-id) -m reg ^[A-Za-z0-9._=+/-]{20,128}$',
+    '  http-request set-header x-request-id %[uuid] unless one_id plain_id',
     '  http-request set-var(txn.request_id) req.hdr(x-request-id)',
     '  http-request set-header x-request-start %[date(0,ms)]',
     '  http-request add-header via "1.1 lading"',

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { AppError } from '../core/errors.ts'
+import { parseAppName, parseDomainName, production } from '../core/names.ts'
+import type { Answer } from './ask.ts'
+import { Ownership } from './ownership.ts'
+
+const shop = { app: parseAppName('shop'), environment: production }
+const thief = { app: parseAppName('thief'), environment: production }
+const signal = AbortSignal.timeout(30_000)
+
+/** Who answers at a name, and what its DNS says. */
+function world({ answer, texts = {} }: { answer: (token: string) => Answer; texts?: Record<string, string[]> }) {
+  const challenges = new Set<string>()
+  let tokens = 0
+  const ownership = (platform = 'one') =>
+    new Ownership({
+      edges: {
+        challenge: async (token, text) => void (text === null ? challenges.delete(token) : challenges.add(token)),
+      },
+      ids: { hex: () => `token${++tokens}` },
+      ask: async ({ url }) => {
+        const token = url.split('/').at(-1) ?? ''
+        assert.ok(challenges.has(token))
+        return answer(token)
+      },
+      readTxt: async record => texts[record] ?? [],
+      platform,
+    })
+  return { ownership, challenges, texts }
+}
+
+const nobody = (): Answer => {
+  throw new AppError('unavailable', 'it cannot be reached: nobody listens there')
+}
+const status = (status: number, text: string): Answer => ({ status, headers: {}, text })
+
+void suite('a foreign name', () => {
+  const name = parseDomainName('shop.example.com')
+  const wild = parseDomainName('*.example.com')
+
+  test('is proven by leading here', async () => {
+    const { ownership, challenges } = world({ answer: token => status(200, `${token}\n`) })
+    await ownership().assert(name, shop, signal)
+    assert.equal(challenges.size, 0)
+    await assert.rejects(ownership().assert(wild, shop, signal), /not proven to be yours: there is no _lading/)
+  })
+
+  test('is not proven by what leads elsewhere, and nothing is told of what answers there', async () => {
+    const answers: ((token: string) => Answer)[] = [
+      nobody,
+      () => status(200, ''),
+      () => status(200, 'token'),
+      () => status(302, 'token1'),
+    ]
+    answers.push(
+      token => status(500, token),
+      () => status(401, 'internal panel 10.0.0.7'),
+    )
+    const told = new Set<string>()
+    for (const answer of answers) {
+      const { ownership, challenges } = world({ answer })
+      await ownership()
+        .assert(name, shop, signal)
+        .then(
+          () => assert.fail('it was taken'),
+          (error: AppError) => told.add(`${error.code} ${error.message} ${error.hint}`),
+        )
+      assert.equal(challenges.size, 0)
+    }
+    assert.equal(told.size, 1)
+    assert.match([...told].join(), /^not-allowed shop.example.com is not proven to be yours: .* does not lead here/)
+  })
+
+  test('is proven by its record in DNS, to one environment of one platform', async () => {
+    const { ownership, texts } = world({ answer: nobody })
+    for (const one of [name, wild]) {
+      const { record, value } = ownership().record(one, shop)
+      texts[record] = ['v=spf1 -all', value]
+      await ownership().assert(one, shop, signal)
+      await assert.rejects(ownership().assert(one, thief, signal), /not proven/)
+      await assert.rejects(ownership('two').assert(one, shop, signal), /not proven/)
+      texts[record] = [`${value}0`, value.slice(0, -1), '']
+      await assert.rejects(ownership().assert(one, shop, signal), (error: AppError) => {
+        assert.ok(error.hint?.includes(`${record} TXT "${value}"`))
+        return true
+      })
+    }
+  })
+})
