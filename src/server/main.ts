@@ -201,6 +201,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     baseDomain: config.baseDomain,
     url: urlOf(ownHost(config.baseDomain)),
     ca: await readFile(join(config.stateDir, 'ca', 'ca.pem'), 'utf8'),
+    privateNetworks: config.privateNetworks,
   }
   const backups = new BackupKeeper({ store, clock: systemClock, log, program: [backupProgram], signal })
   const ejector = new Ejector(tools)

@@ -1,6 +1,7 @@
 import { after, before, suite } from 'node:test'
 import { Rig } from '../rig/rig.ts'
 import { installed, type Platform } from './host.ts'
+import { witnessed } from './kills/site.ts'
 import { brokenApps } from './platform/broken.ts'
 import { cleaning } from './platform/clean.ts'
 import { domains } from './platform/domains.ts'
@@ -12,6 +13,7 @@ import { interruptedPushes } from './platform/interrupted.ts'
 import { limits } from './platform/limits.ts'
 import { logs } from './platform/logs.ts'
 import { lostDatabase } from './platform/lost-database.ts'
+import { reach } from './platform/reach.ts'
 import { waysToARelease } from './platform/ways.ts'
 
 /** One installed platform for everything that needs a real one and leaves it as it was. */
@@ -21,12 +23,14 @@ let platform: Platform
 
 before(async () => {
   await rig.down()
-  platform = await installed(await rig.up({ name: 'server', debian: 'trixie' }), { say, fromCache: true })
+  const host = await rig.up({ name: 'server', debian: 'trixie' })
+  platform = await installed(host, { say, fromCache: true, args: witnessed(host) })
 })
 after(() => rig.down())
 
 const outside = () => rig.up({ name: 'outside', variant: 'bare' })
 suite('the firewall', () => firewall(() => platform, outside))
+suite('what containers reach', () => reach(() => platform, outside))
 suite('the edge', () => edgeFeatures(() => platform))
 suite('broken apps', () => brokenApps(() => platform))
 suite('ways to a release', () => waysToARelease(() => platform))
