@@ -32,8 +32,9 @@ export type CleanedDocument = Cleaned
 
 export interface LimitDocument {
   readonly name: string
-  readonly value: number
-  readonly default: number
+  /** Words, of what is decided on the node. */
+  readonly value: number | string
+  readonly default: number | string
   readonly isSet: boolean
   /** Null: it is fixed. */
   readonly unit: 'bytes' | 'seconds' | 'CPUs' | 'share' | 'count' | null
@@ -41,8 +42,9 @@ export interface LimitDocument {
   readonly of: string
   /** From when on a new value holds. */
   readonly from: string | null
-  readonly least: number
-  readonly most: number
+  /** Null: it is no number. */
+  readonly least: number | null
+  readonly most: number | null
 }
 
 export type EjectDocument = Ejected
@@ -51,6 +53,8 @@ export interface AppDocument {
   readonly app: string
   readonly url: string
   readonly gitUrl: string
+  /** What its processes and builds may reach of private networks: words of `lading up --private-networks`. */
+  readonly privateNetworks: string
   readonly createdAt: number
   readonly createdBy: string
   readonly beingDestroyed: boolean
@@ -182,6 +186,7 @@ export function appDocument(
     app: row.app,
     url: appUrl(platform, row.app),
     gitUrl: `${platform.url}/${row.app}.git`,
+    privateNetworks: platform.privateNetworks,
     createdAt: row.createdAt,
     createdBy: row.createdBy,
     beingDestroyed: row.destroyedAt !== null,

@@ -45,6 +45,8 @@ export interface Platform {
   readonly url: string
   /** The platform's own CA (PEM) when its certificates come from it. */
   readonly ca: string | null
+  /** What containers may reach of private networks: words of `parsePrivateNetworks`. */
+  readonly privateNetworks: string
 }
 
 export interface NodeVersions {

@@ -61,6 +61,7 @@ export async function makeTestApi({
       return place.url
     },
     ca: null,
+    privateNetworks: 'deny-own',
   }
   const limits = await OperatorLimits.open(store, () => undefined)
   const api = createApi({

@@ -74,7 +74,15 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
   })
   await git.start(stop.signal)
   const nodes = () => Promise.resolve([])
-  const platform = { version: '0.1.0', build: '', nodes, baseDomain: 'example.test', url: '', ca: null }
+  const platform = {
+    version: '0.1.0',
+    build: '',
+    nodes,
+    baseDomain: 'example.test',
+    url: '',
+    ca: null,
+    privateNetworks: 'deny-own',
+  }
   const api = getRequestListener(
     createApi({
       ...common,

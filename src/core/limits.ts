@@ -124,10 +124,19 @@ export const fixedLimits = {
   leaseMs: 'all parts of the platform must agree on it',
 } as const satisfies Partial<Record<keyof typeof defaults, string>>
 
+/** Networks that a node has a route to are closed to apps and builds. */
+export const privateNetworksDefault = 'deny-own'
+
+/** What is decided on the node, by its root, and told to the control plane. */
+export const nodeLimits = {
+  privateNetworks: 'lading up takes --private-networks: what apps and builds may reach of private networks',
+} as const
+
 export function parseLimitName(text: string): LimitName {
   if (Object.hasOwn(rules, text)) return text as LimitName
-  const why = Object.hasOwn(fixedLimits, text) ? fixedLimits[text as keyof typeof fixedLimits] : null
-  if (why !== null) throw new AppError('invalid-input', `${text} is fixed: ${why}`)
+  const fixed: Readonly<Record<string, string>> = { ...fixedLimits, ...nodeLimits }
+  const why = Object.hasOwn(fixed, text) ? fixed[text] : undefined
+  if (why !== undefined) throw new AppError('invalid-input', `${text} is fixed: ${why}`)
   const isOfApp = Object.hasOwn(defaults.settings, text)
   throw new AppError('invalid-input', `there is no limit ${JSON.stringify(text)}`, {
     hint: isOfApp ? 'An app sets it for itself, in its lading.yaml.' : '"lading limits" lists them.',

@@ -30,6 +30,10 @@ const schema = z.strictObject({
     .nullable()
     .default(null)
     .describe('The HTTP proxy that leads out, for builds and the control plane; null: none.'),
+  privateNetworks: z
+    .string()
+    .optional()
+    .describe('As `lading up --private-networks` was given it; absent: deny-own. Written only where it was given.'),
   helloDeployed: z.boolean().describe('The example was live once; later runs leave it alone.'),
   images: z
     .record(z.string(), z.strictObject({ key: z.string(), id: z.string(), digest: z.string().nullable() }))

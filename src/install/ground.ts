@@ -19,6 +19,8 @@ import {
   refreshPackages,
 } from './packages.ts'
 import { paths } from './paths.ts'
+import { proxyFor } from './proxy.ts'
+import { decidedPolicy, readReach } from './reach.ts'
 import { runProgram } from './run-program.ts'
 import type { Site } from './site.ts'
 import type { Step } from './steps.ts'
@@ -47,7 +49,7 @@ export function groundSteps(site: Site, machine: Machine, options: UpOptions): S
     commandLinkStep(),
     packages('tools', tools, () => missingPackages(tools)),
     clusterAddress(site, machine, options),
-    firewall(site, machine),
+    firewall(site, machine, options),
     packages('engine packages', ['dockerd', 'docker'], () => missingEngine(machine.debian)),
     engine(machine),
     gateway(site),
@@ -96,26 +98,33 @@ function describeAddress(decisions: Decisions): string {
   return decisions.clusterAddress + on
 }
 
-function firewall(site: Site, machine: Machine): Step {
-  const text = () =>
+function firewall(site: Site, machine: Machine, options: UpOptions): Step {
+  const words = () => options.privateNetworks ?? site.decisions.privateNetworks
+  const text = async (signal: AbortSignal) =>
     firewallText({
       clusterAddress: site.decisions.clusterAddress,
       clusterInterface: site.decisions.clusterInterface,
       addressPool: site.decisions.addressPool,
       nodes: [site.decisions.clusterAddress],
       foreignBridges: foreignBridges(listInterfaces()),
+      reach: await readReach(
+        { privateNetworks: decidedPolicy(words()), proxy: proxyFor(options.proxy, site.decisions.proxy) },
+        signal,
+      ),
     })
   return {
     title: 'firewall',
     check: async signal => {
-      if ((await readIfThere(paths.firewall)) !== text()) return null
+      if (words() !== site.decisions.privateNetworks) return null
+      if ((await readIfThere(paths.firewall)) !== (await text(signal))) return null
       if (machine.hasSystemd && (await readIfThere(paths.unit)) !== unitText(site.decisions, reservedInterface))
         return null
       if (!hasAddress(site.decisions.clusterAddress) || !(await tableIsLoaded(signal))) return null
       return 'table inet lading, loaded before the engine'
     },
     act: async (_say, signal) => {
-      await writeWhole(paths.firewall, text())
+      if (words() !== site.decisions.privateNetworks) await site.change({ privateNetworks: words() })
+      await writeWhole(paths.firewall, await text(signal))
       await prepareNetwork(site.decisions, signal)
       if (machine.hasSystemd) await installBootUnit(site.decisions, signal)
     },

@@ -21,6 +21,8 @@ test('options of up are parsed at the edge', () => {
     ['--patience', '1m'],
     ['--proxy', 'ftp://x'],
     ['--proxy', 'a b'],
+    ['--private-networks', 'open'],
+    ['--private-networks', 'allow,10.0.0.0/8 accept'],
     ['--nonsense'],
     ['extra'],
   ])
@@ -42,6 +44,7 @@ test('the address by which nodes reach it has two names, the proxy may leave out
     assert.equal(optionsOf(name, '10.0.0.5')?.clusterAddress, '10.0.0.5')
   assert.equal(optionsOf('--proxy', 'proxy:3128')?.proxy, 'http://proxy:3128')
   assert.equal(optionsOf('--proxy', 'none')?.proxy, 'none')
+  assert.equal(optionsOf('--private-networks', 'allow, 10.0.0.9')?.privateNetworks, 'allow,10.0.0.9')
 })
 
 test('down keeps data unless both words are said', () => {
@@ -78,6 +81,7 @@ test('the pages name every option that is parsed, and no other', () => {
     '--images=x',
     '--mirror=http://x',
     '--proxy=http://x',
+    '--private-networks=deny-own',
     '--patience=60',
     '--no-hello',
     '--check',

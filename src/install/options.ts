@@ -5,6 +5,7 @@ import { AppError } from '../core/errors.ts'
 import { parseHostName, type HostName } from '../core/names.ts'
 import { withScheme } from '../core/proxy.ts'
 import { serverCommands, serverHelp, type ServerCommandName } from '../core/server-commands.ts'
+import { parsePrivateNetworks } from './private-networks.ts'
 
 export interface UpOptions {
   /** Null: what was decided before, else `localhost`. */
@@ -17,6 +18,8 @@ export interface UpOptions {
   readonly mirror: string | null
   /** The HTTP proxy that leads out; `none`: there is none; null: the environment's, else what was decided before. */
   readonly proxy: string | null
+  /** What containers may reach of private networks, in words of `parsePrivateNetworks`; null: as decided before. */
+  readonly privateNetworks: string | null
   /** Deploys examples/hello at the end. */
   readonly hello: boolean
   /** Says whether this machine is ready, and changes nothing. */
@@ -32,6 +35,7 @@ export const asBefore: UpOptions = {
   images: null,
   mirror: null,
   proxy: null,
+  privateNetworks: null,
   hello: false,
   checkOnly: false,
   patience: defaults.provingSeconds,
@@ -128,6 +132,7 @@ function parseUp(args: string[]): UpOptions {
     // Its name before; still taken.
     'cluster-address': string,
     proxy: string,
+    'private-networks': string,
     'no-hello': boolean,
     check: boolean,
   }
@@ -138,6 +143,7 @@ function parseUp(args: string[]): UpOptions {
     domain: domain === null ? null : parseHostName(domain),
     clusterAddress: textOf(values, 'advertise') ?? textOf(values, 'cluster-address'),
     proxy: parseProxy(textOf(values, 'proxy')),
+    privateNetworks: policyOf(textOf(values, 'private-networks')),
     hello: values['no-hello'] !== true,
     checkOnly: values['check'] === true,
   }
@@ -178,6 +184,13 @@ function parseProxy(text: string | null): string | null {
   const proxy = withScheme(text)
   if (/^https?:\/\/\S+$/.test(proxy) && URL.canParse(proxy)) return proxy
   throw new AppError('invalid-input', `${JSON.stringify(text)} is not the address of a proxy`, { hint: hintFor('up') })
+}
+
+/** One spelling of each policy: what is decided is compared. */
+function policyOf(text: string | null): string | null {
+  if (text === null) return null
+  const { policy, except } = parsePrivateNetworks(text)
+  return [policy, ...except].join(',')
 }
 
 function parseDown(args: string[]): DownOptions {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { label, type Labels } from '../core/labels.ts'
 import { registryName } from '../core/names.ts'
 import { defaults } from '../core/defaults.ts'
+import { privateNetworksDefault } from '../core/limits.ts'
 import type { Decisions } from './decisions.ts'
 import { paths } from './paths.ts'
 import { proxyForBuilds } from './proxy.ts'
@@ -70,6 +71,7 @@ export function controlService({ decisions, nodeId, networkId, dataKeyId, versio
       LADING_IMAGE_BUILDER: imageOf(decisions, 'builder'),
       LADING_VERSION: version,
       LADING_BUILD: decisions.images['control']?.key ?? '',
+      LADING_PRIVATE_NETWORKS: decisions.privateNetworks ?? privateNetworksDefault,
       ...proxied(decisions),
       PORT: '8080',
     },

@@ -28,13 +28,15 @@ export class Site {
   }
 
   async decide(
-    choices: Omit<Decisions, 'version' | 'images' | 'certificates' | 'helloDeployed' | 'proxy'>,
+    choices: Omit<Decisions, 'version' | 'images' | 'certificates' | 'helloDeployed' | 'proxy' | 'privateNetworks'>,
   ): Promise<void> {
     await this.#save({ version: 1, images: {}, certificates: null, helloDeployed: false, proxy: null, ...choices })
   }
 
   async change(
-    facts: Partial<Pick<Decisions, 'baseDomain' | 'images' | 'certificates' | 'helloDeployed' | 'proxy'>>,
+    facts: Partial<
+      Pick<Decisions, 'baseDomain' | 'images' | 'certificates' | 'helloDeployed' | 'proxy' | 'privateNetworks'>
+    >,
   ): Promise<void> {
     await this.#save({ ...this.decisions, ...facts })
   }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import { parseHostName, parseImageReference, parseNodeName } from '../core/names.ts'
+import { privateNetworksDefault } from '../core/limits.ts'
 import { proxyOf, proxyVariables } from '../core/proxy.ts'
 import { Secret } from '../core/secret.ts'
 
@@ -27,6 +28,10 @@ const schema = z.object({
   LADING_DNS_HOOKS: z.string().default('/etc/lading/hooks').describe("The operator's programs for DNS-01"),
   LADING_VERSION: z.string().default('0.0.0'),
   LADING_BUILD: z.string().default('unknown').describe("Content key of this control plane's image"),
+  LADING_PRIVATE_NETWORKS: z
+    .string()
+    .default(privateNetworksDefault)
+    .describe('What containers may reach of private networks, as "lading up" was told; to be shown'),
   PORT: z.coerce.number().int().default(8080),
 })
 
@@ -60,6 +65,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
     dnsHooks: e.LADING_DNS_HOOKS,
     version: e.LADING_VERSION,
     build: e.LADING_BUILD,
+    privateNetworks: e.LADING_PRIVATE_NETWORKS,
     port: e.PORT,
     hostName: hostName(environment),
     proxy: proxyVariables(proxyOf(environment)),

@@ -208,6 +208,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     baseDomain: config.baseDomain,
     url: urlOf(ownHost(config.baseDomain)),
     ca,
+    privateNetworks: config.privateNetworks,
   }
   const backups = new BackupKeeper({ store, clock: systemClock, log, program: [backupProgram], signal })
   const ejector = new Ejector(tools)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { Rig } from '../rig/rig.ts'
 import { installed, type App, type Platform } from './host.ts'
+import { witnessed } from './kills/site.ts'
 import { survivesAll, twiceEach } from './outages/outages.ts'
 import { Town } from './outages/town.ts'
 import { backupAndRestore } from './restore.ts'
@@ -14,7 +15,8 @@ let app: App
 
 before(async () => {
   await rig.down()
-  platform = await installed(await rig.up({ name: 'old', debian: 'bookworm' }), { say, fromCache: true })
+  const host = await rig.up({ name: 'old', debian: 'bookworm' })
+  platform = await installed(host, { say, fromCache: true, args: witnessed(host) })
 })
 after(() => rig.down())
 

@@ -5,6 +5,7 @@ import { eventually } from '../rig/eventually.ts'
 import { Rig } from '../rig/rig.ts'
 import { runsAll } from '../runner/ring.ts'
 import { installed, type App, type Platform } from './host.ts'
+import { witnessed } from './kills/site.ts'
 import { Load } from './load.ts'
 import { allHeld, everythingOpen } from './load/everything-open.ts'
 import { judgeCuts, now, type StreamReport } from './load/report.ts'
@@ -30,7 +31,8 @@ let version = 1
 
 before(async () => {
   await rig.down()
-  platform = await installed(await rig.up({ name: 'server', debian: 'trixie' }), { say, fromCache: true })
+  const host = await rig.up({ name: 'server', debian: 'trixie' })
+  platform = await installed(host, { say, fromCache: true, args: witnessed(host) })
   busy = await platform.create('busy', 'apps/busy')
   other = await platform.create('other', 'apps/hello')
   for (const app of [busy, other]) await pushed(app)

@@ -9,7 +9,7 @@ import { evidence } from './kills/evidence.ts'
 import { changeWith, holder, leaseHolder, logOf, scale, stalled } from './kills/lease.ts'
 import { atRest, noTraces } from './kills/oracles.ts'
 import { plan } from './kills/plan.ts'
-import { Site } from './kills/site.ts'
+import { Site, witnessed } from './kills/site.ts'
 import { runOf } from './kills/socket.ts'
 import { table } from './kills/table.ts'
 import { trial, type TrialResult } from './kills/trial.ts'
@@ -27,7 +27,7 @@ let site: Site
 before(async () => {
   await rig.down()
   const host = await rig.up({ name: 'server', debian: 'trixie' })
-  site = await Site.make(await installed(host, { fromCache: true }))
+  site = await Site.make(await installed(host, { fromCache: true, args: witnessed(host) }))
 })
 after(async () => {
   process.stderr.write(`seed ${seed} (LADING_KILLS_SEED, LADING_KILLS_COUNT)\n${table(results)}\n`)

@@ -1,12 +1,14 @@
 import { after, before, suite } from 'node:test'
 import { Rig } from '../rig/rig.ts'
 import { installed, type Platform } from './host.ts'
+import { witnessed } from './kills/site.ts'
 import { brokenApps } from './platform/broken.ts'
 import { edgeFeatures } from './platform/edge.ts'
 import { eject } from './platform/eject.ts'
 import { firewall } from './platform/firewall.ts'
 import { interruptedPushes } from './platform/interrupted.ts'
 import { limits } from './platform/limits.ts'
+import { reach } from './platform/reach.ts'
 import { waysToARelease } from './platform/ways.ts'
 
 /** One installed platform for what its apps and their visitors meet; each suite leaves it as it was. */
@@ -16,12 +18,14 @@ let platform: Platform
 
 before(async () => {
   await rig.down()
-  platform = await installed(await rig.up({ name: 'server', debian: 'trixie' }), { say, fromCache: true })
+  const host = await rig.up({ name: 'server', debian: 'trixie' })
+  platform = await installed(host, { say, fromCache: true, args: witnessed(host) })
 })
 after(() => rig.down())
 
 const outside = () => rig.up({ name: 'outside', variant: 'bare' })
 suite('the firewall', () => firewall(() => platform, outside))
+suite('what containers reach', () => reach(() => platform, outside))
 suite('the edge', () => edgeFeatures(() => platform))
 suite('broken apps', () => brokenApps(() => platform))
 suite('ways to a release', () => waysToARelease(() => platform))

@@ -78,6 +78,7 @@ export function appCommands(program: Command, session: Session): void {
         ['Serving', servingWords(app)],
         ...(release ? ([['Formation', formation(release.formation) || 'web=1']] as const) : []),
         ...(release ? ([['Config', `version ${release.config}`]] as const) : []),
+        ['Reaches', reach(app.privateNetworks)],
         ['Created', `${when(app.createdAt)} by ${app.createdBy}`],
       ]
       for (const [name, value] of facts) terminal.print(`${name.padEnd(10)}${value}`)
@@ -160,4 +161,10 @@ function openInBrowser(url: string): Promise<void> {
       resolve()
     })
   })
+}
+
+/** Of an older control plane nothing is known. */
+function reach(privateNetworks: string | undefined): string {
+  const policy = privateNetworks === undefined ? '' : `; private networks: ${privateNetworks}`
+  return `the internet, and what it was given${policy}`
 }

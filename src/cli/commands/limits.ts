@@ -63,6 +63,6 @@ function row(limit: LimitDocument): string[] {
   return [name, words(limit, value), isSet ? words(limit, limit.default) : '', of, from ?? '']
 }
 
-function words({ unit }: LimitDocument, value: number): string {
-  return unit === null ? String(value) : inWords(value, unit)
+function words({ unit }: LimitDocument, value: number | string): string {
+  return unit === null || typeof value === 'string' ? String(value) : inWords(value, unit)
 }

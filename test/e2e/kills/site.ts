@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Run } from '../../../src/core/run.ts'
 import { eventually } from '../../rig/eventually.ts'
+import type { Host } from '../../rig/host.ts'
 import type { Outcome } from '../../rig/program.ts'
 import type { App, Platform } from '../host.ts'
 import { Load } from '../load.ts'
@@ -49,8 +50,7 @@ export class Site {
 
   /** Makes the app and its first release. */
   static async make(platform: Platform): Promise<Site> {
-    // The machine itself is .1 in each rig's network (docs/design/rig.md).
-    const witness = await Witness.listen(platform.host.address.replace(/\d+$/, '1'))
+    const witness = await Witness.listen(machineOf(platform.host))
     const app = await platform.create('held', 'apps/held')
     await app.write('witness.txt', witness.address)
     const commit = await app.commit('Name the witness')
@@ -159,4 +159,14 @@ async function soon<T>(answer: Promise<T>): Promise<T> {
 
 function tooLate(): never {
   throw new Error('no answer within 3 s')
+}
+
+/** For `lading up`: processes of the app tell the witness where they are, a neighbour in the node's own network. */
+export function witnessed(host: Host): readonly string[] {
+  return ['--private-networks', `deny-own,${machineOf(host)}`]
+}
+
+/** The machine itself is .1 in each rig's network (docs/design/rig.md). */
+function machineOf(host: Host): string {
+  return host.address.replace(/\d+$/, '1')
 }

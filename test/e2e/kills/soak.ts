@@ -11,7 +11,7 @@ import { soakOutages } from '../outages/soak.ts'
 import { evidence } from './evidence.ts'
 import { atRest, noTraces } from './oracles.ts'
 import { plan, type Moment } from './plan.ts'
-import { Site } from './site.ts'
+import { Site, witnessed } from './site.ts'
 import { table } from './table.ts'
 import { trial, type TrialResult } from './trial.ts'
 
@@ -38,7 +38,7 @@ async function main(): Promise<number> {
     const platforms: Platform[] = []
     for (let number = 1; number <= hosts; number++) {
       const host = await rig.up({ name: hosts === 1 ? 'server' : `server${number}`, debian: 'trixie' })
-      platforms.push(await installed(host, { fromCache: true }))
+      platforms.push(await installed(host, { fromCache: true, args: witnessed(host) }))
     }
     const soak: Soak = { seed, kills, results: [], broken: null, machine }
     // A kill is mostly waiting (for a lease, for warm seconds), so that hosts side by side share the machine well.

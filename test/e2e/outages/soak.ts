@@ -8,6 +8,7 @@ import { Random } from '../../simulation/random.ts'
 import { installed } from '../host.ts'
 import { evidence } from '../kills/evidence.ts'
 import { stages } from '../kills/plan.ts'
+import { witnessed } from '../kills/site.ts'
 import { rowsAndBars } from './judged.ts'
 import { lineOf, outages, storyOf, survive, type Strike, type Survival } from './outages.ts'
 import { Town } from './town.ts'
@@ -34,7 +35,8 @@ export async function soakOutages(times: number, seed: number, say: (line: strin
     notes: [...(broken === null ? [] : [broken]), ...survivals.map(lineOf)],
   })
   try {
-    const platform = await installed(await rig.up({ name: 'server', debian: 'trixie' }), { fromCache: true })
+    const host = await rig.up({ name: 'server', debian: 'trixie' })
+    const platform = await installed(host, { fromCache: true, args: witnessed(host) })
     using town = await Town.settle(platform)
     for (const strike of plan(seed, times)) {
       try {

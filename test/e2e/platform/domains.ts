@@ -7,7 +7,9 @@ import { eventually } from '../../rig/eventually.ts'
 import { outer } from '../../runner/ring.ts'
 import type { Host } from '../../rig/host.ts'
 import type { App, Platform } from '../host.ts'
+import { witnessed } from '../kills/site.ts'
 
+const lading = '/opt/lading/lading'
 const names = ['shop.acme.test', 'late.acme.test', 'astray.acme.test']
 const wild = '*.wild.acme.test'
 /** Of the certificates of the test's CA (s): a third of it before their end they are renewed. */
@@ -35,12 +37,19 @@ export function domains(platform: () => Platform, authorityHost: () => Promise<H
     return platform().host.run(['docker', 'service', 'update', '--quiet', ...flags, 'lading-control'])
   }
 
+  const privateNetworks = (...open: string[]) => {
+    const [option, policy] = witnessed(platform().host)
+    return platform().host.run([lading, 'up', '--no-hello', option!, [policy, ...open].join(',')])
+  }
+
   before(async () => {
     app = await platform().create('named', 'apps/hello')
     const push = await app.push()
     assert.equal(push.code, 0, push.stderr)
     authority = await authorityHost()
     await startPebble(authority, platform().host.address)
+    // It is a neighbour in the node's own network, where containers reach nobody else.
+    await privateNetworks(authority.address)
     await hostsFile('add')
     await eventually('the control plane is back', async () => (await platform().cli(['apps'])).code === 0, patience)
   })
@@ -48,6 +57,7 @@ export function domains(platform: () => Platform, authorityHost: () => Promise<H
     await platform().cli(['acme', 'off'])
     for (const name of [...names, wild]) await app.platform.cli(['domains', 'rm', name, '--app', app.name])
     await hostsFile('rm')
+    await privateNetworks()
     await eventually('the control plane is back', async () => (await platform().cli(['apps'])).code === 0, patience)
   })
 

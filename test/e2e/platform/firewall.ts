@@ -9,9 +9,9 @@ const containerPort = 8080
 const mirror = 'deb.debian.org:80'
 
 /** Prints for each address given what becomes of a connection to it: a packet that is dropped is never answered. */
-const PROBE = `
+export const PROBE = `
   const answers = process.argv.slice(1).map(to => new Promise(done => {
-    const [host, port] = to.split(':')
+    const [, host, port] = /^\\[?(.*?)\\]?:(\\d+)$/.exec(to)
     const socket = require('net').connect({ host, port: Number(port), timeout: 2000 })
     const end = word => { socket.destroy(); done([to, word]) }
     socket.on('connect', () => end('open')).on('timeout', () => end('dropped')).on('error', e => end(e.code))
@@ -19,14 +19,14 @@ const PROBE = `
   Promise.all(answers).then(all => console.log(JSON.stringify(Object.fromEntries(all))))
 `
 
-type Run = (argv: readonly string[]) => Promise<string>
-type Answers = Readonly<Record<string, string>>
+export type Run = (argv: readonly string[]) => Promise<string>
+export type Answers = Readonly<Record<string, string>>
 
-async function probe(run: Run, targets: readonly string[]): Promise<Answers> {
+export async function probe(run: Run, targets: readonly string[]): Promise<Answers> {
   return JSON.parse(await run(['node', '-e', PROBE, ...targets])) as Answers
 }
 
-function all(targets: readonly string[], word: string): Answers {
+export function all(targets: readonly string[], word: string): Answers {
   return Object.fromEntries(targets.map(to => [to, word]))
 }
 
@@ -156,7 +156,7 @@ export function firewall(platform: () => Platform, another: () => Promise<Host>)
   })
 }
 
-async function containerOf(host: Host, app: string): Promise<Container> {
+export async function containerOf(host: Host, app: string): Promise<Container> {
   const id = await host.run(['docker', 'ps', '-q', '--filter', `label=lading.app=${app}`])
   const text = await host.run(['docker', 'inspect', '--format={{json .NetworkSettings}}', id])
   const settings = JSON.parse(text) as {
