@@ -12,9 +12,15 @@ const dayMs = 24 * 60 * 60 * 1000
 export interface CertificateTools {
   readonly store: Pick<
     Store,
-    'listApps' | 'listEnvironments' | 'listDomains' | 'listCertificates' | 'openCertificate' | 'removeCertificate'
+    | 'listApps'
+    | 'listEnvironments'
+    | 'listDomains'
+    | 'listCertificates'
+    | 'openCertificate'
+    | 'removeCertificate'
+    | 'readAcme'
   >
-  readonly edges: Pick<Edges, 'state' | 'certify' | 'uncertify'>
+  readonly edges: Pick<Edges, 'state' | 'certify' | 'uncertify' | 'onlyHttps'>
   /** The platform CA's: the one that is valid, or a new one when its end is near. */
   readonly byOwnCa: (host: DomainName, signal: AbortSignal) => Promise<Secret>
   /** Hosts that the platform CA keeps a certificate of, and how one of them goes. */
@@ -75,6 +81,7 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
     for (const host of hosts) {
       this.#given.delete(host)
       await this.#give(host, signal)
+      if (await this.#isHttpsOnly(host)) await this.#tools.edges.onlyHttps(host, true, signal)
     }
   }
 
@@ -122,6 +129,7 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
           })
         }
       await this.forgetStrangers(signal)
+      await this.#keepToHttps(signal)
     } catch (error) {
       if (!signal.aborted) warn('certificates were not looked at', error)
     }
@@ -158,6 +166,27 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
     const own = environments.filter(({ app }) => living.has(app)).flatMap(key => hosts(key))
     const given = domains.filter(({ app }) => living.has(app)).map(({ name }) => name)
     return new Set<DomainName>([ownHost, ...own, ...given])
+  }
+
+  async #keepToHttps(signal: AbortSignal): Promise<void> {
+    const { edges } = this.#tools
+    const { routes, httpsOnly } = await edges.state(signal)
+    // A keeper from before this knows nothing of it: it is told when it is of this version too.
+    if (httpsOnly === undefined) return
+    for (const host of new Set([...routes.flatMap(({ hosts }) => hosts), ...httpsOnly])) {
+      const isOn = await this.#isHttpsOnly(host)
+      if (httpsOnly.includes(host) !== isOn) await edges.onlyHttps(host, isOn, signal)
+    }
+  }
+
+  /**
+   * Where ACME is on, and the host shows a certificate of it: one that browsers do not trust would lock visitors out.
+   * So would one of a CA's staging.
+   */
+  async #isHttpsOnly(host: DomainName): Promise<boolean> {
+    const acme = await this.#tools.store.readAcme()
+    if (acme === null || acme.redirect === false || acme.directory.includes('staging')) return false
+    return (await this.shownFor(host))?.source === 'acme'
   }
 
   async #give(host: DomainName, signal: AbortSignal): Promise<void> {

@@ -81,7 +81,7 @@ export class CertificateDesk implements Certificates {
       [directory, rehearsal, ca, dnsHook].join('\n')
     if (before && facts(before) !== facts(acme))
       for (const { name } of await store.listOrders()) await store.removeOrder(name)
-    orders.wake()
+    await this.changed()
   }
 
   async #hosts(): Promise<readonly DomainName[]> {
