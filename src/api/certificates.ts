@@ -28,6 +28,8 @@ const acmeSettings = z.strictObject({
   email: z.email().nullable().default(null),
   ca: z.string().nullable().default(null),
   dnsHook: z.string().nullable().default(null),
+  /** Visitors of hosts with such a certificate are sent to HTTPS and told to stay there. */
+  redirect: z.boolean().default(true),
   /** The CA is in the platform's own network; only root may say so. */
   isInternal: z.boolean().default(false),
 })

@@ -166,6 +166,7 @@ function fakeEdges(world: World): Edges {
     unroute: nothing,
     certify: nothing,
     uncertify: nothing,
+    onlyHttps: nothing,
     challenge: nothing,
     routerLog: (_, { tail, follow }, signal) => world.read('router', tail, follow, signal),
     state: () => Promise.resolve({ lanes: [], routes: [], certificates: [], challenges: [] }),

@@ -58,6 +58,7 @@ test('a host that nobody deploys gets its new certificate, and one that fails ke
         }),
         certify: async (_host, pem) => void given.push(pem.reveal()),
         uncertify: async host => assert.fail(host),
+        onlyHttps: async host => assert.fail(host),
       },
       store: {
         listApps: async () => [{ app, createdBy: 'ann', createdAt: 1, destroyedAt: null }],
@@ -66,6 +67,7 @@ test('a host that nobody deploys gets its new certificate, and one that fails ke
         listCertificates: async () => [],
         openCertificate: async () => null,
         removeCertificate: async id => assert.fail(id),
+        readAcme: async () => null,
       },
       keptByOwnCa: { hosts: async () => [], forget: async host => assert.fail(host) },
       hosts: () => [],
@@ -128,6 +130,7 @@ test('names that nobody has lose certificate and key at the edges and at the pla
         state: async () => ({ routes: [], lanes: [], certificates: [...atEdge.keys()], challenges: [] }),
         certify: async (host, pem) => void atEdge.set(host, pem.reveal()),
         uncertify: async host => void atEdge.delete(host),
+        onlyHttps: async host => assert.fail(host),
       },
       store,
       byOwnCa: (host, until) => authority.certificate(host, until),
@@ -170,6 +173,63 @@ test('names that nobody has lose certificate and key at the edges and at the pla
   assert.deepEqual([...atEdge.keys()], [ownHost])
   for (const stranger of ['co.uk', 'bank.example.com', 'shop.example.org', 'nobody.example.org'])
     await assert.rejects(shown.certify([parseHostName(stranger)], signal), /the name of nobody here/)
+})
+
+test('where ACME is on, hosts that show a certificate of it keep their visitors to HTTPS, and no other does', async t => {
+  const store = await openSqliteStore({ path: ':memory:', dataKey: new Secret('5a'.repeat(32)) })
+  t.after(() => store.close())
+  const shop = { app: parseAppName('shop'), environment: production }
+  const [trusted, own, plain] = ['acme.example.com', 'own.example.com', 'plain.example.com'].map(parseHostName)
+  const hosts = [trusted, own, plain].filter(host => host !== undefined)
+  await store.createApp(shop.app, 'ann', 1)
+  for (const name of hosts) await store.addDomain({ ...shop, name, by: 'ann', at: 1 })
+  for (const source of ['acme', 'own'] as const) {
+    const facts = { id: source, names: [`${source}.example.com`], issuer: 'CA', notBefore: 0, notAfter: 1e14 }
+    await store.saveCertificate({ ...facts, source, by: 'ann', at: 0 }, new Secret('pem'))
+  }
+  let httpsOnly: readonly DomainName[] = []
+  const signal = AbortSignal.timeout(60_000)
+  const shown = new ShownCertificates(
+    {
+      edges: {
+        state: async () => ({
+          routes: [{ ...shop, hosts, release: 1 }],
+          lanes: [],
+          certificates: hosts,
+          httpsOnly,
+          challenges: [],
+        }),
+        certify: async () => undefined,
+        uncertify: async host => assert.fail(host),
+        onlyHttps: async (host, isOn) =>
+          void (httpsOnly = isOn ? [...httpsOnly, host] : httpsOnly.filter(one => one !== host)),
+      },
+      store,
+      byOwnCa: async () => new Secret('by the platform CA'),
+      keptByOwnCa: { hosts: async () => [], forget: async host => assert.fail(host) },
+      hosts: () => [],
+      ownHost: parseHostName('lading.example.org'),
+      clock: systemClock,
+      warn: (sentence, error) => assert.fail(`${sentence} ${String(error)}`),
+    },
+    signal,
+  )
+  const settings = { rehearsal: null, email: null, ca: null, dnsHook: null, by: 'ann', at: 1, key: new Secret('key') }
+  const directory = 'https://acme-v02.api.letsencrypt.org/directory'
+  const after = async (acme: Parameters<typeof store.writeAcme>[0] | null) => {
+    if (acme === null) await store.removeAcme()
+    else await store.writeAcme(acme)
+    await shown.changed()
+    return httpsOnly
+  }
+  assert.deepEqual(await after(null), [])
+  assert.deepEqual(await after({ ...settings, directory }), [trusted])
+  assert.deepEqual(await after({ ...settings, directory, redirect: false }), [])
+  assert.deepEqual(await after({ ...settings, directory, redirect: true }), [trusted])
+  const staging = 'https://acme-staging-v02.api.letsencrypt.org/directory'
+  assert.deepEqual(await after({ ...settings, directory: staging }), [])
+  await after({ ...settings, directory })
+  assert.deepEqual(await after(null), [])
 })
 
 /** As `lading up` makes it, less its texts. */

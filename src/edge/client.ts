@@ -46,6 +46,7 @@ export function keeperEdges(options: KeeperEdgesOptions): Edges {
       change({ method: 'DELETE', path: `/edge/routes/${app}/${environment}` }, signal),
     certify: (host, pem, signal) =>
       change({ method: 'PUT', path: `/edge/certificates/${host}`, body: pem.reveal() }, signal),
+    onlyHttps: (host, isOn, signal) => change({ method: isOn ? 'PUT' : 'DELETE', path: `/edge/https/${host}` }, signal),
     uncertify: (host, signal) => change({ method: 'DELETE', path: `/edge/certificates/${host}` }, signal),
     challenge: (token, answer, signal) => {
       const path = `/edge/challenges/${token}`

@@ -25,6 +25,11 @@ export interface Edges {
   /** Forgets the certificate of a host that is routed no more. No error when there is none. */
   uncertify(host: DomainName, signal: AbortSignal): Promise<void>
   /**
+   * Whether visitors of a host by plain HTTP are sent to HTTPS, and those by HTTPS told to stay there (RFC 6797). For hosts
+   * whose certificate browsers trust. No error when it is so already.
+   */
+  onlyHttps(host: DomainName, isOn: boolean, signal: AbortSignal): Promise<void>
+  /**
    * What every host answers at `/.well-known/acme-challenge/<token>`, over HTTP and HTTPS, until it is withdrawn (null).
    * RFC 8555, 8.3. No error when there is none to withdraw.
    */
@@ -72,6 +77,8 @@ export interface EdgeState {
   readonly routes: readonly Route[]
   /** Hosts with a certificate. */
   readonly certificates: readonly DomainName[]
+  /** Hosts whose visitors are kept to HTTPS; absent: a keeper from before this. */
+  readonly httpsOnly?: readonly DomainName[]
   /** Tokens that are answered. */
   readonly challenges: readonly string[]
 }

@@ -12,6 +12,7 @@ import {
   emptyModel,
   refilled,
   sameEnvironment,
+  withHttpsOnly,
   withLane,
   withoutLane,
   withoutRoute,
@@ -77,10 +78,13 @@ export class FakeEdges {
           this.#certificates.set(host, pem)
           this.#model = { ...this.#model, certificates: [...this.#certificates.keys()] }
         }),
+      onlyHttps: async (host, isOn, signal) =>
+        change(signal, () => (this.#model = withHttpsOnly(this.#model, host, isOn))),
       uncertify: async (host, signal) =>
         change(signal, () => {
           this.#certificates.delete(host)
-          this.#model = { ...this.#model, certificates: [...this.#certificates.keys()] }
+          const certificates = [...this.#certificates.keys()]
+          this.#model = withHttpsOnly({ ...this.#model, certificates }, host, false)
         }),
       challenge: async (token, answer, signal) =>
         change(signal, () => (this.#model = withChallenge(this.#model, token, answer))),

@@ -16,6 +16,8 @@ export interface EdgeModel {
   readonly routes: readonly Route[]
   /** Hosts with a certificate in the state directory. */
   readonly certificates: readonly DomainName[]
+  /** Hosts whose visitors are kept to HTTPS. */
+  readonly httpsOnly: readonly DomainName[]
   /** Answers to ACME's challenges by token. */
   readonly challenges: Readonly<Record<string, string>>
 }
@@ -31,6 +33,7 @@ export const emptyModel: EdgeModel = {
   lanes: [],
   routes: [],
   certificates: [],
+  httpsOnly: [],
   challenges: {},
 }
 
@@ -115,6 +118,12 @@ export function withoutRoute(model: EdgeModel, key: EnvironmentKey): EdgeModel {
   return { ...model, routes: model.routes.filter(route => !sameEnvironment(route, key)) }
 }
 
+export function withHttpsOnly(model: EdgeModel, host: DomainName, isOn: boolean): EdgeModel {
+  if (model.httpsOnly.includes(host) === isOn) return model
+  const others = model.httpsOnly.filter(one => one !== host)
+  return { ...model, httpsOnly: isOn ? [...others, host] : others }
+}
+
 /** `answer` null: withdrawn. */
 export function withChallenge(model: EdgeModel, token: string, answer: string | null): EdgeModel {
   const { [token]: before, ...others } = model.challenges
@@ -135,6 +144,7 @@ export function edgeState(model: EdgeModel): EdgeState {
     lanes: model.lanes.map(({ spec: { app, environment, release } }) => ({ app, environment, release })),
     routes: model.routes,
     certificates: model.certificates,
+    httpsOnly: model.httpsOnly,
     challenges: Object.keys(model.challenges),
   }
 }

@@ -62,6 +62,9 @@ export function keeperApi(options: ApiOptions): (request: IncomingMessage, respo
       edge.certify(parseDomainName(parts[2] ?? ''), new Secret(await readText(request)), termOf(request)),
     'DELETE certificates': async ({ request, parts }) =>
       edge.uncertify(parseDomainName(parts[2] ?? ''), termOf(request)),
+    'PUT https': async ({ request, parts }) => edge.onlyHttps(parseDomainName(parts[2] ?? ''), true, termOf(request)),
+    'DELETE https': async ({ request, parts }) =>
+      edge.onlyHttps(parseDomainName(parts[2] ?? ''), false, termOf(request)),
     'PUT challenges': async ({ request, parts }) =>
       edge.challenge(parseChallenge(parts[2]), parseChallenge(await readText(request)), termOf(request)),
     'DELETE challenges': async ({ request, parts }) => edge.challenge(parseChallenge(parts[2]), null, termOf(request)),

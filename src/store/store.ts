@@ -195,6 +195,8 @@ export interface AcmeSettings {
   readonly ca: string | null
   /** Root's word: the directories may be in the platform's own network. Absent: turned on before this was asked. */
   readonly isInternal?: boolean
+  /** Visitors of hosts with a certificate of ACME are kept to HTTPS. Absent: yes. */
+  readonly redirect?: boolean
   /** A program in /etc/lading/hooks; null: no wildcards. */
   readonly dnsHook: string | null
   readonly by: string

@@ -81,6 +81,7 @@ interface AcmeOptions extends Common {
   readonly ca?: string
   readonly dnsHook?: string
   readonly internal?: boolean
+  readonly redirect: boolean
 }
 
 const staging = 'https://acme-staging-v02.api.letsencrypt.org/directory'
@@ -134,6 +135,10 @@ function acmeCommands(program: Command, session: Session): void {
       )
       .option('--ca <file>', "the CA (PEM) that the directory's own certificate is of, where not everybody knows it")
       .option('--dns-hook <name>', 'a program in /etc/lading/hooks on the server, for wildcards')
+      .option(
+        '--no-redirect',
+        'leave visitors who come by plain HTTP there; without it, they are sent to HTTPS for good',
+      )
       .option('--internal', 'the CA is in a network of your own, or on this machine (root, on the server)'),
     async (options: AcmeOptions) => {
       const set = await (
@@ -144,6 +149,7 @@ function acmeCommands(program: Command, session: Session): void {
         email: options.email ?? null,
         ca: options.ca === undefined ? null : await fileOf(options.ca),
         dnsHook: options.dnsHook ?? null,
+        redirect: options.redirect,
         ...(options.internal && { isInternal: true }),
       })
       if (options.json) return terminal.json(set)

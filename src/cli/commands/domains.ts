@@ -35,7 +35,7 @@ export function domainCommands(program: Command, session: Session): void {
   on(
     addCommand(domains, 'add <domain>', {
       summary: 'let an app answer at a domain too, at once and without a release',
-      more: "*.example.com is every name with one label more; a name that somebody has himself comes first. Point the domain here by an A record (a CNAME to the app's own name does as well). A name that is there already is looked at again.",
+      more: "*.example.com is every name with one label more; a name that somebody has himself comes first. Point the domain here by an A record (a CNAME to the app's own name does as well). Whose it is must be proven, unless root on the server adds it: it leads here already, or a TXT record says so, which the refusal shows. A name that is there already is looked at again.",
       examples: ['lading domains add shop.example.com', "lading domains add '*.example.com' --app shop"],
     }),
     async (options: Common, name: string) => {

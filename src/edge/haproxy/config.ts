@@ -131,9 +131,14 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     // Before any route, on every host: what a CA asks for (RFC 8555, 8.3). Tokens that we do not know are the app's.
     `  http-request return status 200 content-type text/plain lf-string %[${challenge}] if { path_beg /.well-known/acme-challenge/ } { ${challenge} -m found }`,
     `  http-request set-var(txn.env) var(txn.host),map_str(${paths.map('hosts')})`,
+    `  http-request set-var(txn.https) var(txn.host),map_str(${paths.map('https-only')})`,
+    `  http-request set-var(txn.https) var(txn.host),regsub(^[^.]*,*),map_str(${paths.map('https-only')}) unless { var(txn.env) -m found }`,
     // A wildcard, `*.example.com`, is asked for only where nobody has the very name.
     `  http-request set-var(txn.env) var(txn.host),regsub(^[^.]*,*),map_str(${paths.map('hosts')}) unless { var(txn.env) -m found }`,
     `  http-request set-var(txn.lane) var(txn.env),map_str(${paths.map('lanes')})`,
+    `  acl secure dst_port ${edge.httpsPort}`,
+    // What was decided with the newest maps holds: an old process passes on.
+    '  http-request redirect code 308 location https://%[var(txn.host)]%[pathq] if !secure !draining { var(txn.https) -m found }',
     // Retrying what is not idempotent could do it twice.
     '  http-request disable-l7-retry unless { method GET HEAD OPTIONS PUT DELETE TRACE }',
     // Set by us, never trusted from outside.
@@ -145,7 +150,6 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     '  http-request set-header x-forwarded-for %[src]',
     '  http-request set-header x-forwarded-host %[req.hdr(host)]',
     '  http-request set-header x-forwarded-port %[dst_port]',
-    `  acl secure dst_port ${edge.httpsPort}`,
     '  http-request set-header x-forwarded-proto https if secure',
     '  http-request set-header x-forwarded-proto http if !secure',
     '  acl one_id req.fhdr_cnt(x-request-id) eq 1',
@@ -157,6 +161,8 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     '  http-response del-header lading-error',
     // Heroku answers 503 to a time-out; the header tells ours from an app's own 504.
     '  http-after-response set-status 503 reason "Service Unavailable" if { res.hdr(lading-error) -m str H12 }',
+    // RFC 6797; an app that says so itself is left alone. 30 days: a name that must go back to HTTP can.
+    '  http-after-response set-header strict-transport-security max-age=2592000 if secure { var(txn.https) -m found } !{ res.hdr(strict-transport-security) -m found }',
     '  use_backend lading_next if draining',
     '  use_backend %[var(txn.lane)] if { var(txn.lane) -m found }',
     '  default_backend lading_unknown',

@@ -157,10 +157,15 @@ export class HaproxyEdge {
     await this.#change(term, async () => {
       const { paths } = this.#options
       const certificates = this.#model.certificates.filter(one => one !== host)
-      if (certificates.length < this.#model.certificates.length) await this.#commit({ ...this.#model, certificates })
+      const after = models.withHttpsOnly({ ...this.#model, certificates }, host, false)
+      if (certificates.length < this.#model.certificates.length) await this.#commit(after)
       await unloadCertificate(this.supervisor.runtime, paths, host)
       await rm(paths.certificate(host), { force: true })
     })
+  }
+
+  async onlyHttps(host: DomainName, isOn: boolean, term: number): Promise<void> {
+    await this.#change(term, () => this.#commit(models.withHttpsOnly(this.#model, host, isOn)))
   }
 
   async challenge(token: string, answer: string | null, term: number): Promise<void> {

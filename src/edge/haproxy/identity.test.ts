@@ -36,7 +36,15 @@ void suite('what says who asks, sent by a client', () => {
 
   test('and nothing else goes', () => {
     const others = ['Host', 'Cookie', 'Accept', 'Authorization', 'Content-Encoding', 'User-Agent', 'Upgrade', 'api_key']
-    others.push('X-Api-Key', 'X_Api_Key', 'Proxy-Authorization', 'CF-Connecting-IP', 'X-Requested-With', 'Via', 'Origin')
+    others.push(
+      'X-Api-Key',
+      'X_Api_Key',
+      'Proxy-Authorization',
+      'CF-Connecting-IP',
+      'X-Requested-With',
+      'Via',
+      'Origin',
+    )
     others.push('Sec-WebSocket-Key', 'X-CSRF-Token', 'X-GitHub-Event', 'If-None-Match', 'Traceparent', 'Client-Id')
     for (const name of others) assert.ok(!isRemoved(name), name)
   })

@@ -6,7 +6,7 @@ import { laneOf, type EdgeModel } from '../model.ts'
  * HAProxy's maps, derived from the model. host → environment and environment → lane are two maps, so that a switch is
  * one `set map` however many hosts an environment has (D4).
  */
-export const mapNames = ['hosts', 'lanes', 'health', 'first-byte', 'idle', 'challenges'] as const
+export const mapNames = ['hosts', 'lanes', 'health', 'first-byte', 'idle', 'challenges', 'https-only'] as const
 export type MapName = (typeof mapNames)[number]
 export type MapEntries = ReadonlyMap<string, string>
 
@@ -26,6 +26,7 @@ export function mapsOf(model: EdgeModel): Maps {
     'first-byte': unlessDefault(model, 'firstByteSeconds'),
     idle: unlessDefault(model, 'idleSeconds'),
     challenges: new Map(Object.entries(model.challenges)),
+    'https-only': new Map(model.httpsOnly.map(host => [host, 'on'])),
   }
 }
 
@@ -48,7 +49,7 @@ export type MapChange =
  * host before it is taken away.
  */
 export function mapChanges(was: Maps, is: Maps): readonly MapChange[] {
-  const order: readonly MapName[] = ['health', 'first-byte', 'idle', 'lanes', 'hosts', 'challenges']
+  const order: readonly MapName[] = ['health', 'first-byte', 'idle', 'lanes', 'hosts', 'challenges', 'https-only']
   const written = order.flatMap(map =>
     [...is[map]].flatMap(([key, value]): MapChange[] => {
       const old = was[map].get(key)

@@ -111,6 +111,9 @@ export function domains(platform: () => Platform, authorityHost: () => Promise<H
     assert.equal((await shown('shop.acme.test')).subjectaltname, 'DNS:shop.acme.test')
     assert.equal((await shown('any.wild.acme.test')).subjectaltname, `DNS:${wild}`)
     assert.equal((await shown(app.hostName)).issuer.O, 'Lading')
+    const isRedirected = async () => (await platform().get('shop.acme.test')).status === 308
+    await eventually('visitors are sent to HTTPS', isRedirected, patience)
+    assert.deepEqual(await platform().get(app.hostName), { status: 200, body: 'v1' })
     const rehearsals = await authority.run(['cat', '/root/pebble/14100.log'])
     assert.match(rehearsals, /Issued certificate serial/)
     const { hosts } = await certs()
@@ -137,6 +140,7 @@ export function domains(platform: () => Platform, authorityHost: () => Promise<H
     await eventually('it has been renewed', renewed, { withinMs: 3 * lifeSeconds * 1000, everyMs: 1000 })
     assert.ok(Date.parse((await shown('shop.acme.test')).valid_to) > Date.parse(first.valid_to))
     await app.lading(['domains', 'rm', wild])
+    assert.ok(!(await keyFiles(platform().host)).some(file => file.includes('wild.acme.test')))
     assert.equal((await platform().get('any.wild.acme.test')).status, 404)
     assert.doesNotMatch(String((await shown('any.wild.acme.test')).issuer.CN), /Pebble/)
   })
@@ -192,6 +196,8 @@ export function domains(platform: () => Platform, authorityHost: () => Promise<H
     const others = (await all()).filter(one => one.app !== 'thief').map(one => one.name)
     assert.notEqual(others.length, (await all()).length)
     await platform().host.run(['/opt/lading/lading', 'destroy', '--app', 'thief', '--confirm', 'thief'])
+    assert.ok(!(await keyFiles(platform().host)).some(file => file.startsWith('thief.')))
+    assert.equal((await shown(`thief.${platform().domain}`)).subject.CN, 'lading')
     assert.deepEqual(
       (await all()).map(one => one.name),
       others,
@@ -208,6 +214,12 @@ async function certificateAt(address: string, host: string): Promise<PeerCertifi
   } finally {
     socket.destroy()
   }
+}
+
+/** Every certificate with its key that lies on the server. */
+async function keyFiles(host: Host): Promise<readonly string[]> {
+  const folders = ['/var/lib/lading/control/ca/hosts', '/var/lib/lading/keeper/certificates']
+  return (await host.run(['ls', ...folders])).split('\n')
 }
 
 function hook(authority: string): string {

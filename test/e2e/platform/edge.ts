@@ -78,6 +78,14 @@ export function edgeFeatures(platform: () => Platform): void {
       'x-forwarded-anything': 'evil',
       forwarded: 'for=203.0.113.9',
       'x-real-ip': '203.0.113.9',
+      // To CGI, WSGI and Rack these are the same variables.
+      x_forwarded_for: '203.0.113.9',
+      'x-forwarded_host': 'evil.example',
+      'x.real.ip': '203.0.113.9',
+      client_ip: '203.0.113.9',
+      'true-client-ip': '203.0.113.9',
+      'x-original-url': '/evil',
+      x_request_id: 'evil-and-long-enough-to-be-taken',
     }
     for (const plain of [true, false]) {
       const { headers } = await mirrored({ plain, headers: lies })
@@ -91,6 +99,10 @@ export function edgeFeatures(platform: () => Platform): void {
         'x-forwarded-host': host('mirror'),
       })
       assert.doesNotMatch(JSON.stringify(headers), /203\.0\.113|evil/)
+      const listed = { connection: 'close, X-Forwarded-For, X-Real-IP, X-Request-Id' }
+      const told = (await mirrored({ plain, headers: listed })).headers
+      assert.doesNotMatch(told['connection'] ?? '', /x-/i)
+      assert.equal(told['x-forwarded-for'], address)
     }
   })
 
