@@ -127,3 +127,21 @@ test('an archive that is cut off, changed or leads out of its root is refused', 
   const evil = await collect(writeTar({ files: new Map([['../x', Buffer.from('')]]), stamp: appStamp }))
   await assert.rejects(read(evil), /the path "\.\.\/x"/)
 })
+
+test('a name that marks a deleted file in an image is refused by that name, at any depth', async () => {
+  for (const path of ['a/.wh.b', 'deep/.wh..wh..opq', '.wh.folder']) {
+    const commit = {
+      archive: chunked(
+        archive(folder => {
+          mkdirSync(join(folder, path), { recursive: true })
+          writeFileSync(join(folder, path, 'file'), '')
+        }),
+      ),
+      folder: 'app',
+    }
+    await assert.rejects(collect(writeTar({ commit, stamp: appStamp })), {
+      code: 'invalid-input',
+      message: new RegExp(`the repository has "${path.replaceAll('.', '\\.')}": no image can hold`),
+    })
+  }
+})

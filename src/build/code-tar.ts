@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { pipeline, Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
+import { AppError } from '../core/errors.ts'
 import { parseDigest, type Digest } from '../core/names.ts'
 import { readTar, tarEnd, tarHeader, tarPadding, type TarStamp } from '../core/tar.ts'
 
@@ -17,7 +18,10 @@ export interface Content {
   readonly stamp: TarStamp
 }
 
-/** One tar of it all, in the order of the parts. The same content gives the same bytes. */
+/**
+ * One tar of it all, in the order of the parts. The same content gives the same bytes. Rejects `invalid-input` for a name
+ * that no image can hold.
+ */
 export async function* writeTar({ files, commit, leaveOut, stamp }: Content): AsyncGenerator<Uint8Array> {
   for (const [path, bytes] of files ?? []) {
     yield tarHeader(
@@ -31,12 +35,23 @@ export async function* writeTar({ files, commit, leaveOut, stamp }: Content): As
     yield tarHeader({ path: commit.folder, kind: 'folder', executable: true, target: '', size: 0 }, stamp)
     for await (const entry of readTar(commit.archive)) {
       if (entry.path === '' || leaveOut?.(entry.path)) continue
+      refuseWhiteout(entry.path)
       yield tarHeader({ ...entry, path: `${commit.folder}/${entry.path}` }, stamp)
       yield* entry.body
       yield tarPadding(entry.size)
     }
   }
   yield tarEnd
+}
+
+/** In a layer such a name says that another file is gone; engines that unpack it fail over the file that is not there. */
+function refuseWhiteout(path: string): void {
+  const name = path.split('/').find(each => each.startsWith('.wh.'))
+  if (name === undefined) return
+  const shown = JSON.stringify(Buffer.from(path, 'latin1').toString('utf8'))
+  throw new AppError('invalid-input', `the repository has ${shown}: no image can hold a file whose name begins with .wh.`, {
+    hint: 'In an image such a name marks a file as deleted. Rename it: git mv',
+  })
 }
 
 /**

@@ -272,3 +272,67 @@ test('the builder and the door refuse, each by itself, what no Dockerfile of an 
   await assert.rejects(steal('thief', images.node, 'owner'), /denied|another app|403/)
   await steal('thief', images.node)
 })
+
+/** Prints where it listens and that it reaches itself there; then it waits, and says who came. */
+const LISTENER = `
+  const server = require('net').createServer(socket => console.log('met', socket.remoteAddress)).listen(9000, '::', () => {
+    const all = Object.values(require('os').networkInterfaces()).flat().filter(one => !one.internal)
+    const to = all.map(({ address, scopeid }) => scopeid ? address + '%eth0' : address)
+    require('net').connect(9000, to[0]).on('connect', () => console.log('listens', to.join(' ')))
+  })
+`
+/** What becomes of a connection to each of these; and of what needs a capability that a step does not have. */
+const INTRUDER = `
+  const reach = host => new Promise(done => {
+    const socket = require('net').connect({ host, port: 9000, timeout: 2000 })
+    const end = word => { socket.destroy(); done(host + ' ' + word) }
+    socket.on('connect', () => end('open')).on('timeout', () => end('closed')).on('error', () => end('closed'))
+  })
+  Promise.all(process.argv.slice(1).map(reach)).then(all => console.log('reached', all.join(', ')))
+`
+/** A raw packet, a raw ICMP socket, a device node, io_uring (425): whether each is had. Perl is in every Debian. */
+const POWERS = `
+  my $none = "\\0" x 120;
+  sub say { print $_[0], $_[1] ? " had\\n" : " refused\\n" }
+  say("packet", socket(P, 17, 3, 0x0300));
+  say("icmp", socket(I, 2, 3, 1));
+  say("node", system("mknod", "/node", "b", "8", "1") == 0);
+  say("uring", syscall(425, 8, $none) >= 0);
+`
+
+test('steps of two builds never meet, and have no powers to make each other out', options, async t => {
+  const source = repository()
+  const builder = builderOf(source)
+  const build = (app: string, words: readonly string[], say: (line: string) => void, signal = never) => {
+    const commit = source.commit({
+      Dockerfile: `FROM node:24\nENV NONCE=${systemIds.hex(4)}\nRUN ${JSON.stringify(words)}\n`,
+    })
+    return builder.build({ app: parseAppName(app), commit, say }, signal)
+  }
+  const { promise: listens, resolve: heard } = Promise.withResolvers<readonly string[]>()
+  const over = new AbortController()
+  const end = () => over.abort(new Error('the other one is done'))
+  t.after(end)
+  const said: string[] = []
+  const hear = (line: string) => {
+    said.push(line)
+    const [, addresses] = /listens (.*)/.exec(line) ?? []
+    if (addresses !== undefined) heard(addresses.trim().split(' '))
+  }
+  const standing = assert.rejects(build('stander', ['node', '-e', LISTENER], hear, over.signal), /other one is done/)
+  const addresses = await Promise.race([listens, standing.then(() => [])])
+  const answers: string[] = []
+  await build('intruder', ['node', '-e', INTRUDER, ...addresses], line => answers.push(line.trim()))
+  await build('intruder', ['perl', '-e', POWERS], line => answers.push(line.trim()))
+  end()
+  await standing
+  const closed = addresses.map(address => `${address} closed`).join(', ')
+  assert.ok(answers.includes(`reached ${closed}`), answers.join('\n'))
+  assert.deepEqual(
+    answers.filter(line => /^(packet|icmp|node|uring) /.test(line)),
+    ['packet refused', 'icmp refused', 'node refused', 'uring refused'],
+  )
+  // Itself, and nobody else.
+  assert.equal(said.filter(line => line.includes('met ')).length, 1, said.join('\n'))
+  await builder.stop(never)
+})

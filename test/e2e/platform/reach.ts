@@ -27,6 +27,8 @@ export function reach(platform: () => Platform, another: () => Promise<Host>): v
   let closed: string[]
   let app: string
   let six: string
+  /** A container of the operator's, on the bridge that the builder is on. */
+  let neighbour: Neighbour
 
   const onNode: Run = argv => host.run(argv)
   const inside =
@@ -60,6 +62,7 @@ export function reach(platform: () => Platform, another: () => Promise<Host>): v
     assert.equal(push.code, 0, push.stderr)
     app = (await containerOf(host, 'curious')).id
     six = await containerOfSix(host)
+    neighbour = await neighbourOfBuilder(host)
   })
   after(async () => {
     if (listener?.pid) process.kill(-listener.pid, 'SIGKILL')
@@ -68,7 +71,7 @@ export function reach(platform: () => Platform, another: () => Promise<Host>): v
       for (const chain of ['PREROUTING', 'OUTPUT']) await host.run(['iptables', '-t', 'nat', '-D', chain, ...rule])
     }
     for (const address of metadata) await host.run(['ip', 'route', 'delete', `${address}/32`])
-    await host.run(['docker', 'rm', '--force', six])
+    await host.run(['docker', 'rm', '--force', six, neighbour.id])
     await host.run(['docker', 'network', 'rm', network6])
     await host.run(['ip', '-6', 'address', 'delete', 'fd77::11/64', 'dev', 'e0'])
   })
@@ -84,16 +87,19 @@ export function reach(platform: () => Platform, another: () => Promise<Host>): v
     assert.deepEqual(await probe(inside(six), every.slice(0, -1)), all(every.slice(0, -1), 'dropped'))
   })
 
-  test('a step of a build reaches none, and neither does the engine that runs it', async () => {
+  test('a step of a build reaches none, and no neighbour of its builder; neither does the engine that runs it', async () => {
+    const beside = `${neighbour.address}:${port}`
+    assert.deepEqual(await probe(onNode, [beside]), all([beside], 'open'))
+    const every = [...closed, beside]
     const build = await platform().create('digger', 'apps/hello')
-    const run = `RUN ["node", "-e", ${JSON.stringify(PROBE)}, ${closed.map(to => JSON.stringify(to)).join(', ')}]`
+    const run = `RUN ["node", "-e", ${JSON.stringify(PROBE)}, ${every.map(to => JSON.stringify(to)).join(', ')}]`
     await build.write('Dockerfile', `FROM node:24\n${run}\nWORKDIR /app\nCOPY . .\nCMD ["node", "server.js"]\n`)
     await build.commit('Ask around')
     const push = await build.push()
     const answers = /\{"169\.254\.169\.254:[^}]*\}/.exec(push.stderr)?.[0]
     assert.ok(answers !== undefined, push.stderr)
-    assert.deepEqual(JSON.parse(answers) as Answers, all(closed, 'dropped'))
-    for (const to of closed) {
+    assert.deepEqual(JSON.parse(answers) as Answers, all(every, 'dropped'))
+    for (const to of every) {
       const argv = [
         'docker',
         'exec',
@@ -133,9 +139,24 @@ export function reach(platform: () => Platform, another: () => Promise<Host>): v
 /** A container of the operator's, on a bridge that the engine named, with IPv6. */
 async function containerOfSix(host: Host): Promise<string> {
   await host.run(['docker', 'network', 'create', '--ipv6', '--subnet', 'fd78::/64', network6])
+  return startNode(host, network6, 'setInterval(() => {}, 1e6)')
+}
+
+interface Neighbour {
+  readonly id: string
+  readonly address: string
+}
+
+async function neighbourOfBuilder(host: Host): Promise<Neighbour> {
+  const id = await startNode(host, 'bridge', `require('net').createServer().listen(${port}, '0.0.0.0')`)
+  const address = await host.run(['docker', 'inspect', '--format={{.NetworkSettings.IPAddress}}', id])
+  return { id, address }
+}
+
+async function startNode(host: Host, network: string, program: string): Promise<string> {
   const { images } = JSON.parse(await host.run(['cat', '/etc/lading/install.json'])) as {
     readonly images: Readonly<Record<string, { readonly id: string }>>
   }
-  const stay = ['node', '-e', 'setInterval(() => {}, 1e6)']
-  return host.run(['docker', 'run', '--detach', '--init', '--network', network6, images['node']!.id, ...stay])
+  const argv = ['docker', 'run', '--detach', '--init', '--network', network, images['node']!.id, 'node', '-e', program]
+  return host.run(argv)
 }
