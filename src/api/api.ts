@@ -10,6 +10,7 @@ import { deployRoutes } from './deploy.ts'
 import { ejectRoutes } from './eject.ts'
 import { certificateRoutes } from './certificates.ts'
 import { domainRoutes } from './domains.ts'
+import { bodyBytes } from './input.ts'
 import { limitRoutes } from './limits.ts'
 import { logRoutes } from './logs.ts'
 import { refuseOtherSites } from './other-sites.ts'
@@ -19,9 +20,6 @@ import { problemResponse } from './problem.ts'
 import { processRoutes } from './processes.ts'
 import { releaseRoutes } from './releases.ts'
 import { runRoutes } from './runs.ts'
-
-/** Above the largest config there may be. */
-const bodyBytes = 256 * 1024
 
 /** The HTTP API, `/v1`: the same behind each door, apart from who stands before it (docs/design/api.md). */
 export function createApi(parts: ApiParts): Hono<ApiEnv> {

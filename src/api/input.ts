@@ -1,8 +1,14 @@
 import type { Context } from 'hono'
 import { z } from 'zod'
+import { requireFlatJson, shortened } from '../core/bounds.ts'
+import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import { type EnvironmentKey, parseAppName, parseEnvironmentName } from '../core/names.ts'
 import type { Store } from '../store/store.ts'
+
+/** Above the largest config there may be; the door refuses longer ones before they are read (api.ts). */
+export const bodyBytes = 256 * 1024
+const [shownIssues, shownCharacters] = [10, 2000]
 
 /** The body as its schema says; `invalid-input` names the path of the first thing that is wrong. */
 export async function bodyOf<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
@@ -10,6 +16,7 @@ export async function bodyOf<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
   if (!/^application\/json[ \t]*(;|$)/i.test(c.req.header('content-type') ?? '')) {
     throw new AppError('invalid-input', 'the body must be JSON', { hint: 'Send content-type: application/json.' })
   }
+  requireFlatJson(text, { name: 'the body', bytes: bodyBytes, depth: defaults.jsonDepth, values: defaults.jsonValues })
   let json: unknown
   try {
     json = text === '' ? {} : JSON.parse(text)
@@ -26,8 +33,10 @@ export function queryOf<T>(c: Context, schema: z.ZodType<T>): T {
 function parsed<T>(schema: z.ZodType<T>, input: unknown): T {
   const result = schema.safeParse(input)
   if (result.success) return result.data
-  const issues = result.error.issues.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '))
-  throw new AppError('invalid-input', issues.join('; '))
+  const issues = result.error.issues
+    .slice(0, shownIssues)
+    .map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '))
+  throw new AppError('invalid-input', shortened(issues.join('; '), shownCharacters))
 }
 
 /** How many rows a list gives. */

@@ -37,11 +37,13 @@ class Commits {
       const files = new Map([...this.#commits.get(commit)!].map(([path, text]) => [path, Buffer.from(text)]))
       return writeTar({ files, stamp: { uid: 0, gid: 0, modified: 1 } })
     },
-    readFile: async (_app: unknown, commit: CommitId, path: string) => {
+    readFile: async (_app: unknown, commit: CommitId, what: string | { readonly path: string }) => {
+      const path = typeof what === 'string' ? what : what.path
       const text = this.#commits.get(commit)!.get(path)
       return text === undefined ? null : Buffer.from(text)
     },
     treeOf: async (_app: unknown, commit: CommitId) => JSON.stringify([...this.#commits.get(commit)!]),
+    checkTree: async () => ({ paths: 0, bytes: 0, largest: 0, submodules: [] }),
     listTree: async (_app: unknown, commit: CommitId) =>
       [...this.#commits.get(commit)!.keys()].map(path => ({ path, kind: 'file' as const, id: '' })),
   }

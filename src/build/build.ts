@@ -21,7 +21,7 @@ import { BuilderContainer } from './builder-container.ts'
 import type { Builder, BuildRequest, Cleaned, SavedImage } from './builder.ts'
 import type { EngineHttp } from './engine-http.ts'
 import { FairQueue } from './fair-queue.ts'
-import type { ContainerConfig, ImageConfig, Manifest } from './image-document.ts'
+import { parseDocument, type ContainerConfig, type ImageConfig, type Manifest } from './image-document.ts'
 import { ownCommand } from './own-command.ts'
 import { chooseRecipe, type Assembled, type ByDockerfile, type Recipe } from './recipe.ts'
 import { RegistryGate } from './registry-gate.ts'
@@ -160,6 +160,7 @@ class ImageBuilder implements StoppableBuilder {
   }
 
   async #build({ app, commit, say }: BuildRequest, signal: AbortSignal): Promise<Image> {
+    await this.#options.repositories.checkTree(app, commit, signal)
     const source = await readSource(this.#options.repositories, app, commit, signal)
     const recipe = await this.#recipe(source, signal)
     const work = { source, recipe, key: this.#key(source, recipe), say }
@@ -354,9 +355,9 @@ class ImageBuilder implements StoppableBuilder {
   async #stored(repository: string, tagOrDigest: string, signal: AbortSignal): Promise<StoredImage | null> {
     const stored = await this.#registry.getManifest(repository, tagOrDigest, signal)
     if (!stored) return null
-    const manifest = JSON.parse(stored.bytes.toString()) as Manifest
+    const manifest = parseDocument<Manifest>(stored.bytes)
     const config = await this.#registry.getBlob(repository, manifest.config.digest, signal)
-    return { repository, digest: stored.digest, manifest, config: JSON.parse(config.toString()) as ImageConfig }
+    return { repository, digest: stored.digest, manifest, config: parseDocument<ImageConfig>(config) }
   }
 
   /** Layers of the app's images and of the platform's that it stands on, to tell a new layer from one that was there. */
@@ -385,7 +386,7 @@ function platformImage(name: string): readonly [string, Digest] | null {
 }
 
 function layersOf(manifest: Buffer): Manifest['layers'] {
-  return (JSON.parse(manifest.toString()) as Manifest).layers
+  return parseDocument<Manifest>(manifest).layers
 }
 
 /** Manifests, lock file, npm's settings, Node and base (both in the Dockerfile's text), platform (D11). */

@@ -1,3 +1,8 @@
+import { Budget, requireSize } from '../core/bounds.ts'
+import { defaults } from '../core/defaults.ts'
+import { AppError } from '../core/errors.ts'
+import { argumentsOf, expand } from './dockerfile-words.ts'
+
 /** What we need to know of a Dockerfile before BuildKit sees it. */
 export interface Dockerfile {
   /** Images it starts from or copies from, in order, each once: neither its own stages nor `scratch`. */
@@ -22,21 +27,38 @@ interface Instruction {
   readonly line: number
 }
 
-/** Reads only FROM, ARG, COPY, ADD and RUN; everything else, errors too, is left to BuildKit. */
-export function readDockerfile(text: string): Dockerfile {
+/**
+ * Reads only FROM, ARG, COPY, ADD and RUN; everything else, errors too, is left to BuildKit. Each character is looked at a
+ * fixed number of times, and what ARGs come to is counted: `budget` rejects what is more (docs/design/limits.md).
+ */
+export function readDockerfile(text: string, budget = argumentBudget()): Dockerfile {
+  requireSize(text, { name: 'Dockerfile', bytes: defaults.dockerfileBytes })
   const args = new Map<string, string>()
   const stages = new Set<string>()
   const images = new Map<string, DockerfileImage>()
   let count = 0
   const note = (name: string, line: number) => {
     if (name === '' || name === 'scratch' || stages.has(name.toLowerCase()) || images.has(name)) return
+    if (name.length > defaults.imageNameCharacters) {
+      throw refusal(line, `the name of an image has more than ${defaults.imageNameCharacters} characters`)
+    }
+    if (images.size >= defaults.dockerfileImages) {
+      throw refusal(line, `it names more than ${defaults.dockerfileImages} images`)
+    }
     images.set(name, { name, line })
   }
   for (const { keyword, rest, line } of instructions(text)) {
-    if (keyword === 'ARG' && count === 0) for (const [name, value] of argumentsOf(rest, args)) args.set(name, value)
+    if (keyword === 'ARG' && count === 0) {
+      inLine(line, () => {
+        for (const [name, value] of argumentsOf(rest)) args.set(name, expand(value, args, budget))
+      })
+    }
     if (keyword === 'FROM') {
       const [image = '', as, stage] = rest.split(/\s+/).filter(word => !word.startsWith('--'))
-      note(expand(image, args), line)
+      note(
+        inLine(line, () => expand(image, args, budget)),
+        line,
+      )
       if (as?.toUpperCase() === 'AS' && stage) stages.add(stage.toLowerCase())
       count++
     }
@@ -52,15 +74,40 @@ export function readDockerfile(text: string): Dockerfile {
   return { images: [...images.values()], text: withoutSyntax(text) }
 }
 
-const directive = /^\s*#\s*([a-z]+)\s*=\s*(.*?)\s*$/i
+export function argumentBudget(): Budget {
+  return new Budget('characters of ARG values and image names', defaults.dockerfileArgCharacters)
+}
+
+/** Says the line of what is too much. */
+function inLine<T>(line: number, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof AppError) throw refusal(line, error.message, error.hint)
+    throw error
+  }
+}
+
+function refusal(line: number, why: string, hint = '"lading limits" lists the limits of the platform.'): AppError {
+  return new AppError('invalid-input', `Dockerfile line ${line}: ${why}`, { hint })
+}
+
+/** `# name = value`; by hand, because a pattern would try each blank of the value as its end. */
+function directiveIn(line: string): readonly [name: string, value: string] | null {
+  const text = line.trim()
+  const equals = text.indexOf('=')
+  if (!text.startsWith('#') || equals < 0) return null
+  const name = text.slice(1, equals).trim()
+  return /^[a-z]+$/i.test(name) ? [name.toLowerCase(), text.slice(equals + 1).trim()] : null
+}
 
 /** Parser directives stand above everything else, blank lines included. */
 function directives(lines: readonly string[]): ReadonlyMap<string, { readonly value: string; readonly index: number }> {
   const found = new Map<string, { value: string; index: number }>()
   for (const [index, line] of lines.entries()) {
-    const [, name, value] = directive.exec(line) ?? []
+    const [name, value] = directiveIn(line) ?? []
     if (name === undefined || value === undefined) break
-    found.set(name.toLowerCase(), { value, index })
+    found.set(name, { value, index })
   }
   return found
 }
@@ -81,13 +128,18 @@ function* instructions(text: string): Generator<Instruction> {
   const escape = directives(lines).get('escape')?.value === '`' ? '`' : '\\'
   for (let index = 0; index < lines.length; index++) {
     const line = index + 1
-    let whole = lines[index]!.trim()
-    if (whole === '' || whole.startsWith('#')) continue
-    while (whole.endsWith(escape) && index + 1 < lines.length) {
+    let last = lines[index]!.trim()
+    if (last === '' || last.startsWith('#')) continue
+    // Joined once: text that grows line by line is copied line by line.
+    const parts: string[] = []
+    while (last.endsWith(escape) && index + 1 < lines.length) {
       const next = lines[++index]!.trim()
       // Comments and blank lines inside a continued instruction are skipped, as Docker does.
-      if (next !== '' && !next.startsWith('#')) whole = `${whole.slice(0, -1)} ${next}`
+      if (next === '' || next.startsWith('#')) continue
+      parts.push(last.slice(0, -1))
+      last = next
     }
+    const whole = [...parts, last].join(' ')
     const [, keyword = '', rest = ''] = /^(\S+)\s*(.*)$/s.exec(whole) ?? []
     index = afterHeredocs(keyword, rest, lines, index)
     yield { keyword: keyword.toUpperCase(), rest: rest.trim(), line }
@@ -102,24 +154,4 @@ function afterHeredocs(keyword: string, rest: string, lines: readonly string[], 
     while (index < lines.length && (dash ? lines[index]!.replace(/^\t+/, '') : lines[index]) !== word)
   }
   return index
-}
-
-function* argumentsOf(rest: string, args: ReadonlyMap<string, string>): Generator<readonly [string, string]> {
-  for (const [, name = '', , value = ''] of rest.matchAll(/([A-Za-z_][A-Za-z0-9_]*)(=("[^"]*"|'[^']*'|\S*))?/g)) {
-    yield [name, expand(value.replace(/^(["'])(.*)\1$/, '$2'), args)]
-  }
-}
-
-function expand(text: string, args: ReadonlyMap<string, string>): string {
-  return text
-    .replace(/^(["'])(.*)\1$/, '$2')
-    .replace(
-      /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([-+])([^}]*))?\}|\$([A-Za-z_][A-Za-z0-9_]*)/g,
-      (_, braced, sign, word, bare) => {
-        const value = args.get(String(braced ?? bare)) ?? ''
-        if (sign === '-') return value === '' ? String(word) : value
-        if (sign === '+') return value === '' ? '' : String(word)
-        return value
-      },
-    )
 }

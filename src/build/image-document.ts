@@ -1,3 +1,5 @@
+import { requireFlatJson } from '../core/bounds.ts'
+import { defaults } from '../core/defaults.ts'
 import type { Digest } from '../core/names.ts'
 import { manifestType } from './registry.ts'
 
@@ -51,6 +53,18 @@ export interface Layer {
 /** Docker's own type for a gzipped layer: engines of every age take it (20.10 knows OCI's too, older tools do not). */
 export const layerType = 'application/vnd.docker.image.rootfs.diff.tar.gzip'
 const configType = 'application/vnd.docker.container.image.v1+json'
+
+/** A manifest or a config, which a build or a foreign base wrote. Rejects `invalid-input` for one out of its bounds. */
+export function parseDocument<T extends Manifest | ImageConfig>(bytes: Buffer): T {
+  const text = bytes.toString()
+  requireFlatJson(text, {
+    name: "an image's manifest or config",
+    bytes: defaults.imageDocumentBytes,
+    depth: defaults.jsonDepth,
+    values: defaults.jsonValues,
+  })
+  return JSON.parse(text) as T
+}
 
 /** The config of `base` with further layers and another process. Deterministic: no time of ours is in it. */
 export function extendConfig(base: ImageConfig, layers: readonly Layer[], process: ContainerConfig): ImageConfig {

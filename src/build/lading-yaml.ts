@@ -1,7 +1,19 @@
-import { LineCounter, isMap, isNode, isScalar, parseDocument, visit, type Document } from 'yaml'
+import {
+  CST,
+  Lexer,
+  LineCounter,
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  parseDocument,
+  visit,
+  type Document,
+} from 'yaml'
 import { z } from 'zod'
+import { requireSize, shortened } from '../core/bounds.ts'
 import { defaults } from '../core/defaults.ts'
-import { AppError } from '../core/errors.ts'
+import { AppError, asAppError } from '../core/errors.ts'
 import type { Settings } from '../core/release.ts'
 
 const MiB = 1024 * 1024
@@ -60,24 +72,66 @@ export interface LadingYaml {
  * `invalid-input` with file, line, path and what would be right.
  */
 export function parseLadingYaml(text: string | null): LadingYaml {
+  requireSize(text ?? '', { name: 'lading.yaml', bytes: defaults.ladingYamlBytes })
+  requireFew(text ?? '')
   const lines = new LineCounter()
-  const document = parseDocument(text ?? '', { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
+  const document = asRefusal(() =>
+    parseDocument(text ?? '', { lineCounter: lines, prettyErrors: false, uniqueKeys: true }),
+  )
   const [syntax] = document.errors
-  if (syntax) throw refusal(lines.linePos(syntax.pos[0]).line, [], syntax.message)
+  if (syntax) throw refusal(lines.linePos(syntax.pos[0]).line, [], shortened(syntax.message))
   refuseAliases(document, lines)
-  const content = (document.toJS() ?? {}) as unknown
+  const content = asRefusal(() => (document.toJS() ?? {}) as unknown)
   const parsed = ladingYamlSchema.safeParse(content)
   if (!parsed.success) throw refusalOf(parsed.error.issues[0]!, document, lines)
   return resolve(parsed.data)
+}
+
+/**
+ * Counted before anything is made of it: the parser compares each key with each other one, and keeps an error for each
+ * sign that is out of place. Stops at the first that is too much.
+ */
+export function requireFew(text: string): { readonly tokens: number; readonly pieces: number } {
+  let [tokens, pieces, line] = [0, 0, 1]
+  for (const lexeme of new Lexer().lex(text)) {
+    pieces++
+    const type = CST.tokenType(lexeme)
+    if (type === 'newline') line++
+    if (type !== 'space' && type !== 'newline' && type !== 'comment') tokens++
+    if (tokens > defaults.ladingYamlTokens) {
+      throw refusal(line, [], `the file has more than ${defaults.ladingYamlTokens} keys, values and signs`)
+    }
+    if (pieces > defaults.ladingYamlPieces) {
+      throw refusal(line, [], `the file has more than ${defaults.ladingYamlPieces} words, blanks and lines`)
+    }
+  }
+  return { tokens, pieces }
 }
 
 /** A few lines of aliases can stand for gigabytes, and no key of ours needs one. */
 function refuseAliases(document: Document, lines: LineCounter): void {
   visit(document, {
     Alias: (_key, alias) => {
-      throw refusal(lines.linePos(alias.range?.[0] ?? 0).line, [], `aliases such as *${alias.source} are not allowed`)
+      throw refusal(
+        lines.linePos(alias.range?.[0] ?? 0).line,
+        [],
+        `aliases such as *${shortened(alias.source, 40)} are not allowed`,
+      )
+    },
+    // The parser would write such a key out, and warn of it in the platform's log.
+    Pair: (_key, pair) => {
+      if (isCollection(pair.key)) throw refusal(1, [], 'a key is a word, not a list or a map')
     },
   })
+}
+
+/** Of other versions of YAML, which a file may ask for, some errors come only when values are made. */
+function asRefusal<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw refusal(1, [], shortened(asAppError(error).message))
+  }
 }
 
 function resolve(file: z.infer<typeof ladingYamlSchema>): LadingYaml {
@@ -121,7 +175,7 @@ function lineOf(document: Document, path: readonly PropertyKey[], lines: LineCou
 }
 
 function refusal(line: number, path: readonly PropertyKey[], why: string): AppError {
-  const where = path.length === 0 ? '' : ` ${path.map(String).join('.')}:`
+  const where = path.length === 0 ? '' : ` ${shortened(path.map(String).join('.'))}:`
   return new AppError('invalid-input', `lading.yaml line ${line}:${where} ${why}`, {
     hint: 'docs/reference/lading-yaml.md lists the keys.',
   })

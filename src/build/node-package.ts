@@ -1,5 +1,7 @@
 import { posix } from 'node:path'
 import { z } from 'zod'
+import { requireFlatJson, shortened } from '../core/bounds.ts'
+import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import { satisfies } from './version-range.ts'
 
@@ -33,6 +35,8 @@ export interface Install {
   readonly prunes: boolean
 }
 
+/** Longer ones have no meaning, and patterns that read them need the square of their length. */
+const short = z.string().max(256)
 const script = z.string().optional()
 /** In the order in which npm runs them; the other programs know most of them. */
 const installScripts = z.object({
@@ -49,14 +53,14 @@ const ownInstallScripts = installScripts.keyof().options
 const scripts = installScripts.extend({ 'heroku-postbuild': script, build: script, prestart: script, start: script })
 const record = z.record(z.string(), z.string()).optional()
 const schema = z.object({
-  main: z.string().optional().catch(undefined),
-  packageManager: z.string().optional(),
+  main: z.string().max(defaults.pathBytes).optional().catch(undefined),
+  packageManager: short.optional(),
   scripts: scripts.optional(),
   dependencies: record,
   optionalDependencies: record,
   devDependencies: record,
   resolutions: z.record(z.string(), z.unknown()).optional().catch(undefined),
-  engines: z.object({ node: z.string().optional() }).optional().catch(undefined),
+  engines: z.object({ node: short.optional() }).optional().catch(undefined),
   workspaces: z.unknown().optional(),
   pnpm: z.object({ patchedDependencies: z.unknown().optional() }).optional(),
 })
@@ -106,14 +110,20 @@ export function planNode(files: NodeFiles): NodePlan {
 }
 
 function parsePackage(text: string): Package {
+  requireFlatJson(text, {
+    name: 'package.json',
+    bytes: defaults.packageJsonBytes,
+    depth: defaults.jsonDepth,
+    values: defaults.jsonValues,
+  })
   try {
     return schema.parse(JSON.parse(text.replace(/^\uFEFF/, '')))
   } catch (error) {
     if (error instanceof z.ZodError) {
       const [issue] = error.issues
-      throw new AppError('invalid-input', `package.json: ${issue?.path.join('.')}: ${issue?.message}`)
+      throw new AppError('invalid-input', `package.json: ${shortened(issue?.path.join('.') ?? '')}: ${issue?.message}`)
     }
-    if (error instanceof SyntaxError) throw new AppError('invalid-input', `package.json: ${error.message}`)
+    if (error instanceof SyntaxError) throw new AppError('invalid-input', `package.json: ${shortened(error.message)}`)
     throw error
   }
 }
@@ -199,7 +209,7 @@ function notAlone(install: Install, pkg: Package, paths: ReadonlySet<string>): s
   if (install.program === 'yarn-berry') return 'Yarn 2 and later read more than the lock file'
   const all = { ...pkg.dependencies, ...pkg.optionalDependencies, ...pkg.devDependencies, ...pkg.resolutions }
   const local = Object.entries(all).find(([, version]) => isLocal(version))
-  if (local) return `the dependency ${local[0]} is a path`
+  if (local) return `the dependency ${shortened(local[0])} is a path`
   if (pkg.pnpm?.patchedDependencies !== undefined || [...paths].some(path => path.startsWith('patches/')))
     return 'it patches dependencies'
   if (all['@prisma/client'] !== undefined && [...paths].some(path => path.endsWith('.prisma')))

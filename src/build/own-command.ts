@@ -1,3 +1,5 @@
+import { defaults } from '../core/defaults.ts'
+import { AppError } from '../core/errors.ts'
 import type { ContainerConfig } from './image-document.ts'
 
 /**
@@ -9,6 +11,11 @@ import type { ContainerConfig } from './image-document.ts'
 export function ownCommand({ Entrypoint, Cmd }: ContainerConfig): string | null {
   const [entry, command] = [Entrypoint ?? [], Cmd ?? []]
   const all = [...entry, ...command]
+  if (all.reduce((sum, word) => sum + word.length, 0) > defaults.procfileBytes) {
+    throw new AppError('build-failed', `the command of the image has more than ${defaults.procfileBytes} characters`, {
+      hint: 'Put it into a script of the image.',
+    })
+  }
   return startedAt(all, afterInit(all)) ?? startedAt(all, entry.length + afterInit(command))
 }
 

@@ -1,3 +1,5 @@
+import { requireSize, shortened } from '../core/bounds.ts'
+import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import { parseProcessType } from '../core/names.ts'
 import type { Process } from '../core/release.ts'
@@ -14,6 +16,7 @@ export interface Procfile {
  * whole file as `invalid-input` with the line's number and text. `release` is reserved for the release phase.
  */
 export function parseProcfile(text: string): Procfile {
+  requireSize(text, { name: 'Procfile', bytes: defaults.procfileBytes })
   const commands = new Map<string, string>()
   for (const [index, raw] of text
     .replace(/^\uFEFF/, '')
@@ -24,6 +27,9 @@ export function parseProcfile(text: string): Procfile {
     const [type, command] = parseLine(line, index + 1)
     if (commands.has(type)) throw refusal(index + 1, line, `the process type "${type}" is there twice`)
     commands.set(type, command)
+    if (commands.size > defaults.processTypes) {
+      throw new AppError('invalid-input', `Procfile names more than ${defaults.processTypes} process types`)
+    }
   }
   if (commands.size === 0) throw new AppError('invalid-input', 'Procfile names no process type', { hint: example })
   return {
@@ -48,5 +54,7 @@ function parseLine(line: string, number: number): readonly [string, string] {
 }
 
 function refusal(number: number, line: string, why: string, hint: string = example): AppError {
-  return new AppError('invalid-input', `Procfile line ${number} (${JSON.stringify(line)}): ${why}`, { hint })
+  return new AppError('invalid-input', `Procfile line ${number} (${JSON.stringify(shortened(line, 100))}): ${why}`, {
+    hint,
+  })
 }

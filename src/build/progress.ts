@@ -31,6 +31,12 @@ const hidden = /^\[internal\]|^\[context |load metadata for|^exporting to image$
 
 const { outputLines: mostLines, outputCharactersOfLine: mostCharacters } = defaults
 const keptLines = 50
+/** Of a line that has no end yet, and of what explains a failure (characters): a step can write without a line break for ever. */
+const heldCharacters = 16 * 1024
+const explainingCharacters = 4096
+/** Of one object of the client's (characters). */
+const objectCharacters = 16 * 1024 * 1024
+const objectLines = 100_000
 
 /**
  * Turns BuildKit's progress into lines in Heroku's manner as it comes, and keeps what explains a failure. Lines have no
@@ -44,7 +50,8 @@ export class Progress {
   readonly #unfinished = new Map<string, string>()
   /** The first that each step wrote. */
   readonly #first = new Map<string, string>()
-  #text = ''
+  #text: string[] = []
+  #held = 0
   #object: string[] = []
   #lines = 0
   #last: readonly string[] = []
@@ -74,14 +81,26 @@ export class Progress {
   }
 
   push(chunk: Uint8Array): void {
-    const lines = (this.#text + this.#decoder.decode(chunk, { stream: true })).split('\n')
-    this.#text = lines.pop() ?? ''
-    for (const line of lines) this.#line(line)
+    const [first = '', ...further] = this.#decoder.decode(chunk, { stream: true }).split('\n')
+    this.#hold(first)
+    for (const next of further) {
+      this.#line(this.#text.join(''))
+      this.#text = []
+      this.#held = 0
+      this.#hold(next)
+    }
+  }
+
+  /** Joined when its end has come: text that grows chunk by chunk is copied chunk by chunk. */
+  #hold(part: string): void {
+    this.#held += part.length
+    if (this.#held <= objectCharacters) this.#text.push(part)
   }
 
   end(): void {
-    if (this.#text !== '') this.#line(this.#text)
-    this.#text = ''
+    const rest = this.#text.join('')
+    if (rest !== '') this.#line(rest)
+    this.#text = []
     for (const rest of this.#unfinished.values()) if (rest !== '') this.#output(rest)
     this.#unfinished.clear()
   }
@@ -89,14 +108,16 @@ export class Progress {
   /** Objects come on one line each, or (buildx 0.13) indented over many. */
   #line(line: string): void {
     if (this.#object.length === 0 && !line.startsWith('{')) {
-      if (line.trim() !== '') this.#words = [...this.#words, printable(line)].slice(-keptLines)
+      if (line.trim() !== '') this.#words = [...this.#words, printable(line.slice(0, heldCharacters))].slice(-keptLines)
       return
     }
     this.#object.push(line)
-    if (line !== '}' && !(this.#object.length === 1 && line !== '{')) return
-    const report = JSON.parse(this.#object.join('\n')) as Report
+    if (line !== '}' && !(this.#object.length === 1 && line !== '{') && this.#object.length < objectLines) return
+    const text = this.#object.join('\n')
     this.#object = []
-    this.#report(report)
+    const report = reportIn(text)
+    if (report) this.#report(report)
+    else this.#words = [...this.#words, printable(text.slice(0, heldCharacters))].slice(-keptLines)
   }
 
   #report(report: Report): void {
@@ -109,7 +130,8 @@ export class Progress {
     // A step that was cancelled because another one failed also ends with an error.
     if (vertex.error && (!this.#failed || /context canceled/.test(this.#failed.error))) {
       const [, why = null] = notStarted.exec(this.#first.get(vertex.digest) ?? '') ?? []
-      this.#failed = { name: vertex.name, error: vertex.error, notStarted: why }
+      const name = vertex.name.slice(0, explainingCharacters)
+      this.#failed = { name, error: vertex.error.slice(-explainingCharacters), notStarted: why }
     }
   }
 
@@ -118,28 +140,46 @@ export class Progress {
     // Whether it comes from the cache is only known at its end.
     if (name.startsWith('[') && !cached && !completed && !/ RUN /.test(name)) return
     this.#shown.add(digest)
-    if (name.startsWith('[') && !this.#worthTelling(withoutOptions(name.replace(/^\[[^\]]*\] /, '')))) return
+    if (
+      name.startsWith('[') &&
+      !this.#worthTelling(withoutOptions(name.slice(0, explainingCharacters).replace(/^\[[^\]]*\] /, '')))
+    )
+      return
     const title = /^pushing .* with docker$/.test(name) ? 'Pushing the image' : firstLine(name)
     this.#say(`       ${title}${cached ? ' (cached)' : ''}`)
   }
 
   #log(vertex: string, text: string): void {
-    if (!this.#first.has(vertex)) this.#first.set(vertex, printable(text.split('\n', 1)[0] ?? ''))
+    if (!this.#first.has(vertex))
+      this.#first.set(vertex, printable((text.split('\n', 1)[0] ?? '').slice(0, heldCharacters)))
     const lines = ((this.#unfinished.get(vertex) ?? '') + text).split('\n')
-    this.#unfinished.set(vertex, lines.pop() ?? '')
+    // The end of a line is what a terminal would show of it.
+    this.#unfinished.set(vertex, (lines.pop() ?? '').slice(-heldCharacters))
     for (const line of lines) this.#output(line)
   }
 
   #output(raw: string): void {
-    const line = printable(raw).slice(0, mostCharacters)
+    const line = printable(raw.slice(-heldCharacters)).slice(0, mostCharacters)
     this.#last = [...this.#last, line].slice(-keptLines)
     if (this.#lines++ < mostLines) this.#say(`         ${line}`)
     else if (this.#lines === mostLines + 1) this.#say(`         … ${mostLines} lines shown; the rest is left out`)
   }
 }
 
+/** Null: it only looked like a report, as a line of somebody's Dockerfile in an error can. */
+function reportIn(text: string): Report | null {
+  try {
+    const report = JSON.parse(text) as Partial<Record<keyof Report, unknown>>
+    const areLists = [report.vertexes, report.logs].every(list => list === undefined || Array.isArray(list))
+    return areLists ? (report as Report) : null
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+}
+
 function firstLine(name: string): string {
-  const line = withoutOptions(printable(name.split('\n')[0] ?? ''))
+  const line = withoutOptions(printable((name.split('\n', 1)[0] ?? '').slice(0, explainingCharacters)))
   return line.length > 120 ? `${line.slice(0, 119)}…` : line
 }
 
@@ -152,5 +192,7 @@ export function withoutOptions(step: string): string {
 export function printable(raw: string): string {
   const drawn = raw.replace(/\r+$/, '')
   const line = drawn.slice(drawn.lastIndexOf('\r') + 1)
-  return line.replace(/\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07/g, '').replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '')
+  return line
+    .replace(/\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*\x07/g, '')
+    .replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '')
 }

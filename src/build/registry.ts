@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
+import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import { parseDigest, type Digest } from '../core/names.ts'
 
@@ -197,7 +198,16 @@ export class Registry {
   async #exchange(call: Call, signal: AbortSignal): Promise<Answer> {
     const response = await this.#open(call, signal)
     const chunks: Buffer[] = []
-    for await (const chunk of response) chunks.push(chunk as Buffer)
+    let size = 0
+    for await (const chunk of response) {
+      size += (chunk as Buffer).length
+      // What a build makes of a few lines can be as long as it likes; leaving the loop ends the answer.
+      if (size > defaults.imageDocumentBytes) {
+        const what = `an image's manifest or config is larger than ${defaults.imageDocumentBytes} bytes`
+        throw new AppError('build-failed', what, { hint: 'Write less into ENV, LABEL and CMD.' })
+      }
+      chunks.push(chunk as Buffer)
+    }
     return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }
   }
 

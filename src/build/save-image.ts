@@ -1,7 +1,7 @@
 import { AppError } from '../core/errors.ts'
 import { partsOfImage, type Digest, type ImageReference } from '../core/names.ts'
 import type { SavedImage } from './builder.ts'
-import type { Manifest } from './image-document.ts'
+import { parseDocument, type Manifest } from './image-document.ts'
 import type { Registry } from './registry.ts'
 import { tarEnd, tarHeader, tarPadding, type TarStamp } from '../core/tar.ts'
 
@@ -30,7 +30,7 @@ export async function saveImage(
       hint: 'Deploy its commit again: lading deploy COMMIT',
     })
   }
-  const { config, layers } = JSON.parse(stored.bytes.toString()) as Manifest
+  const { config, layers } = parseDocument<Manifest>(stored.bytes)
   const blob = ({ digest, size }: { digest: Digest; size: number }, ending: string): File => ({
     name: fileName(digest, ending),
     size,

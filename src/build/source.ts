@@ -1,3 +1,4 @@
+import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import { web, type AppName, type CommitId } from '../core/names.ts'
 import type { Process } from '../core/release.ts'
@@ -5,7 +6,10 @@ import type { Repositories } from '../commit/repository.ts'
 import { parseLadingYaml, type LadingYaml } from './lading-yaml.ts'
 import { parseProcfile, type Procfile } from './procfile.ts'
 
-export type Repository = Pick<Repositories, 'archive' | 'readFile' | 'treeOf' | 'listTree'>
+export type Repository = Pick<Repositories, 'archive' | 'readFile' | 'treeOf' | 'checkTree' | 'listTree'>
+
+/** Of which a few lines are read. */
+const lockBytes = 16 * 1024 * 1024
 
 /** What the build stage reads of a commit before it decides anything. */
 export interface Source {
@@ -27,13 +31,14 @@ export async function readSource(
   commit: CommitId,
   signal: AbortSignal,
 ): Promise<Source> {
-  const text = async (path: string) => (await repository.readFile(app, commit, path, signal))?.toString('utf8') ?? null
+  const text = async (path: string, most: number = defaults.ladingYamlBytes) =>
+    (await repository.readFile(app, commit, { path, most }, signal))?.toString('utf8') ?? null
   const [ladingYaml, ladingYml, procfile, packageJson, yarnLock, tree] = await Promise.all([
     text('lading.yaml'),
     text('lading.yml'),
-    text('Procfile'),
-    text('package.json'),
-    text('yarn.lock'),
+    text('Procfile', defaults.procfileBytes),
+    text('package.json', defaults.packageJsonBytes),
+    text('yarn.lock', lockBytes),
     repository.treeOf(app, commit, '', signal),
   ])
   if (tree === null) throw new AppError('not-found', `${app} has no commit ${commit}`)
@@ -44,7 +49,12 @@ export async function readSource(
   }
   const yaml = parseLadingYaml(ladingYaml)
   const path = yaml.dockerfile ?? 'Dockerfile'
-  const [dockerfile, ignore] = await Promise.all([text(path), text(`${path}.dockerignore`)])
+  const [dockerfile, ignore] = await Promise.all([
+    text(path, defaults.dockerfileBytes),
+    text(`${path}.dockerignore`, defaults.dockerignoreBytes),
+    // Read by BuildKit out of the context.
+    text('.dockerignore', defaults.dockerignoreBytes),
+  ])
   if (dockerfile === null && (yaml.dockerfile !== null || yaml.stack === 'dockerfile')) {
     throw new AppError('invalid-input', `lading.yaml asks for a Dockerfile, but there is no file ${path}`)
   }

@@ -10,7 +10,7 @@ import {
   type RunId,
 } from '../core/names.ts'
 import { tar } from './fake-tar.ts'
-import type { BranchMove, CommitFacts, Repositories, TreeEntry } from './repository.ts'
+import type { BoundedPath, BranchMove, CommitFacts, Repositories, TreeEntry, TreeFacts } from './repository.ts'
 
 interface FakeCommit {
   readonly facts: CommitFacts
@@ -169,8 +169,14 @@ export class FakeRepositories implements Repositories {
     yield Buffer.from(`# v2 git bundle\n${[...refs].map(([name, commit]) => `${commit} ${name}\n`).join('')}\n`)
   }
 
-  async readFile(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<Buffer | null> {
+  async readFile(
+    app: AppName,
+    commit: CommitId,
+    what: string | BoundedPath,
+    signal: AbortSignal,
+  ): Promise<Buffer | null> {
     signal.throwIfAborted()
+    const path = typeof what === 'string' ? what : what.path
     const content = this.#commit(app, commit).files.get(path)
     return content === undefined ? null : Buffer.from(content)
   }
@@ -181,6 +187,13 @@ export class FakeRepositories implements Repositories {
     if (path === '') return facts.tree
     const inside = [...files].filter(([name]) => name.startsWith(`${path}/`))
     return inside.length === 0 ? null : hash(inside.flatMap(([name, text]) => [name.slice(path.length + 1), text]))
+  }
+
+  async checkTree(app: AppName, commit: CommitId, signal: AbortSignal): Promise<TreeFacts> {
+    signal.throwIfAborted()
+    const sizes = [...this.#commit(app, commit).files.values()].map(text => Buffer.byteLength(text))
+    const bytes = sizes.reduce((sum, size) => sum + size, 0)
+    return { paths: sizes.length, bytes, largest: Math.max(0, ...sizes), submodules: [] }
   }
 
   async listTree(app: AppName, commit: CommitId, signal: AbortSignal): Promise<readonly TreeEntry[]> {

@@ -93,6 +93,8 @@ export interface GitCall {
   readonly input?: string
   /** Bytes of output above which the call is ended and rejected with `invalid-input`. Default 256 MiB. */
   readonly limit?: number
+  /** Says it then. */
+  readonly tooLarge?: string
 }
 
 /** Runs git to its end. Rejects with the signal's reason when aborted; a failing exit code is a result. */
@@ -112,7 +114,9 @@ export async function runGit(program: GitProgram, args: readonly string[], call:
   child.stdin.on('error', () => {})
   child.stdin.end(call.input ?? '')
   const code = await ended(child, call.signal)
-  if (size > limit) throw new AppError('invalid-input', `git ${args.join(' ')} gives more than ${limit} bytes`)
+  if (size > limit) {
+    throw new AppError('invalid-input', call.tooLarge ?? `git ${args.join(' ')} gives more than ${limit} bytes`)
+  }
   return { code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() }
 }
 

@@ -1,6 +1,9 @@
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { shortened } from '../core/bounds.ts'
+import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
+import { defaultLimits } from '../core/limits.ts'
 import {
   parseBranchName,
   parseCommitId,
@@ -11,17 +14,37 @@ import {
   parseRunId,
 } from '../core/names.ts'
 import { gitError, runGit, streamGit, type GitCall, type GitProgram, type GitResult } from './git-program.ts'
-import type { BranchMove, CommitFacts, Repositories, TreeEntry } from './repository.ts'
+import { requireWithin, walkTree, type TreeLimits } from './git-tree.ts'
+import type { BoundedPath, BranchMove, CommitFacts, Repositories, TreeEntry, TreeFacts } from './repository.ts'
 
 const zero = '0'.repeat(40)
 const fileLimit = 16 * 1024 * 1024
+/** Facts of so many trees are kept; a push asks for its own several times. */
+const knownTrees = 200
 
 /** Repositories by the real git. User strings reach it through stdin (`cat-file`, `update-ref`), never as arguments. */
 export class GitRepositories implements Repositories {
   readonly program: GitProgram
+  readonly #limits: () => TreeLimits
+  /** Of trees that were walked to their end, by their id. */
+  readonly #known: Map<string, TreeFacts>
 
-  constructor(program: GitProgram) {
+  constructor(
+    program: GitProgram,
+    limits: () => TreeLimits = () => defaultLimits,
+    known: Map<string, TreeFacts> = new Map(),
+  ) {
     this.program = program
+    this.#limits = limits
+    this.#known = known
+  }
+
+  /** The same repositories, with objects that a push has brought and that nobody has accepted yet. */
+  withQuarantine(app: AppName, folder: string): GitRepositories {
+    const objects = join(this.#path(app), 'objects')
+    const own = { GIT_OBJECT_DIRECTORY: join(objects, folder), GIT_ALTERNATE_OBJECT_DIRECTORIES: objects }
+    const environment = { ...this.program.environment, ...own }
+    return new GitRepositories({ root: this.program.root, environment }, this.#limits, this.#known)
   }
 
   async create(app: AppName, signal: AbortSignal): Promise<void> {
@@ -164,12 +187,12 @@ export class GitRepositories implements Repositories {
 
   async describe(app: AppName, commit: CommitId, signal: AbortSignal): Promise<CommitFacts> {
     const args = ['log', '-1', '--no-show-signature', '--format=%H%x00%T%x00%an <%ae>%x00%s', commit, '--']
-    const result = await this.#git(app, args, { signal })
+    const result = await this.#git(app, args, { signal, limit: 2 * defaults.gitObjectBytes })
     const [id, tree = '', author = '', subject = ''] = result.stdout.toString().trimEnd().split('\0')
     // The id of a tag object gives the commit it points to.
     if (result.code !== 0 || id !== commit) await this.#requireCommit(app, commit, signal)
     if (result.code !== 0) throw gitError(args, result)
-    return { commit, tree, author, subject }
+    return { commit, tree, author: shortened(author), subject: shortened(subject, 1000) }
   }
 
   async *archive(app: AppName, commit: CommitId, signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -185,11 +208,19 @@ export class GitRepositories implements Repositories {
     yield* streamGit(this.program, args, signal)
   }
 
-  async readFile(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<Buffer | null> {
+  async readFile(
+    app: AppName,
+    commit: CommitId,
+    what: string | BoundedPath,
+    signal: AbortSignal,
+  ): Promise<Buffer | null> {
+    const { path, most } = typeof what === 'string' ? { path: what, most: fileLimit } : what
     const args = ['cat-file', '--batch', '-z', '--follow-symlinks']
     const input = isPath(path) ? `${commit}:${path}\0` : ''
-    const { stdout } = await this.#succeed(app, args, { signal, input, limit: fileLimit + 100 })
+    const tooLarge = `${path} is larger than ${most} bytes`
+    const { stdout } = await this.#succeed(app, args, { signal, input, limit: most + 100, tooLarge })
     const head = /^[0-9a-f]{40} blob (\d+)\n/.exec(stdout.toString('latin1', 0, 100))
+    if (head && Number(head[1]) > most) throw new AppError('invalid-input', tooLarge)
     if (head) return stdout.subarray(head[0].length, head[0].length + Number(head[1]))
     await this.#requireCommit(app, commit, signal)
     return null
@@ -202,23 +233,27 @@ export class GitRepositories implements Repositories {
     return found && found.type === 'tree' ? found.id : null
   }
 
+  async checkTree(app: AppName, commit: CommitId, signal: AbortSignal): Promise<TreeFacts> {
+    const tree = await this.treeOf(app, commit, '', signal)
+    if (tree === null) throw new AppError('not-found', `${app} has no commit ${commit}`)
+    const known = this.#known.get(tree)
+    if (known) return (requireWithin(known, this.#limits()), known)
+    let facts: TreeFacts = { paths: 0, bytes: 0, largest: 0, submodules: [] }
+    for await (const step of this.#walk(app, tree, signal)) facts = step.facts
+    this.#known.set(tree, facts)
+    for (const [oldest] of this.#known) if (this.#known.size > knownTrees) this.#known.delete(oldest)
+    return facts
+  }
+
   async listTree(app: AppName, commit: CommitId, signal: AbortSignal): Promise<readonly TreeEntry[]> {
-    const args = ['ls-tree', '-r', '-z', '--full-tree', commit]
-    const result = await this.#git(app, args, { signal })
-    if (result.code !== 0) {
-      await this.#requireCommit(app, commit, signal)
-      throw gitError(args, result)
-    }
-    const kinds: Record<string, TreeEntry['kind']> = { 100755: 'executable', 120000: 'link', 160000: 'submodule' }
-    return result.stdout
-      .toString()
-      .split('\0')
-      .filter(line => line !== '')
-      .map(line => {
-        const tab = line.indexOf('\t')
-        const [mode = '', , id = ''] = line.slice(0, tab).split(' ')
-        return { path: line.slice(tab + 1), kind: kinds[mode] ?? 'file', id }
-      })
+    await this.#requireCommit(app, commit, signal)
+    const entries: TreeEntry[] = []
+    for await (const { entry } of this.#walk(app, commit, signal)) if (entry) entries.push(entry)
+    return entries
+  }
+
+  #walk(app: AppName, treeish: string, signal: AbortSignal) {
+    return walkTree({ program: this.program, gitDir: this.#path(app), treeish, limits: this.#limits() }, signal)
   }
 
   #path(app: AppName): string {

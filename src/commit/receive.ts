@@ -242,8 +242,7 @@ async function cancel(run: Run, tools: ReceiveTools, signal: AbortSignal): Promi
 }
 
 async function warnOfSubmodules(push: Push, commit: CommitId, tools: ReceiveTools, signal: AbortSignal): Promise<void> {
-  const entries = await tools.repositories.listTree(push.app, commit, signal)
-  const paths = entries.filter(entry => entry.kind === 'submodule').map(entry => entry.path)
+  const { submodules: paths } = await tools.repositories.checkTree(push.app, commit, signal)
   if (paths.length === 0) return
   await push.say(` !     Submodules are not fetched; in the build these folders are empty: ${paths.join(', ')}`)
   await push.say('       Commit their files, or install them as a dependency.')

@@ -47,13 +47,36 @@ export interface Repositories {
   bundle(app: AppName, signal: AbortSignal): AsyncIterable<Uint8Array>
   /**
    * A file's content; null when there is no regular file at `path` (symbolic links inside the tree are followed).
-   * `path` is relative to the root, with `/`. Rejects `invalid-input` above 16 MiB, `not-found` without the commit.
+   * `path` is relative to the root, with `/`. Rejects `invalid-input` above `most` bytes, 16 MiB without it, and
+   * `not-found` without the commit.
    */
-  readFile(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<Buffer | null>
+  readFile(app: AppName, commit: CommitId, path: string | BoundedPath, signal: AbortSignal): Promise<Buffer | null>
   /** Git's id of the folder's tree, `''` for the root: equal ids, equal content. Null when `path` is no folder. */
   treeOf(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<string | null>
-  /** Every entry that is not a folder, in all folders, sorted as git does. Rejects `not-found` without the commit. */
+  /**
+   * Whether the tree is within the limits of one (docs/design/limits.md), by its sizes when it is unpacked; what it learnt on
+   * the way. Equal trees are walked once. Rejects `invalid-input` with the limit's name, `not-found` without the commit.
+   */
+  checkTree(app: AppName, commit: CommitId, signal: AbortSignal): Promise<TreeFacts>
+  /** Every entry that is not a folder, in all folders, sorted as git does. Rejects as `checkTree`. */
   listTree(app: AppName, commit: CommitId, signal: AbortSignal): Promise<readonly TreeEntry[]>
+}
+
+export interface BoundedPath {
+  readonly path: string
+  /** Bytes. */
+  readonly most: number
+}
+
+export interface TreeFacts {
+  /** Files and folders. */
+  readonly paths: number
+  /** Of all files, unpacked. */
+  readonly bytes: number
+  /** Of the largest file. */
+  readonly largest: number
+  /** Paths of submodules, the first twenty. */
+  readonly submodules: readonly string[]
 }
 
 export interface BranchMove {

@@ -43,6 +43,44 @@ export const defaults = {
   /** All of them together with the request line; the edge answers 400 above it. */
   requestHeaderBytes: 15 * 1024,
   pushBytes: 1024 * MiB,
+  /** What a push becomes, beside what it weighs: one file of a commit, all of them, and the app's repository on disk. */
+  fileBytes: 512 * MiB,
+  treeBytes: 2048 * MiB,
+  /** Files and folders of a commit. */
+  treePaths: 100_000,
+  repositoryBytes: 4096 * MiB,
+  /** Free on the disk of the repositories; no push takes what would leave less. */
+  pushFreeBytes: 512 * MiB,
+  /** Folders within folders, and bytes of one path: above both, tools begin to fail. */
+  treeDepth: 64,
+  pathBytes: 1024,
+  /** Of all paths of a commit together. */
+  treePathBytes: 16 * MiB,
+  /** A commit, a tag, or one folder: git holds each in memory. */
+  gitObjectBytes: 16 * MiB,
+  /** Of one git process: what a small pack expands to is not held above it. */
+  gitMemoryBytes: 384 * MiB,
+  /** Branches and tags in one push. */
+  refsOfPush: 2000,
+  /** Files of a commit that the platform itself reads; longer ones are refused before they are parsed. */
+  ladingYamlBytes: 64 * 1024,
+  /** Keys, values and signs of lading.yaml; comments, blanks and lines in all, with these. */
+  ladingYamlTokens: 1024,
+  ladingYamlPieces: 10_000,
+  procfileBytes: 64 * 1024,
+  processTypes: 64,
+  dockerfileBytes: 256 * 1024,
+  dockerfileImages: 100,
+  imageNameCharacters: 512,
+  /** What ARGs and FROMs come to, once variables are filled in. */
+  dockerfileArgCharacters: 64 * 1024,
+  dockerignoreBytes: 64 * 1024,
+  packageJsonBytes: 1 * MiB,
+  /** Of package.json, of an image's own documents and of a request's body. */
+  jsonDepth: 64,
+  jsonValues: 50_000,
+  /** Manifest and config of an image, each. */
+  imageDocumentBytes: 4 * MiB,
   buildSeconds: 30 * 60,
   buildMemory: 2048 * MiB,
   buildCpus: 1.5,

@@ -37,7 +37,9 @@ export interface EnvironmentKey {
 function parser<T extends string>(what: string, pattern: RegExp, rule: string) {
   return (text: string): T => {
     if (!pattern.test(text))
-      throw new AppError('invalid-input', `${JSON.stringify(text)} is not a valid ${what}`, { hint: rule })
+      throw new AppError('invalid-input', `${JSON.stringify(text.slice(0, 100))} is not a valid ${what}`, {
+        hint: rule,
+      })
     return text as T
   }
 }

@@ -15,6 +15,8 @@ export interface TarEntry {
 }
 
 const block = 512
+/** A name and a link's target, each at most what a file system takes, and some more (bytes). */
+const longestExtended = 64 * 1024
 
 /**
  * Reads a tar as `git archive` writes it: files, folders, symbolic links, POSIX extended headers for long names.
@@ -30,6 +32,7 @@ export async function* readTar(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
     if (checksum(header) !== Number.parseInt(text(header, 148, 8), 8)) throw broken('a header with a wrong checksum')
     const type = String.fromCharCode(header[156] ?? 0)
     if (type === 'g' || type === 'x') {
+      if (size > longestExtended) throw broken(`an extended header of ${size} bytes`)
       const records = await source.take(padded(size))
       if (type === 'x') extended = extendedHeader(records.subarray(0, size))
       continue

@@ -64,11 +64,13 @@ function repository() {
       archive: async function* (_app: unknown, commit: CommitId) {
         yield git('archive', '--format=tar', commit)
       },
-      readFile: async (_app: unknown, commit: CommitId, path: string) => {
+      readFile: async (_app: unknown, commit: CommitId, what: string | { readonly path: string }) => {
+        const path = typeof what === 'string' ? what : what.path
         const { status, stdout } = spawnSync('git', ['show', `${commit}:${path}`], { cwd: folder })
         return status === 0 ? stdout : null
       },
       treeOf: async (_app: unknown, commit: CommitId) => git('rev-parse', `${commit}^{tree}`).toString().trim(),
+      checkTree: async () => ({ paths: 0, bytes: 0, largest: 0, submodules: [] }),
       listTree: async (_app: unknown, commit: CommitId) =>
         git('ls-tree', '-r', '--name-only', commit)
           .toString()
