@@ -26,6 +26,17 @@ export function buildLimits({ buildMemory, buildPids, buildsAtOnce }: Limits) {
   return { memory: buildMemory - engineMemory, pids: Math.floor((buildPids - enginePids) / buildsAtOnce) }
 }
 
+/** What the builder may do on the node, its mounts apart: a line of the table in src/install/privileges.ts. */
+export const builderPrivileges = {
+  network: 'bridge',
+  pid: '',
+  capAdd: ['SYS_ADMIN', 'NET_ADMIN', 'SYSLOG'],
+  capDrop: [],
+  // An engine mounts, unshares and writes to /proc/sys.
+  securityOpt: ['seccomp=unconfined', 'apparmor=unconfined', 'label=disable'],
+  readOnlyRoot: false,
+} as const
+
 /**
  * The builder's container (D11): an engine of its own, so that the cage is the container's, on every engine and both
  * cgroup versions. Not `Privileged`: that asks for every capability there is, which an engine that lacks one (a rented
@@ -44,9 +55,8 @@ export function builderSpec(options: CageOptions, limits: Limits): Readonly<Reco
       ...Object.entries(options.proxy ?? {}).map(([name, value]) => `${name}=${value}`),
     ],
     HostConfig: {
-      CapAdd: ['SYS_ADMIN', 'NET_ADMIN', 'SYSLOG'],
-      // An engine mounts, unshares and writes to /proc/sys.
-      SecurityOpt: ['seccomp=unconfined', 'apparmor=unconfined', 'label=disable'],
+      CapAdd: builderPrivileges.capAdd,
+      SecurityOpt: builderPrivileges.securityOpt,
       MaskedPaths: [],
       ReadonlyPaths: [],
       // The builder's engine makes device nodes for its containers and gives them the usual few.

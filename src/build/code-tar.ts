@@ -49,9 +49,13 @@ function refuseWhiteout(path: string): void {
   const name = path.split('/').find(each => each.startsWith('.wh.'))
   if (name === undefined) return
   const shown = JSON.stringify(Buffer.from(path, 'latin1').toString('utf8'))
-  throw new AppError('invalid-input', `the repository has ${shown}: no image can hold a file whose name begins with .wh.`, {
-    hint: 'In an image such a name marks a file as deleted. Rename it: git mv',
-  })
+  throw new AppError(
+    'invalid-input',
+    `the repository has ${shown}: no image can hold a file whose name begins with .wh.`,
+    {
+      hint: 'In an image such a name marks a file as deleted. Rename it: git mv',
+    },
+  )
 }
 
 /**

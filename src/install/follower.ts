@@ -8,6 +8,7 @@ import type { Decisions } from './decisions.ts'
 import { askSocket, engine, find } from './engine-call.ts'
 import type { Obstacle } from './obstacle.ts'
 import { paths } from './paths.ts'
+import { privileges } from './privileges.ts'
 import { specLabel } from './services.ts'
 import type { Site } from './site.ts'
 import type { Step } from './steps.ts'
@@ -82,6 +83,7 @@ export async function checkKeptLines(signal: AbortSignal): Promise<string | Obst
 /** What the container is made of. It sees the engine's logs and writes its own folder, and has no network. */
 export function followerJson(decisions: Decisions, root: string) {
   const containers = `${root}/containers`
+  const may = privileges.logs
   const bind = (Source: string, ReadOnly: boolean) => ({ Type: 'bind', Source, Target: Source, ReadOnly })
   return {
     Image: decisions.images['control']?.id ?? '',
@@ -89,19 +91,18 @@ export function followerJson(decisions: Decisions, root: string) {
     Labels: { ...platformLabels, [label.environment]: 'production', [label.type]: 'logs' },
     Env: [`LADING_STATE_DIR=${paths.logs}`, `LADING_RUN_DIR=${paths.run}`, `LADING_CONTAINERS=${containers}`],
     HostConfig: {
-      NetworkMode: 'none',
+      NetworkMode: may.network,
       RestartPolicy: { Name: 'always' },
       Init: true,
-      ReadonlyRootfs: true,
-      CapDrop: ['ALL'],
-      SecurityOpt: ['no-new-privileges'],
+      ReadonlyRootfs: may.readOnlyRoot,
+      CapDrop: may.capDrop,
+      SecurityOpt: may.securityOpt,
       Memory: 256 * MiB,
       PidsLimit: defaults.pids,
       Mounts: [
         // Without what is mounted below it: a container's shm would stay for as long as this one runs.
         { ...bind(containers, true), BindOptions: { NonRecursive: true } },
-        bind(paths.logs, false),
-        bind(paths.run, false),
+        ...may.mounts.map(({ source, readOnly }) => bind(source, readOnly)),
       ],
       LogConfig: {
         Type: 'json-file',

@@ -9,6 +9,7 @@ import type { Decisions } from './decisions.ts'
 import { lastLogLines } from './container-log.ts'
 import { askSocket, engine, filters } from './engine-call.ts'
 import { paths } from './paths.ts'
+import { privileges } from './privileges.ts'
 import { specLabel } from './services.ts'
 import type { Site } from './site.ts'
 import type { Step } from './steps.ts'
@@ -56,6 +57,7 @@ export function keeperStep(site: Site): Step {
 
 /** What the container is made of, without its generation. */
 export function keeperJson(decisions: Decisions) {
+  const may = privileges.keeper
   return {
     Image: decisions.images['keeper']?.id ?? '',
     Labels: { ...platformLabels, [label.environment]: 'production', [label.type]: 'keeper' },
@@ -70,15 +72,14 @@ export function keeperJson(decisions: Decisions) {
       `LADING_BUILD=${decisions.images['keeper']?.key ?? ''}`,
     ],
     HostConfig: {
-      NetworkMode: 'host',
-      PidMode: 'host',
+      NetworkMode: may.network,
+      PidMode: may.pid,
       // `unless-stopped` did not come back after a kill of the engine (D5).
       RestartPolicy: { Name: 'always' },
       Init: true,
-      // The firewall's rules; the sockets that a process listens on.
-      CapAdd: ['NET_ADMIN', 'SYS_PTRACE'],
+      CapAdd: may.capAdd,
       Memory: 1024 * MiB,
-      Binds: ['/run:/run', `${paths.keeper}:${paths.keeper}`, `${paths.etc}:${paths.etc}:ro`],
+      Binds: may.mounts.map(({ source, target, readOnly }) => `${source}:${target}${readOnly ? ':ro' : ''}`),
       LogConfig: {
         Type: 'json-file',
         Config: { 'max-size': String(defaults.logBytes), 'max-file': String(defaults.logFiles) },

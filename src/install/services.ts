@@ -5,6 +5,7 @@ import { defaults } from '../core/defaults.ts'
 import { privateNetworksDefault } from '../core/limits.ts'
 import type { Decisions } from './decisions.ts'
 import { paths } from './paths.ts'
+import { privileges, type Privileges } from './privileges.ts'
 import { proxyForBuilds } from './proxy.ts'
 import { platformLabels } from './swarm.ts'
 import { dataKeyName } from './trust.ts'
@@ -25,7 +26,7 @@ export interface PlatformService {
   readonly type: string
   readonly image: string
   readonly env: Readonly<Record<string, string>>
-  readonly mounts: readonly { readonly source: string; readonly target: string; readonly readOnly: boolean }[]
+  readonly may: Privileges
   readonly networks: readonly string[]
   /** Published in host mode; null: none. */
   readonly port: number | null
@@ -43,7 +44,7 @@ export function registryService({ decisions, nodeId, networkId }: ServiceFacts):
     type: 'registry',
     image: imageOf(decisions, 'registry'),
     env: { OTEL_TRACES_EXPORTER: 'none' },
-    mounts: [bind(paths.run), { source: paths.registry, target: '/var/lib/registry', readOnly: false }],
+    may: privileges.registry,
     networks: [networkId],
     port: null,
     secrets: [],
@@ -75,14 +76,7 @@ export function controlService({ decisions, nodeId, networkId, dataKeyId, versio
       ...proxied(decisions),
       PORT: '8080',
     },
-    mounts: [
-      bind(paths.run),
-      bind(paths.control),
-      bind(paths.backups),
-      readOnly(paths.token),
-      readOnly(paths.registryToken),
-      readOnly(paths.hooks),
-    ],
+    may: privileges.control,
     networks: [networkId],
     port: 8080,
     secrets: [{ id: dataKeyId, name: dataKeyName }],
@@ -121,7 +115,8 @@ export function serviceJson(service: PlatformService, release: number) {
         Image: service.image,
         Labels: labels,
         Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
-        Mounts: service.mounts.map(mount => ({
+        CapabilityDrop: service.may.capDrop,
+        Mounts: service.may.mounts.map(mount => ({
           Type: 'bind',
           Source: mount.source,
           Target: mount.target,
@@ -152,14 +147,6 @@ export function serviceJson(service: PlatformService, release: number) {
       Ports: service.port === null ? [] : [{ Protocol: 'tcp', TargetPort: service.port, PublishMode: 'host' }],
     },
   }
-}
-
-function readOnly(path: string) {
-  return { source: path, target: path, readOnly: true }
-}
-
-function bind(path: string) {
-  return { source: path, target: path, readOnly: false }
 }
 
 function imageOf(decisions: Decisions, name: string): string {

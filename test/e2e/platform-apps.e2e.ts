@@ -8,6 +8,7 @@ import { eject } from './platform/eject.ts'
 import { firewall } from './platform/firewall.ts'
 import { interruptedPushes } from './platform/interrupted.ts'
 import { limits } from './platform/limits.ts'
+import { platformPrivileges } from './platform/privileges.ts'
 import { reach } from './platform/reach.ts'
 import { waysToARelease } from './platform/ways.ts'
 
@@ -26,6 +27,7 @@ after(() => rig.down())
 const outside = () => rig.up({ name: 'outside', variant: 'bare' })
 suite('the firewall', () => firewall(() => platform, outside))
 suite('what containers reach', () => reach(() => platform, outside))
+suite('privileges of the platform', () => platformPrivileges(() => platform))
 suite('the edge', () => edgeFeatures(() => platform))
 suite('broken apps', () => brokenApps(() => platform))
 suite('ways to a release', () => waysToARelease(() => platform))
