@@ -66,13 +66,13 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
     return bestOf(await this.#tools.store.listCertificates(), host, this.#tools.clock.now())
   }
 
-  /** Chain and key for a host. */
-  async pemFor(host: DomainName, signal: AbortSignal): Promise<Secret> {
+  /** Chain and key for a host. `wanted`: what `wanted()` has just said, for who asks of many hosts. */
+  async pemFor(host: DomainName, signal: AbortSignal, wanted?: ReadonlySet<DomainName>): Promise<Secret> {
     const row = await this.shownFor(host)
     const pem = row && (await this.#tools.store.openCertificate(row.id))
     if (pem) return pem
     // The platform CA signs what the rows hold: names of the base domain that apps have, and domains that were proven.
-    if ((await this.wanted()).has(host)) return this.#tools.byOwnCa(host, signal)
+    if ((wanted ?? (await this.wanted())).has(host)) return this.#tools.byOwnCa(host, signal)
     throw new AppError('not-found', `${host} is the name of nobody here, and gets no certificate`)
   }
 
@@ -81,7 +81,11 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
     for (const host of hosts) {
       this.#given.delete(host)
       await this.#give(host, signal)
-      if (await this.#isHttpsOnly(host)) await this.#tools.edges.onlyHttps(host, true, signal)
+      // No release waits for it: the next look repeats it.
+      if (await this.#isHttpsOnly(host))
+        await this.#tools.edges.onlyHttps(host, true, signal).catch((error: unknown) => {
+          if (!signal.aborted) this.#tools.warn(`visitors of ${host} are not kept to HTTPS`, error)
+        })
     }
   }
 
@@ -124,7 +128,7 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
         for (const host of hosts.filter(one => wanted.has(one))) {
           // An edge that has lost its state.
           if (!certificates.includes(host)) this.#given.delete(host)
-          await this.#give(host, signal).catch((error: unknown) => {
+          await this.#give(host, signal, wanted).catch((error: unknown) => {
             if (!signal.aborted) warn(`the certificate of ${host} was not renewed`, error)
           })
         }
@@ -173,7 +177,8 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
     const { routes, httpsOnly } = await edges.state(signal)
     // A keeper from before this knows nothing of it: it is told when it is of this version too.
     if (httpsOnly === undefined) return
-    for (const host of new Set([...routes.flatMap(({ hosts }) => hosts), ...httpsOnly])) {
+    const isOff = (await this.#tools.store.readAcme()) === null
+    for (const host of new Set([...(isOff ? [] : routes.flatMap(({ hosts }) => hosts)), ...httpsOnly])) {
       const isOn = await this.#isHttpsOnly(host)
       if (httpsOnly.includes(host) !== isOn) await edges.onlyHttps(host, isOn, signal)
     }
@@ -189,8 +194,8 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
     return (await this.shownFor(host))?.source === 'acme'
   }
 
-  async #give(host: DomainName, signal: AbortSignal): Promise<void> {
-    const pem = await this.pemFor(host, signal)
+  async #give(host: DomainName, signal: AbortSignal, wanted?: ReadonlySet<DomainName>): Promise<void> {
+    const pem = await this.pemFor(host, signal, wanted)
     if (this.#given.get(host) === pem.reveal()) return
     await this.#tools.edges.certify(host, pem, signal)
     this.#given.set(host, pem.reveal())

@@ -47,8 +47,8 @@ export class CertificateDesk implements Certificates {
   }
 
   async list(): Promise<readonly HostCertificate[]> {
-    const hosts = await this.#hosts()
-    return Promise.all(hosts.map(host => this.#of(host)))
+    const [hosts, wanted] = [await this.#hosts(), await this.#tools.shown.wanted()]
+    return Promise.all(hosts.map(host => this.#of(host, wanted)))
   }
 
   async give({ chain, key, by }: { chain: string; key: string; by: string }): Promise<CertificateRow> {
@@ -92,7 +92,7 @@ export class CertificateDesk implements Certificates {
     return [...all].filter(host => wanted.has(host)).sort()
   }
 
-  async #of(host: DomainName): Promise<HostCertificate> {
+  async #of(host: DomainName, wanted: ReadonlySet<DomainName>): Promise<HostCertificate> {
     const { store, shown } = this.#tools
     const row = await shown.shownFor(host)
     const order = (await store.listOrders()).find(one => one.name === host)
@@ -102,7 +102,7 @@ export class CertificateDesk implements Certificates {
       const renewsAt = row.source === 'own' ? null : (order?.nextAt ?? renewalOf(row))
       return { host, source: row.source, issuer: row.issuer, notAfter: row.notAfter, renewsAt, error }
     }
-    const pem = await shown.pemFor(host, AbortSignal.timeout(10_000))
+    const pem = await shown.pemFor(host, AbortSignal.timeout(10_000), wanted)
     const { notAfter } = factsOf(new X509Certificate(pem.reveal()))
     const renewsAt = order?.nextAt ?? notAfter - ownRenewalMs
     return { host, source: 'platform', issuer: "the platform's own CA", notAfter, renewsAt, error }

@@ -71,9 +71,25 @@ void suite('the word of several keepers', () => {
       { ...key, release: 2 },
     ]
     const merged = mergeStates([
-      { lanes: [first], routes: [route], certificates: route.hosts, challenges: [] },
-      { lanes: [first, second], routes: [{ ...route, release: 2 }], certificates: route.hosts, challenges: ['a'] },
+      { lanes: [first], routes: [route], certificates: route.hosts, httpsOnly: route.hosts, challenges: [] },
+      {
+        lanes: [first, second],
+        routes: [{ ...route, release: 2 }],
+        certificates: route.hosts,
+        httpsOnly: [],
+        challenges: ['a'],
+      },
     ])
-    assert.deepEqual(merged, { lanes: [first, second], routes: [], certificates: route.hosts, challenges: ['a'] })
+    const httpsOnly = route.hosts
+    assert.deepEqual(merged, {
+      lanes: [first, second],
+      routes: [],
+      certificates: route.hosts,
+      httpsOnly,
+      challenges: ['a'],
+    })
+    // A keeper from before it was asked for says nothing of it: then nobody knows.
+    const silent = { lanes: [], routes: [], certificates: [], challenges: [] }
+    assert.equal(mergeStates([silent, { ...silent, httpsOnly }]).httpsOnly, undefined)
   })
 })

@@ -57,7 +57,7 @@ export function mergeStates(states: readonly EdgeState[]): EdgeState {
     lanes,
     routes,
     certificates: union(states.map(state => state.certificates)),
-    httpsOnly: union(states.map(state => state.httpsOnly ?? [])),
+    ...(states.every(state => state.httpsOnly) && { httpsOnly: union(states.map(state => state.httpsOnly ?? [])) }),
     challenges: union(states.map(state => state.challenges)),
   }
 }
