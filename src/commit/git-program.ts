@@ -93,11 +93,11 @@ export function withSettings(
   pairs: readonly (readonly [key: string, value: string])[],
 ): Readonly<Record<string, string>> {
   const count = Number(environment['GIT_CONFIG_COUNT'] ?? 0)
-  const more = pairs.flatMap(([key, value], index) => [
+  const more: readonly (readonly [string, string])[] = pairs.flatMap(([key, value], index) => [
     [`GIT_CONFIG_KEY_${count + index}`, key],
     [`GIT_CONFIG_VALUE_${count + index}`, value],
   ])
-  return { ...Object.fromEntries(more), GIT_CONFIG_COUNT: String(count + pairs.length) }
+  return { ...Object.fromEntries<string>(more), GIT_CONFIG_COUNT: String(count + pairs.length) }
 }
 
 export interface GitResult {
