@@ -26,6 +26,15 @@ export interface VersionDocument {
   readonly version: string
   readonly build: string
   readonly nodes: readonly NodeVersions[]
+  /** How late the control plane's event loop was; not told by older ones. */
+  readonly loop?: LoopDocument
+}
+
+/** Of the last `minutes`, an hour at most (milliseconds). */
+export interface LoopDocument {
+  readonly minutes: number
+  readonly p99: number
+  readonly worst: number
 }
 
 export type CleanedDocument = Cleaned

@@ -11,6 +11,7 @@ import type { Ejector } from '../pipeline/eject.ts'
 import type { OperatorLimits } from '../pipeline/operator-limits.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
 import type { Store } from '../store/store.ts'
+import type { LoopDocument } from './documents.ts'
 
 /** What the API is made of. */
 export interface ApiParts {
@@ -39,6 +40,8 @@ export interface Platform {
   readonly build: string
   /** What runs on each node; a part that does not answer is null. */
   readonly nodes: (signal: AbortSignal) => Promise<readonly NodeVersions[]>
+  /** How late this process's event loop was; without it, it is not told. */
+  readonly loop?: () => LoopDocument
   /** Apps answer at `<name>.<base domain>`. */
   readonly baseDomain: string
   /** Where this API is reached from outside, without a path: `https://lading.example.com`, also with a port. */

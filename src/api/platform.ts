@@ -18,9 +18,9 @@ export function platformRoutes(api: Hono<ApiEnv>, { store, platform, pipeline }:
   })
 
   api.get('/v1/version', async c => {
-    const { version, build } = platform
+    const { version, build, loop } = platform
     const nodes = await platform.nodes(c.req.raw.signal)
-    return c.json({ version, build, nodes } satisfies VersionDocument)
+    return c.json({ version, build, nodes, ...(loop ? { loop: loop() } : {}) } satisfies VersionDocument)
   })
 
   /** What the control plane does every hour by itself. */

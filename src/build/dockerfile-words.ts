@@ -95,7 +95,8 @@ function nameAt(text: string, start: number): string {
 
 /** Where each `${` ends, found in one go: looked for at each of them, it would be the square of them. */
 function endsOf(text: string): ReadonlyMap<number, number> {
-  const [open, ends]: [number[], Map<number, number>] = [[], new Map()]
+  const open: number[] = []
+  const ends = new Map<number, number>()
   for (let at = 0; at < text.length; at++) {
     if (text[at] === '$' && text[at + 1] === '{') open.push(at++)
     else if (text[at] === '}') {

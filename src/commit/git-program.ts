@@ -25,6 +25,11 @@ function settings({
     ['core.hooksPath', hooks],
     ['receive.advertiseAtomic', 'true'],
     ['receive.maxInputSize', String(pushBytes())],
+    // Packs stay packs: a megabyte of them can be a gigabyte of single objects.
+    ['receive.unpackLimit', '1'],
+    ['transfer.unpackLimit', '1'],
+    // What nobody needs any more is not unpacked either, while it waits for its end.
+    ['gc.cruftPacks', 'true'],
     // While a stage is silent, a byte a second makes a cut line known even behind a proxy that tells nobody.
     ['receive.keepAlive', '1'],
     ['transfer.hideRefs', 'refs/lading'],
@@ -38,8 +43,6 @@ function settings({
     ),
     // Larger blobs are streamed, never held: the memory of a push does not grow with its files.
     ['core.bigFileThreshold', String(32 * MiB)],
-    // Compressing again what came in a small pack takes 200 MB from 2 to 6 s; git's own gc packs it later.
-    ['core.looseCompression', '0'],
     ['core.filesRefLockTimeout', '5000'],
   ]
 }
@@ -72,6 +75,8 @@ function environment(options: GitProgramOptions): Readonly<Record<string, string
     GIT_ATTR_NOSYSTEM: '1',
     GIT_TERMINAL_PROMPT: '0',
     GIT_NO_REPLACE_OBJECTS: '1',
+    // Of one piece of memory: a pack of some bytes can ask for all there is.
+    GIT_ALLOC_LIMIT: String(defaults.gitMemoryBytes),
     GIT_CONFIG_COUNT: String(pairs.length),
     ...Object.fromEntries(
       pairs.flatMap(([key, value], index) => [
@@ -80,6 +85,19 @@ function environment(options: GitProgramOptions): Readonly<Record<string, string
       ]),
     ),
   }
+}
+
+/** The environment with further settings, which win over its own. */
+export function withSettings(
+  environment: Readonly<Record<string, string>>,
+  pairs: readonly (readonly [key: string, value: string])[],
+): Readonly<Record<string, string>> {
+  const count = Number(environment['GIT_CONFIG_COUNT'] ?? 0)
+  const more: readonly (readonly [string, string])[] = pairs.flatMap(([key, value], index) => [
+    [`GIT_CONFIG_KEY_${count + index}`, key],
+    [`GIT_CONFIG_VALUE_${count + index}`, value],
+  ])
+  return { ...Object.fromEntries<string>(more), GIT_CONFIG_COUNT: String(count + pairs.length) }
 }
 
 export interface GitResult {

@@ -41,7 +41,7 @@ export class GitRepositories implements Repositories {
 
   /** The same repositories, with objects that a push has brought and that nobody has accepted yet. */
   withQuarantine(app: AppName, folder: string): GitRepositories {
-    const objects = join(this.#path(app), 'objects')
+    const objects = this.objectsOf(app)
     const own = { GIT_OBJECT_DIRECTORY: join(objects, folder), GIT_ALTERNATE_OBJECT_DIRECTORIES: objects }
     const environment = { ...this.program.environment, ...own }
     return new GitRepositories({ root: this.program.root, environment }, this.#limits, this.#known)
@@ -254,6 +254,20 @@ export class GitRepositories implements Repositories {
 
   #walk(app: AppName, treeish: string, signal: AbortSignal) {
     return walkTree({ program: this.program, gitDir: this.#path(app), treeish, limits: this.#limits() }, signal)
+  }
+
+  /** Full names of all branches and tags. */
+  async refNames(app: AppName, signal: AbortSignal): Promise<readonly string[]> {
+    const args = ['for-each-ref', '--format=%(refname)', 'refs/heads/', 'refs/tags/']
+    return (await this.#succeed(app, args, { signal })).stdout.toString().split('\n').filter(Boolean)
+  }
+
+  pathOf(app: AppName): string {
+    return this.#path(app)
+  }
+
+  objectsOf(app: AppName): string {
+    return join(this.#path(app), 'objects')
   }
 
   #path(app: AppName): string {

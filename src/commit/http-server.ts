@@ -20,10 +20,10 @@ export interface GitHttpContext {
   /** False: 403. An AppError is answered with its own status and words. */
   readonly authorize: (principal: Principal, what: { app: AppName; action: 'fetch' | 'push' }) => Promise<boolean>
   /** A push is about to call through its hook; `done` when it is over, or its client has left (any number of times). */
-  readonly admit: (caller: { app: AppName; by: string }) => {
+  readonly admit: (caller: { app: AppName; by: string }) => Promise<{
     hookEnvironment: Readonly<Record<string, string>>
     done: () => void
-  }
+  }>
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
 }
 
@@ -47,6 +47,10 @@ export function handleGit(request: IncomingMessage, response: ServerResponse, co
 async function serve(request: IncomingMessage, response: ServerResponse, context: GitHttpContext): Promise<void> {
   const route = parseRoute(request)
   if (!route) throw new AppError('not-found', 'This is not an address git asks for.')
+  // Git does not; what it would become is bounded by nothing.
+  if (route.operation === 'push' && request.headers['content-encoding'] !== undefined) {
+    throw new AppError('invalid-input', 'A push is not to be compressed once more (content-encoding).')
+  }
   const principal = await context.authenticate(request)
   if (!principal)
     throw new AppError('not-authenticated', 'Give your Lading token as the password; any user name will do.')
@@ -55,13 +59,13 @@ async function serve(request: IncomingMessage, response: ServerResponse, context
   if (!(await context.authorize(principal, { app, action: isPush ? 'push' : 'fetch' }))) {
     throw new AppError('not-allowed', `${principal.name} may not ${isPush ? 'push to' : 'fetch from'} ${app}.`)
   }
-  // Who left while we looked things up will not tell us again.
-  if (response.destroyed) return
   const { operation, service } = route
   const caller = { app, by: principal.name }
   const { hookEnvironment, done } =
-    operation === 'push' ? context.admit(caller) : { hookEnvironment: {}, done: () => {} }
+    operation === 'push' ? await context.admit(caller) : { hookEnvironment: {}, done: () => {} }
   try {
+    // Who left while we looked things up will not tell us again.
+    if (response.destroyed) return
     const end = await serveGit(
       request,
       response,

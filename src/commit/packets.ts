@@ -37,10 +37,11 @@ export class PacketReader {
     return this.#take(length - 4)
   }
 
-  /** All packets up to the next flush, as text without the line break. */
-  async section(): Promise<string[]> {
+  /** All packets up to the next flush, as text without the line break; rejects `invalid-input` above `most`. */
+  async section(most = Infinity): Promise<string[]> {
     const lines: string[] = []
     for (let line = await this.next(); line !== null; line = await this.next()) {
+      if (lines.length >= most) throw new AppError('invalid-input', `there are more than ${most} lines at once`)
       lines.push(line.toString().replace(/\n$/, ''))
     }
     return lines

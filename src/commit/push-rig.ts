@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { AppError } from '../core/errors.ts'
+import { defaultLimits, type Limits } from '../core/limits.ts'
 import { parseAppName, parseBranchName, parseCommitId, parseEnvironmentName, type CommitId } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
 import type { AppRow, EnvironmentRow } from '../store/store.ts'
@@ -17,6 +18,12 @@ const signal = new AbortController().signal
 const goodToken = `Basic ${Buffer.from('x:good-token').toString('base64')}`
 const hooks = join(import.meta.dirname, '../../images/control/hooks')
 
+interface RigOptions {
+  readonly pushBytes?: () => number
+  readonly limits?: Partial<Limits>
+  readonly freeBytes?: () => Promise<number>
+}
+
 /** For tests: the real door on loopback, real repositories, a real git client; only pipeline and rows are scripted. */
 export class PushRig {
   readonly app = parseAppName('shop')
@@ -28,7 +35,7 @@ export class PushRig {
   readonly #server: Server
   #port = 0
 
-  static async make(options: { pushBytes?: () => number } = {}): Promise<PushRig> {
+  static async make(options: RigOptions = {}): Promise<PushRig> {
     const rig = new PushRig(await mkdtemp(join(tmpdir(), 'lading-push-')), options)
     await rig.repositories.create(rig.app, signal)
     await rig.door.start(signal)
@@ -39,9 +46,10 @@ export class PushRig {
     return rig
   }
 
-  private constructor(folder: string, options: { pushBytes?: () => number }) {
+  private constructor(folder: string, { limits = {}, freeBytes, ...options }: RigOptions) {
+    const all = () => ({ ...defaultLimits, ...limits })
     this.#folder = folder
-    this.repositories = new GitRepositories(gitProgram({ root: join(folder, 'git'), hooks, ...options }))
+    this.repositories = new GitRepositories(gitProgram({ root: join(folder, 'git'), hooks, ...options }), all)
     this.pipeline = new ScriptedPipeline(this.repositories)
     this.door = createGitDoor({
       repositories: this.repositories,
@@ -58,6 +66,8 @@ export class PushRig {
       },
       runDir: join(folder, 'run'),
       clock: systemClock,
+      limits: all,
+      ...(freeBytes ? { freeBytes } : {}),
       log: (event, facts) => this.logged.push(`${event} ${JSON.stringify(facts)}`),
     })
     this.#server = createServer({ requestTimeout: 0 }, (request, response) => {
@@ -111,6 +121,15 @@ export class PushRig {
       '--format=%(refname) %(objectname)',
     ])
     return stdout.split('\n').filter(line => line !== '')
+  }
+
+  /** Files of the repository that hold objects, and their bytes. */
+  async stored(): Promise<{ readonly files: readonly string[]; readonly bytes: number }> {
+    const folder = join(this.repositories.program.root, 'shop.git', 'objects')
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+    const files = entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
+    const sizes = await Promise.all(files.map(async file => (await stat(file)).size))
+    return { files: files.map(file => file.slice(folder.length + 1)), bytes: sizes.reduce((a, b) => a + b, 0) }
   }
 
   /** Rejects when git fails. */

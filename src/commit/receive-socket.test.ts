@@ -30,7 +30,13 @@ test('only we may open the socket', async () => {
 
 test('one that closes leaves the socket of the one after it alone', async () => {
   await using rig = await SocketRig.make({ receive: async () => [] })
-  const options = { receive: async () => [], runDir: rig.folder, clock: impatient, log: () => {} }
+  const options = {
+    receive: async () => [],
+    inspect: async () => undefined,
+    runDir: rig.folder,
+    clock: impatient,
+    log: () => {},
+  }
   const next = new ReceiveSocket(options)
   await next.start(signal)
   await rig.socket.stop()
@@ -153,7 +159,13 @@ class SocketRig {
     this.folder = folder
     const log = (event: string, facts: Readonly<Record<string, unknown>>) =>
       this.logged.push(`${event} ${String(facts['error'])}`)
-    this.socket = new ReceiveSocket({ ...options, runDir: folder, clock: impatient, log })
+    this.socket = new ReceiveSocket({
+      ...options,
+      inspect: async () => undefined,
+      runDir: folder,
+      clock: impatient,
+      log,
+    })
   }
 
   connect(id: string): Socket {

@@ -2,10 +2,12 @@ import { chmod, mkdir, mkdtemp, rename, rmdir } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
+import { defaults } from '../core/defaults.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import { parseCommitId, type AppName, type CommitId } from '../core/names.ts'
 import { visible } from '../core/visible.ts'
 import { flush, packet, PacketReader } from './packets.ts'
+import type { Arrival } from './inspect.ts'
 import type { Answer, Command, Push } from './receive.ts'
 
 /** A push that the HTTP door has let in and whose hook may call. */
@@ -19,6 +21,8 @@ export interface ReceiveSocketOptions {
   readonly runDir: string
   readonly clock: Clock
   readonly receive: (push: Push, signal: AbortSignal) => Promise<readonly Answer[]>
+  /** Rejects with the reason why a push may not come in. */
+  readonly inspect: (arrival: Arrival, signal: AbortSignal) => Promise<void>
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
 }
 
@@ -112,15 +116,23 @@ export class ReceiveSocket {
     // `close` follows, which says it all.
     socket.on('error', () => {})
 
-    const caller = this.#callers.get((await reader.next())?.toString() ?? '')
+    const [push = '', question, folder = ''] = ((await reader.next())?.toString() ?? '').split(' ')
+    const caller = this.#callers.get(push)
     if (!caller) throw new AppError('not-authenticated', 'a hook called for a push that nobody let in')
     const signal = AbortSignal.any([controller.signal, caller.abort.signal])
     const send = (band: number, payload: string | Buffer) => write(socket, frame(band, payload), signal)
 
-    const greeting = await reader.section()
+    if (question === 'check') {
+      const may = await this.#may({ app: caller.app, folder, reader, send }, signal)
+      socket.removeListener('end', gone).removeListener('close', gone)
+      if (may) await send(toGit, 'ok')
+      socket.write(flush)
+      return
+    }
+    const greeting = await reader.section(1)
     const atomic = /\0(?:.* )?atomic(?: |$)/.test(greeting[0] ?? '')
     await send(toGit, Buffer.concat([packet(atomic ? 'version=1\0atomic' : 'version=1'), flush]))
-    const commands = (await reader.section()).map(parseCommand)
+    const commands = (await reader.section(defaults.refsOfPush)).map(parseCommand)
     const { app, by } = caller
     const say = (line: string) => send(toPusher, `${printable(line)}\n`)
     const answers = await this.#answers({ app, by, atomic, commands, say }, signal)
@@ -134,6 +146,21 @@ export class ReceiveSocket {
     socket.write(flush)
   }
 
+  /** Answers the hook `pre-receive`: the pusher is told why not. */
+  async #may({ app, folder, reader, send }: Question, signal: AbortSignal): Promise<boolean> {
+    try {
+      const refs = (await reader.section(defaults.refsOfPush + 1)).map(parseCommand)
+      await this.#options.inspect({ app, quarantine: quarantineIn(folder), refs }, signal)
+      return true
+    } catch (error) {
+      const { code, message, hint } = asAppError(error)
+      if (code === 'internal') this.#options.log('push-failed', { app, error: message })
+      await send(toPusher, ` !     ${printable(message)}\n`)
+      if (hint) await send(toPusher, `       ${printable(hint)}\n`)
+      return false
+    }
+  }
+
   async #answers(push: Push, signal: AbortSignal): Promise<readonly Answer[]> {
     try {
       return await this.#options.receive(push, signal)
@@ -143,6 +170,20 @@ export class ReceiveSocket {
       return push.commands.map(({ ref }) => ({ ref, reason: message }))
     }
   }
+}
+
+interface Question {
+  readonly app: AppName
+  readonly folder: string
+  readonly reader: PacketReader
+  readonly send: (band: number, payload: string | Buffer) => Promise<void>
+}
+
+/** As git names it; it becomes part of a path. */
+function quarantineIn(folder: string): string | null {
+  if (folder === '') return null
+  if (/^(?:tmp_objdir-)?incoming-[A-Za-z0-9]{1,40}$/.test(folder)) return folder
+  throw new AppError('internal', `git keeps what came in ${JSON.stringify(folder.slice(0, 100))}`)
 }
 
 function interrupted(): AppError {
@@ -159,7 +200,7 @@ function commitOrNull(id: string): CommitId | null {
 
 /** One line, without colours: what else an app's build log has for a terminal would break the frame or move the pusher's screen. */
 function printable(text: string): string {
-  return visible(text.replace(/[\r\n\t]+/g, ' ')).slice(0, 4000)
+  return visible(text.slice(0, 16_000).replace(/[\r\n\t]+/g, ' ')).slice(0, 4000)
 }
 
 function frame(band: number, payload: string | Buffer): Buffer {

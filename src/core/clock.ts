@@ -11,6 +11,12 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
+/** How late this process's event loop was: while it is held, nothing is answered and no lease renewed. */
+export interface LoopDelay {
+  /** Since the last call (milliseconds): 99 of 100 turns were late by no more than `p99`, the latest by `worst`. */
+  take(): { readonly p99: number; readonly worst: number }
+}
+
 export interface Ids {
   /** A new run id, sortable by time. */
   runId(): string

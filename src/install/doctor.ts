@@ -47,6 +47,7 @@ export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[
     { title: 'DNS', look: signal => checkDns(site, signal) },
     { title: 'kept lines', look: checkKeptLines },
     { title: 'backups', look: checkBackups },
+    { title: 'event loop', look: checkLoop },
     { title: 'runs', stopsUpgrade: true, look: checkRuns },
     { title: 'orphans', look: ifEngine(checkOrphans) },
   ]
@@ -242,6 +243,22 @@ async function checkBackups(signal: AbortSignal): Promise<string | Obstacle[]> {
   if (overdue)
     return [{ what: `are overdue: ${good}, and one is due every ${schedule.everyHours} h`, next: 'lading backup' }]
   return `${good}, in ${schedule.to}`
+}
+
+const loopFacts = z.object({ loop: z.object({ minutes: z.number(), p99: z.number(), worst: z.number() }).optional() })
+
+/** A loop that is held for the length of a lease loses it. */
+async function checkLoop(signal: AbortSignal): Promise<string | Obstacle[]> {
+  const told = await askSocket(paths.controlSocket, '/v1/version', signal)
+  if (told === null) return unasked
+  const { loop } = loopFacts.parse(told)
+  if (loop === undefined) return 'not told by this control plane'
+  const when = loop.minutes === 0 ? 'in the first minute' : `in the last ${loop.minutes} min`
+  const fact = `late by ${loop.worst} ms at worst ${when}, 99 of 100 turns by ${loop.p99} ms at most`
+  if (loop.worst < defaults.leaseMs / 4) return fact
+  return [
+    { what: `the control plane was held: ${fact}`, next: 'docker service logs --tail 50 lading-control says when' },
+  ]
 }
 
 /** `live` is one that serves, in its warm time. */

@@ -18,7 +18,7 @@ import { asAppError } from '../core/errors.ts'
 import { environmentLabels } from '../core/labels.ts'
 import { isBelow, parseHostName, type EnvironmentKey, type HostName } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
-import { systemClock, systemIds } from '../core/system.ts'
+import { systemClock, systemIds, systemLoopDelay } from '../core/system.ts'
 import { DockerHttp } from '../docker/http.ts'
 import { SwarmEngine } from '../docker/swarm-engine.ts'
 import { Authority } from '../edge/authority.ts'
@@ -45,6 +45,7 @@ import { BackupKeeper, backupProgram } from './backups.ts'
 import { readConfig, type Config } from './config.ts'
 import { closeDoor, Gate, openNetworkDoor, openSocketDoor } from './doors.ts'
 import { createLog } from './log.ts'
+import { LoopWatch } from './loop-watch.ts'
 import { ownHost, schemeOf, takeTraffic } from './own-lane.ts'
 import { takeUpBackup } from './take-up-backup.ts'
 import { nodeVersions } from './versions.ts'
@@ -113,7 +114,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     hooks: config.hooks,
     pushBytes: () => limits.current().pushBytes,
   })
-  const repositories = new GitRepositories(gitOfApps)
+  const repositories = new GitRepositories(gitOfApps, limits.current)
   const authority = new Authority(join(config.stateDir, 'ca'), systemClock)
   const shown = new ShownCertificates(
     {
@@ -196,7 +197,9 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   )
   const pipeline = new Dispatcher(tools, signal)
   await pipeline.recover()
+  const loop = new LoopWatch({ delay: systemLoopDelay(), clock: systemClock, log })
   const platform = {
+    loop: () => loop.told(),
     version: config.version,
     build: config.build,
     nodes: async (until: AbortSignal) => [
@@ -234,6 +237,8 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     pipeline,
     runDir: config.stateDir,
     clock: systemClock,
+    limits: limits.current,
+    freeBytes: () => freeBytes(config.stateDir),
     log,
     authenticate: async request => {
       const principal = tokens.authenticate(request.headers.authorization ?? null)
@@ -253,6 +258,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     await openSocketDoor(createApi({ ...parts, access: rootAccess }), join(config.runDir, 'control.sock'), gate),
   ]
   const cleaning = cleanAgainAndAgain(pipeline, { clock: systemClock, log }, signal).catch(() => undefined)
+  const watching = loop.run(signal).catch(() => undefined)
   const backingUp = backups.keepMaking(signal).catch(() => undefined)
   log('ready', { release: config.release, version: config.version, trial: trial !== null })
   try {
@@ -270,7 +276,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     }
     await Promise.all([shown.run(), orders.run()])
   } finally {
-    await Promise.race([Promise.all([cleaning, backingUp]), systemClock.sleep(5_000)])
+    await Promise.race([Promise.all([cleaning, backingUp, watching]), systemClock.sleep(5_000)])
     await git.stop()
     await builder.stop(AbortSignal.timeout(5_000))
     await Promise.race([Promise.all(doors.map(closeDoor)), systemClock.sleep(5_000)])
