@@ -189,6 +189,19 @@ test('a Dockerfile is built once by the builder, then found by its key', async (
   assert.deepEqual(lading.engine.log, ['create', 'start', 'exec lading-build'])
 })
 
+test('the build keys of Dockerfile and Node apps stay: a platform that was upgraded builds nothing again', async () => {
+  await using lading = await platform()
+  const key = async (files: Readonly<Record<string, string>>) =>
+    (await lading.build(lading.commits.add(files))).buildKey.slice(0, 12)
+  const dependencies = { 'package.json': '{"main":"a.js","dependencies":{"ms":"2"}}', 'package-lock.json': '{}' }
+  const keys = {
+    dockerfile: await key({ Dockerfile: 'FROM node:24\n', Procfile: 'web: ./serve\n' }),
+    assembled: await key({ ...dependencies, 'a.js': '1' }),
+    built: await key({ 'package.json': '{"scripts":{"build":"node b.js"},"main":"a.js"}', 'a.js': '1', 'b.js': '1' }),
+  }
+  assert.deepEqual(keys, { dockerfile: '1e6b2e89a059', assembled: '638e1782df5a', built: 'fea7df0d9e9d' })
+})
+
 test('an image that the registry has lost is built again', async () => {
   await using lading = await platform()
   const commit = lading.commits.add({ Dockerfile: 'FROM node:24\n' })
