@@ -1,9 +1,9 @@
 import type { AppName, Digest } from '../core/names.ts'
 import { AppError } from '../core/errors.ts'
 import { appStamp, asLayer, writeTar } from './code-tar.ts'
-import { extendConfig, manifestBytes, type ImageConfig, type Manifest } from './image-document.ts'
-import { nodeEnv } from './node-dockerfile.ts'
-import { manifestType, type Registry } from './registry.ts'
+import { extendConfig, manifestBytes, type ImageConfig, type Manifest } from './registry/image-document.ts'
+import { nodeEnv } from './stacks/node/dockerfile.ts'
+import { manifestType, type Registry } from './registry/registry.ts'
 
 /** An image as the registry holds it. */
 export interface StoredImage {

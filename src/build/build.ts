@@ -15,21 +15,27 @@ import type { Image } from '../core/release.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Store } from '../store/store.ts'
 import { assemble, type StoredImage, type StoredLayer } from './assemble.ts'
-import type { BasePolicy } from './bases.ts'
+import type { BasePolicy } from './stacks/bases.ts'
 import { buildKey, stackVersion } from './build-key.ts'
-import { BuilderContainer } from './builder-container.ts'
+import { BuilderContainer } from './builder/container.ts'
 import type { Builder, BuildRequest, Cleaned, SavedImage } from './builder.ts'
-import type { EngineHttp } from './engine-http.ts'
-import { FairQueue } from './fair-queue.ts'
-import type { ContainerConfig, ImageConfig, Manifest } from './image-document.ts'
+import type { EngineHttp } from './builder/engine-http.ts'
+import { FairQueue } from './builder/fair-queue.ts'
+import type { ContainerConfig, ImageConfig, Manifest } from './registry/image-document.ts'
 import { ownCommand } from './own-command.ts'
 import { chooseRecipe, type Assembled, type ByDockerfile, type Recipe } from './recipe.ts'
-import { RegistryGate } from './registry-gate.ts'
-import { Registry, type RegistryAddress } from './registry.ts'
-import { collectBlobs, isCollecting, removeFromEngine, removeManifests, type WantedImages } from './retention.ts'
-import { runBuild, type BuildJob } from './run-build.ts'
-import { saveImage } from './save-image.ts'
-import { Shifts } from './shifts.ts'
+import { RegistryGate } from './registry/gate.ts'
+import { Registry, type RegistryAddress } from './registry/registry.ts'
+import {
+  collectBlobs,
+  isCollecting,
+  removeFromEngine,
+  removeManifests,
+  type WantedImages,
+} from './registry/retention.ts'
+import { runBuild, type BuildJob } from './builder/run-build.ts'
+import { saveImage } from './registry/save-image.ts'
+import { Shifts } from './builder/shifts.ts'
 import { processesOf, readSource, type Repository, type Source } from './source.ts'
 
 export interface BuilderOptions {

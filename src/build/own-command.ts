@@ -1,4 +1,4 @@
-import type { ContainerConfig } from './image-document.ts'
+import type { ContainerConfig } from './registry/image-document.ts'
 
 /**
  * The command of an image behind a shell or a package manager, as `sh -c` runs it; null: the image's own command needs

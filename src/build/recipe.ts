@@ -1,9 +1,9 @@
 import { AppError } from '../core/errors.ts'
 import type { ImageReference } from '../core/names.ts'
-import { chooseBases, type Base, type BasePolicy } from './bases.ts'
-import { readDockerfile } from './dockerfile.ts'
-import { dependenciesDockerfile, nodeDockerfile, nodeDockerignore } from './node-dockerfile.ts'
-import { planNode, type Install, type NodePlan } from './node-package.ts'
+import { chooseBases, type Base, type BasePolicy } from './stacks/bases.ts'
+import { readDockerfile } from './stacks/dockerfile/read-dockerfile.ts'
+import { dependenciesDockerfile, nodeDockerfile, nodeDockerignore } from './stacks/node/dockerfile.ts'
+import { planNode, type Install, type NodePlan } from './stacks/node/package.ts'
 import type { Source } from './source.ts'
 
 /** How a commit becomes an image. */

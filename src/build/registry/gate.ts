@@ -4,11 +4,11 @@ import { Agent, createServer, request as httpRequest } from 'node:http'
 import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import type { Ids } from '../core/clock.ts'
-import type { AppName } from '../core/names.ts'
-import { Secret } from '../core/secret.ts'
+import type { Ids } from '../../core/clock.ts'
+import type { AppName } from '../../core/names.ts'
+import { Secret } from '../../core/secret.ts'
 import type { RegistryAddress } from './registry.ts'
-import { permitted } from './registry-rights.ts'
+import { permitted } from './rights.ts'
 
 export interface GateOptions {
   /** Where the registry itself is, which asks nobody. */

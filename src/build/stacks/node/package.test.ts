@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AppError } from '../core/errors.ts'
-import { planNode } from './node-package.ts'
+import { AppError } from '../../../core/errors.ts'
+import { planNode } from './package.ts'
 
 interface Case {
   readonly pkg: unknown

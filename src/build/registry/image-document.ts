@@ -1,4 +1,4 @@
-import type { Digest } from '../core/names.ts'
+import type { Digest } from '../../core/names.ts'
 import { manifestType } from './registry.ts'
 
 /** Manifest and config of an image as the registry holds them; fields we do not know are kept as they are. */

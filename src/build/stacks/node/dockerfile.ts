@@ -1,5 +1,5 @@
-import type { ImageReference } from '../core/names.ts'
-import type { Install, NodePlan } from './node-package.ts'
+import type { ImageReference } from '../../../core/names.ts'
+import type { Install, NodePlan } from './package.ts'
 
 /** What every Node image runs with, built or assembled. */
 export const nodeEnv = [

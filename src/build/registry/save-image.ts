@@ -1,9 +1,9 @@
-import { AppError } from '../core/errors.ts'
-import { partsOfImage, type Digest, type ImageReference } from '../core/names.ts'
-import type { SavedImage } from './builder.ts'
+import { AppError } from '../../core/errors.ts'
+import { partsOfImage, type Digest, type ImageReference } from '../../core/names.ts'
+import type { SavedImage } from '../builder.ts'
 import type { Manifest } from './image-document.ts'
 import type { Registry } from './registry.ts'
-import { tarEnd, tarHeader, tarPadding, type TarStamp } from '../core/tar.ts'
+import { tarEnd, tarHeader, tarPadding, type TarStamp } from '../../core/tar.ts'
 
 interface File {
   readonly name: string

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream'
-import { AppError } from '../core/errors.ts'
-import { builderName } from './builder-cage.ts'
+import { AppError } from '../../core/errors.ts'
+import { builderName } from './cage.ts'
 import type { EngineCall, EngineHttp } from './engine-http.ts'
 
 /** One run of `lading-build`: its arguments and what came on stdin; it answers through `write`. */

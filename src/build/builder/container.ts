@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import type { Clock } from '../core/clock.ts'
-import { AppError } from '../core/errors.ts'
-import type { Limits } from '../core/limits.ts'
-import { builderName, builderSpec, buildLimits, specLabel, type CageOptions } from './builder-cage.ts'
+import type { Clock } from '../../core/clock.ts'
+import { AppError } from '../../core/errors.ts'
+import type { Limits } from '../../core/limits.ts'
+import { builderName, builderSpec, buildLimits, specLabel, type CageOptions } from './cage.ts'
 import type { EngineHttp } from './engine-http.ts'
-import { execIn, type Exec, type ExecEnd } from './exec-in-container.ts'
+import { execIn, type Exec, type ExecEnd } from './exec.ts'
 
 export interface BuilderContainerOptions {
   readonly engine: EngineHttp

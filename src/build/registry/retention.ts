@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { AppError } from '../core/errors.ts'
-import { parseAppName, parseDigest, registryName, type AppName, type Digest } from '../core/names.ts'
-import type { EngineHttp } from './engine-http.ts'
-import { execIn } from './exec-in-container.ts'
+import { AppError } from '../../core/errors.ts'
+import { parseAppName, parseDigest, registryName, type AppName, type Digest } from '../../core/names.ts'
+import type { EngineHttp } from '../builder/engine-http.ts'
+import { execIn } from '../builder/exec.ts'
 import type { Manifest } from './image-document.ts'
 import type { Registry } from './registry.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AppError } from '../core/errors.ts'
-import { parseAppName, parseImageReference } from '../core/names.ts'
+import { AppError } from '../../core/errors.ts'
+import { parseAppName, parseImageReference } from '../../core/names.ts'
 import { chooseBases, ownMirrors } from './bases.ts'
 
 const base = parseImageReference(`127.0.0.1:5443/lading/base@sha256:${'a'.repeat(64)}`)

@@ -1,5 +1,5 @@
-import { AppError } from '../core/errors.ts'
-import { registryName } from '../core/names.ts'
+import { AppError } from '../../core/errors.ts'
+import { registryName } from '../../core/names.ts'
 import { withoutOptions, type FailedStep } from './progress.ts'
 
 /** What is known when a build did not succeed. */

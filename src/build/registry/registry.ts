@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
-import { AppError } from '../core/errors.ts'
-import { parseDigest, type Digest } from '../core/names.ts'
+import { AppError } from '../../core/errors.ts'
+import { parseDigest, type Digest } from '../../core/names.ts'
 
 /** The registry's own socket, or a host and port. Who may connect is decided in front of it; a URL carries no secret. */
 export type RegistryAddress = { readonly socketPath: string } | { readonly host: string; readonly port: number }

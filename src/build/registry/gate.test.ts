@@ -4,10 +4,10 @@ import { request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { parseAppName } from '../core/names.ts'
-import { systemIds } from '../core/system.ts'
+import { parseAppName } from '../../core/names.ts'
+import { systemIds } from '../../core/system.ts'
 import { memoryRegistry } from './memory-registry.ts'
-import { RegistryGate, type Pass } from './registry-gate.ts'
+import { RegistryGate, type Pass } from './gate.ts'
 import { digestOf, Registry, type RegistryAddress } from './registry.ts'
 
 const never = new AbortController().signal

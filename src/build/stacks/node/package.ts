@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import { z } from 'zod'
-import { AppError } from '../core/errors.ts'
+import { AppError } from '../../../core/errors.ts'
 import { satisfies } from './version-range.ts'
 
 export interface NodePlan {

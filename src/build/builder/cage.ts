@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
-import { label } from '../core/labels.ts'
-import type { Limits } from '../core/limits.ts'
+import { label } from '../../core/labels.ts'
+import type { Limits } from '../../core/limits.ts'
 
 export interface CageOptions {
   /** The builder's image, by id. */

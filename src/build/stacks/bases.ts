@@ -1,7 +1,7 @@
-import { AppError } from '../core/errors.ts'
-import { registryName, type AppName, type ImageReference } from '../core/names.ts'
-import type { DockerfileImage } from './dockerfile.ts'
-import { mayRead } from './registry-rights.ts'
+import { AppError } from '../../core/errors.ts'
+import { registryName, type AppName, type ImageReference } from '../../core/names.ts'
+import type { DockerfileImage } from './dockerfile/read-dockerfile.ts'
+import { mayRead } from '../registry/rights.ts'
 
 export interface BasePolicy {
   /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseAppName } from '../core/names.ts'
-import { permitted, sourcePolicy } from './registry-rights.ts'
+import { parseAppName } from '../../core/names.ts'
+import { permitted, sourcePolicy } from './rights.ts'
 
 const shop = parseAppName('shop')
 const digest = `sha256:${'a'.repeat(64)}`

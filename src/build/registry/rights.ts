@@ -1,4 +1,4 @@
-import { registryName, type AppName } from '../core/names.ts'
+import { registryName, type AppName } from '../../core/names.ts'
 
 const digest = 'sha256:[0-9a-f]{64}'
 const platform = /^lading\/[a-z0-9-]+$/

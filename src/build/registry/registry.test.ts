@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseDigest } from '../core/names.ts'
+import { parseDigest } from '../../core/names.ts'
 import { manifestBytes } from './image-document.ts'
 import { memoryRegistry } from './memory-registry.ts'
 import { digestOf, manifestType, Registry } from './registry.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readDockerfile } from './dockerfile.ts'
+import { readDockerfile } from './read-dockerfile.ts'
 
 const names = (text: string) => readDockerfile(text).images.map(one => one.name)
 

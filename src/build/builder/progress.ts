@@ -1,4 +1,4 @@
-import { defaults } from '../core/defaults.ts'
+import { defaults } from '../../core/defaults.ts'
 
 /** What BuildKit tells about one step; `buildx --progress=rawjson` writes one such object after another. */
 interface Vertex {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseDigest, parseImageReference } from '../core/names.ts'
+import { parseDigest, parseImageReference } from '../../core/names.ts'
 import { manifestBytes } from './image-document.ts'
 import { memoryRegistry } from './memory-registry.ts'
 import { manifestType, Registry } from './registry.ts'
 import { saveImage } from './save-image.ts'
-import { readTar } from '../core/tar.ts'
+import { readTar } from '../../core/tar.ts'
 
 const never = new AbortController().signal
 const hex = (digest: string) => digest.slice('sha256:'.length)

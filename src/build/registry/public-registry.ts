@@ -1,5 +1,5 @@
-import type { Clock } from '../core/clock.ts'
-import { asAppError } from '../core/errors.ts'
+import type { Clock } from '../../core/clock.ts'
+import { asAppError } from '../../core/errors.ts'
 
 interface Tools {
   readonly clock: Pick<Clock, 'monotonic'>
