@@ -1,27 +1,22 @@
 import type { AppName, Digest } from '../core/names.ts'
 import { AppError } from '../core/errors.ts'
 import { appStamp, asLayer, writeTar } from './code-tar.ts'
-import { extendConfig, manifestBytes, type ImageConfig, type Manifest } from './registry/image-document.ts'
-import { nodeEnv } from './stacks/node/dockerfile.ts'
+import { extendConfig, manifestBytes } from './registry/image-document.ts'
 import { manifestType, type Registry } from './registry/registry.ts'
-
-/** An image as the registry holds it. */
-export interface StoredImage {
-  /** Repository that has its blobs. */
-  readonly repository: string
-  readonly digest: Digest
-  readonly manifest: Manifest
-  readonly config: ImageConfig
-}
+import type { StoredImage } from './registry/stored-images.ts'
 
 export interface Assembly {
   readonly app: AppName
-  /** The platform's Node image, or the one with the app's dependencies on it. */
+  /** An image of the platform, or the one with the app's dependencies on it. */
   readonly base: StoredImage
   /** The layer of dependencies was made for this very commit. */
   readonly freshDependencies: boolean
   readonly archive: () => AsyncIterable<Uint8Array>
   readonly start: readonly string[] | null
+  /** `NAME=value`, beside those of the base. */
+  readonly env: readonly string[]
+  /** A folder of the commit that is not code; null: all of it is. */
+  readonly leaveOut: string | null
   readonly tag: string
 }
 
@@ -51,7 +46,7 @@ export async function assemble(
   const config = extendConfig(base.config, [{ ...code, describedAs: 'the code of the commit' }], {
     WorkingDir: '/app',
     User: 'app',
-    Env: nodeEnv,
+    Env: assembly.env,
     ...(assembly.start ? { Cmd: assembly.start } : {}),
   })
   const stored = await registry.putBlob(app, Buffer.from(JSON.stringify(config)), signal)
@@ -82,9 +77,10 @@ async function shareLayers(
 }
 
 async function putCode(assembly: Assembly, registry: Registry, signal: AbortSignal) {
+  const { leaveOut } = assembly
   const tar = writeTar({
     commit: { archive: assembly.archive(), folder: 'app' },
-    leaveOut: path => path === 'node_modules' || path.startsWith('node_modules/'),
+    leaveOut: path => leaveOut !== null && (path === leaveOut || path.startsWith(`${leaveOut}/`)),
     stamp: appStamp,
   })
   const layer = asLayer(tar)

@@ -108,9 +108,8 @@ async function platform(onExec?: (exec: ScriptedExec) => void, clock: Clock = sy
     engine,
     registry: server.address,
     gate: { socketPath: join(folder, 'registry.sock'), onNode: '/run/lading/builder/registry.sock' },
-    images: { node, builder: 'sha256:b' },
-    nodeVersion: '24.21.0',
-    bases: { mirrors: ownMirrors(node, node), outside: async () => false },
+    builderImage: 'sha256:b',
+    on: { node, nodeVersion: '24.21.0', policy: { mirrors: ownMirrors(node, node), outside: async () => false } },
     platform: 'linux/amd64',
     clock,
     ids: { hex: bytes => 'a'.repeat(2 * bytes) },
@@ -170,7 +169,7 @@ test('a Dockerfile is built once by the builder, then found by its key', async (
   const dockerfile = '# syntax=docker/dockerfile:1\nFROM node:24\n'
   const commit = lading.commits.add({ Dockerfile: dockerfile, Procfile: 'web: ./serve\nrelease: ./migrate\n' })
   const image = await lading.build(commit)
-  assert.equal(image.how, 'dockerfile')
+  assert.equal(image.stack, 'dockerfile')
   assert.deepEqual(image.processes, [{ type: 'web', command: './serve' }])
   assert.equal(image.releaseCommand, './migrate')
   assert.deepEqual(
@@ -215,7 +214,7 @@ test('an image that the registry has lost is built again', async () => {
 test('a Node app without dependencies never meets the builder', async () => {
   await using lading = await platform()
   const image = await lading.build(lading.commits.add({ 'package.json': '{}', 'server.js': '1' }))
-  assert.equal(image.how, 'node-assembled')
+  assert.deepEqual([image.stack, image.method], ['node', 'assembled'])
   assert.deepEqual(
     image.layers.map(layer => layer.isNew),
     [false, true],
@@ -267,7 +266,8 @@ test('dependencies that cannot be installed alone are built with the whole repos
   })
   finish = exec => void succeed(lading.registry, exec)
   const files = { 'package.json': '{"dependencies":{"ms":"2"}}', 'package-lock.json': '{}', 'server.js': '1' }
-  assert.equal((await lading.build(lading.commits.add(files))).how, 'node-built')
+  const { stack, method } = await lading.build(lading.commits.add(files))
+  assert.deepEqual([stack, method], ['node', 'built'])
   const [alone, whole] = await Promise.all(
     builds.map(async stdin => (await filesOf(Readable.from([await stdin])))['build/Dockerfile']!),
   )
@@ -330,7 +330,7 @@ test('a builder that dies during a build is a failure worth another try', async 
     message: /stopped during the build/,
   })
   lost = false
-  assert.equal((await lading.build(commit)).how, 'dockerfile')
+  assert.equal((await lading.build(commit)).stack, 'dockerfile')
 })
 
 /** BuildKit tells of a step that runc could not start as of one that wrote this and exited 1. */
@@ -355,7 +355,7 @@ test('a step that could not be started is tried once more, with the whole commit
   })
   finish = exec => (contexts.length === 1 ? cannotStart(exec) : void succeed(lading.registry, exec))
   const commit = lading.commits.add({ Dockerfile: 'FROM node:24\nRUN make' })
-  assert.equal((await lading.build(commit)).how, 'dockerfile')
+  assert.equal((await lading.build(commit)).stack, 'dockerfile')
   assert.match(lading.said.join('\n'), /RUN make could not be started: .*connection reset by peer; trying once more/)
   const [first, second] = await Promise.all(contexts)
   assert.deepEqual(first, second)

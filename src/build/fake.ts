@@ -102,7 +102,8 @@ export class FakeBuilder implements Builder {
       releaseCommand: null,
       settings: defaults.settings,
       layers: [],
-      how: 'dockerfile',
+      stack: 'dockerfile',
+      method: 'built',
       ...image,
     }
     this.#built.set(key, made)

@@ -148,13 +148,16 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     engine: http,
     registry: { socketPath: join(config.runDir, 'registry.sock') },
     gate: { socketPath: builderDoor, onNode: builderDoor },
-    images: config.images,
-    proxy: config.proxy,
-    nodeVersion: process.versions.node,
-    bases: {
-      mirrors: ownMirrors(config.images.base, config.images.node),
-      outside: publicRegistry({ clock: systemClock, fetch, log }),
+    builderImage: config.images.builder,
+    on: {
+      node: config.images.node,
+      nodeVersion: process.versions.node,
+      policy: {
+        mirrors: ownMirrors(config.images.base, config.images.node),
+        outside: publicRegistry({ clock: systemClock, fetch, log }),
+      },
     },
+    proxy: config.proxy,
     platform: `linux/${process.arch === 'arm64' ? 'arm64' : 'amd64'}`,
     clock: systemClock,
     ids: systemIds,

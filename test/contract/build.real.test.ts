@@ -88,9 +88,12 @@ function builderOf({ port }: ReturnType<typeof repository>) {
     engine: new DockerHttp({ socketPath: engine }),
     registry: { socketPath: registry },
     gate,
-    images: { node: node!, builder: images.builder },
-    nodeVersion: process.versions.node,
-    bases: { mirrors: ownMirrors(base!, node!), outside: async () => false },
+    builderImage: images.builder,
+    on: {
+      node: node!,
+      nodeVersion: process.versions.node,
+      policy: { mirrors: ownMirrors(base!, node!), outside: async () => false },
+    },
     ...(dns ? { dns } : {}),
     platform: 'linux/amd64',
     clock: systemClock,
@@ -145,7 +148,8 @@ test(
     // An own install script that does nothing is what forces the other way; it is in two files.
     const built = await build(commit({ scripts: { prepare: 'true' } }))
     await builder.stop(never)
-    assert.deepEqual([assembled.how, built.how], ['node-assembled', 'node-built'])
+    assert.deepEqual([assembled.method, built.method], ['assembled', 'built'])
+    assert.deepEqual([assembled.stack, built.stack], ['node', 'node'])
     const [one, other] = await Promise.all([treeOf(assembled), treeOf(built)])
     const same = (lines: readonly string[]) => lines.filter(line => !/^app\/package(-lock)?\.json /.test(line))
     assert.ok(one.length > 50)
@@ -251,7 +255,7 @@ test('the builder and the door refuse, each by itself, what no Dockerfile of an 
           {
             id: systemIds.hex(8),
             app: parseAppName(app),
-            how: 'dockerfile',
+            tells: null,
             dockerfile: `FROM ${from}\nLABEL a=b\n`,
             dockerignore: null,
             context: { files: new Map([['x', Buffer.from('x')]]) },

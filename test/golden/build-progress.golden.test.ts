@@ -17,7 +17,7 @@ function told(raw: Buffer): string {
   progress.end()
   if (progress.words.some(line => line.startsWith('ERROR:'))) {
     const error = explain({
-      how: 'dockerfile',
+      isOwn: true,
       failed: progress.failed,
       lastLines: progress.lastLines,
       words: progress.words,

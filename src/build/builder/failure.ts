@@ -14,18 +14,19 @@ export interface BuildFacts {
   readonly memoryLimitMet: boolean
   readonly processLimitMet: boolean
   readonly limits: { readonly memory: number; readonly pids: number }
-  readonly how: 'dockerfile' | 'node-built' | 'node-assembled'
+  /** The Dockerfile is the pusher's own, and its steps are told as they are written. */
+  readonly isOwn: boolean
 }
 
 /** A failed build as one sentence fit for `ng`, with the lines that explain it. */
 export function explain(facts: BuildFacts): AppError {
-  const { failed, how } = facts
+  const { failed, isOwn } = facts
   const details = facts.lastLines.length > 0 ? facts.lastLines : facts.words
   if (!failed) return withoutStep(facts.words)
   const missing = missingImage(failed)
   if (missing) return missing
   const code = exitCode(failed.error)
-  const step = stepName(failed.name, how)
+  const step = stepName(failed.name, isOwn)
   if (failed.notStarted !== null) {
     return new AppError('unavailable', `${step} could not be started: ${failed.notStarted}`, {
       retryable: true,
@@ -81,10 +82,10 @@ function exitCode(error: string): number | null {
 }
 
 /** `RUN make` of `[3/5] RUN make`; `npm ci` for the steps of our own Dockerfiles, whose options are ours. */
-function stepName(name: string, how: BuildFacts['how']): string {
+function stepName(name: string, isOwn: boolean): string {
   const step = withoutOptions(name.replace(/^\[[^\]]*\] /, '').split('\n')[0] ?? '')
-  const own = how === 'dockerfile' ? step : step.replace(/^RUN /, '').replace(/ --\S+/g, '')
-  return own.length > 100 ? `${own.slice(0, 99)}…` : own
+  const told = isOwn ? step : step.replace(/^RUN /, '').replace(/ --\S+/g, '')
+  return told.length > 100 ? `${told.slice(0, 99)}…` : told
 }
 
 /** BuildKit nests its reasons from the left; the last ones say it. */

@@ -7,7 +7,7 @@ import { withAbort } from './abort.ts'
 import type { BuilderContainer } from './container.ts'
 import { writeTar } from '../code-tar.ts'
 import type { ExecEnd } from './exec.ts'
-import { explain, type BuildFacts } from './failure.ts'
+import { explain } from './failure.ts'
 import { Progress } from './progress.ts'
 import type { Pass } from '../registry/gate.ts'
 import { clientConfig, sourcePolicy } from '../registry/rights.ts'
@@ -16,7 +16,8 @@ export interface BuildJob {
   /** Names the build inside the builder; hexadecimal. */
   readonly id: string
   readonly app: AppName
-  readonly how: BuildFacts['how']
+  /** Programs whose steps are told to the pusher; null: every step is. */
+  readonly tells: readonly string[] | null
   /** As it is built: without a syntax line. */
   readonly dockerfile: string
   /** Takes the place of the context's own `.dockerignore`; null: that one counts. */
@@ -70,7 +71,7 @@ export async function runBuild(job: BuildJob, tools: BuildTools, signal: AbortSi
 type Attempt = { readonly digest: string } | { readonly error: AppError; readonly notStarted: boolean }
 
 async function attempt(job: BuildJob, tools: BuildTools, signal: AbortSignal): Promise<Attempt> {
-  const progress = new Progress(job.say, job.how === 'dockerfile' ? undefined : isInstallOrBuild)
+  const progress = new Progress(job.say, job.tells === null ? undefined : stepsOf(job.tells))
   const end = await untilEnd(job, tools, progress, signal)
   progress.end()
   const result = parseResult(end.stdout)
@@ -78,7 +79,7 @@ async function attempt(job: BuildJob, tools: BuildTools, signal: AbortSignal): P
   const digest = result.metadata?.['containerimage.digest']
   if (result.exit === 0 && digest) return { digest }
   const error = explain({
-    how: job.how,
+    isOwn: job.tells === null,
     failed: progress.failed,
     lastLines: progress.lastLines,
     words: progress.words,
@@ -91,8 +92,9 @@ async function attempt(job: BuildJob, tools: BuildTools, signal: AbortSignal): P
 }
 
 /** Of our own Dockerfiles nothing else is the pusher's affair. */
-function isInstallOrBuild(step: string): boolean {
-  return /^RUN (?:CI=true )?(?:npm|pnpm|yarn) /.test(step)
+function stepsOf(programs: readonly string[]): (step: string) => boolean {
+  const step = new RegExp(`^RUN (?:[A-Z][A-Z_]*=\\S+ )*(?:${programs.join('|')}) `)
+  return text => step.test(text)
 }
 
 /** Arguments of `lading-build` in the builder's image: BuildKit's client does the rest. */
