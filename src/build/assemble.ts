@@ -9,12 +9,14 @@ export interface Assembly {
   readonly app: AppName
   /** An image of the platform, or the one with the app's dependencies on it. */
   readonly base: StoredImage
-  /** The layer of dependencies was made for this very commit. */
-  readonly freshDependencies: boolean
+  /** Layers of it that were made for this very commit. */
+  readonly fresh: ReadonlySet<Digest>
   readonly archive: () => AsyncIterable<Uint8Array>
   readonly start: readonly string[] | null
   /** `NAME=value`, beside those of the base. */
   readonly env: readonly string[]
+  /** Of the files of the code (s since 1970). */
+  readonly modified: number
   /** A folder of the commit that is not code; null: all of it is. */
   readonly leaveOut: string | null
   readonly tag: string
@@ -59,7 +61,7 @@ export async function assemble(
 }
 
 async function shareLayers(
-  { app, base, freshDependencies }: Assembly,
+  { app, base, fresh }: Assembly,
   registry: Registry,
   signal: AbortSignal,
 ): Promise<readonly StoredLayer[]> {
@@ -71,7 +73,7 @@ async function shareLayers(
           hint: 'Run "lading up" again: it brings the platform\'s images.',
         })
       }
-      return { digest, size, isNew: freshDependencies && digest === base.manifest.layers.at(-1)?.digest }
+      return { digest, size, isNew: fresh.has(digest) }
     }),
   )
 }
@@ -81,7 +83,7 @@ async function putCode(assembly: Assembly, registry: Registry, signal: AbortSign
   const tar = writeTar({
     commit: { archive: assembly.archive(), folder: 'app' },
     leaveOut: path => leaveOut !== null && (path === leaveOut || path.startsWith(`${leaveOut}/`)),
-    stamp: appStamp,
+    stamp: { ...appStamp, modified: assembly.modified },
   })
   const layer = asLayer(tar)
   const chunks = layer.chunks[Symbol.asyncIterator]()

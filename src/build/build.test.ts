@@ -109,7 +109,12 @@ async function platform(onExec?: (exec: ScriptedExec) => void, clock: Clock = sy
     registry: server.address,
     gate: { socketPath: join(folder, 'registry.sock'), onNode: '/run/lading/builder/registry.sock' },
     builderImage: 'sha256:b',
-    on: { node, nodeVersion: '24.21.0', policy: { mirrors: ownMirrors(node, node), outside: async () => false } },
+    on: {
+      base: node,
+      node,
+      nodeVersion: '24.21.0',
+      policy: { mirrors: ownMirrors(node, node), outside: async () => false },
+    },
     platform: 'linux/amd64',
     clock,
     ids: { hex: bytes => 'a'.repeat(2 * bytes) },
@@ -279,7 +284,7 @@ test('a repository with nothing to build, and a lading.yaml that is wrong, say s
   await using lading = await platform()
   await assert.rejects(lading.build(lading.commits.add({ 'README.md': '' })), {
     code: 'build-failed',
-    message: /neither a Dockerfile/,
+    message: /nothing at the root of the repository says how it is built/,
   })
   await assert.rejects(lading.build(lading.commits.add({ 'lading.yaml': 'x: 1' })), {
     code: 'invalid-input',

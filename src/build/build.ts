@@ -23,7 +23,13 @@ import {
   type WantedImages,
 } from './registry/retention.ts'
 import { saveImage } from './registry/save-image.ts'
-import { layersBefore, platformImage, storedImage, type StoredImage } from './registry/stored-images.ts'
+import {
+  layersBefore,
+  layersOfPlatform,
+  platformImage,
+  storedImage,
+  type StoredImage,
+} from './registry/stored-images.ts'
 import { processesOf, readCommit, type CommitSource } from './source.ts'
 import type { Assembled, Built, Recipe } from './stacks/stack.ts'
 import { chooseRecipe } from './stacks/stacks.ts'
@@ -205,8 +211,7 @@ class ImageBuilder implements StoppableBuilder {
       async () => {
         const known = await this.#find(work, signal)
         if (known) return known
-        const bases = recipe.bases.map(base => base.instead ?? base.name)
-        const before = await layersBefore(this.#registry, app, bases, signal)
+        const before = await layersBefore(this.#registry, app, recipe.bases, signal)
         const job = {
           tells: recipe.tells,
           dockerfile: recipe.dockerfile,
@@ -230,9 +235,10 @@ class ImageBuilder implements StoppableBuilder {
       {
         app,
         base: found.image,
-        freshDependencies: found.isNew,
+        fresh: found.isNew ? await this.#added(found.image, recipe, signal) : new Set<Digest>(),
         start: recipe.start,
         env: recipe.env,
+        modified: recipe.times === 'zero' ? 0 : timeOf(work.source.tree),
         leaveOut: recipe.leaveOut,
         tag: work.key,
         archive: () => this.#options.repositories.archive(app, commit, signal),
@@ -242,6 +248,12 @@ class ImageBuilder implements StoppableBuilder {
     )
     const { stack, method } = recipe
     return { stack, method, ...made, config: recipe.start ? { Cmd: recipe.start } : {} }
+  }
+
+  /** Layers that an image has on top of the platform's. */
+  async #added({ manifest }: StoredImage, { bases }: Recipe, signal: AbortSignal): Promise<ReadonlySet<Digest>> {
+    const before = await layersOfPlatform(this.#registry, bases, signal)
+    return new Set(manifest.layers.map(({ digest }) => digest).filter(digest => !before.has(digest)))
   }
 
   /** The image that the code goes on: built once per lock file. Null: they cannot be installed by themselves. */
@@ -318,6 +330,11 @@ class ImageBuilder implements StoppableBuilder {
 function dependenciesKey(dockerfile: string, files: ReadonlyMap<string, Buffer>, platform: string): string {
   const facts = [stackVersion, dockerfile, platform, [...files].map(([path, bytes]) => [path, hash(bytes)])]
   return hash(JSON.stringify(facts))
+}
+
+/** Below 2^28 s, which is in 1978: one number for one tree. */
+function timeOf(tree: string): number {
+  return Number.parseInt(hash(tree).slice(0, 7), 16)
 }
 
 function hash(data: string | Uint8Array): string {

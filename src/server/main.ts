@@ -150,6 +150,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     gate: { socketPath: builderDoor, onNode: builderDoor },
     builderImage: config.images.builder,
     on: {
+      base: config.images.base,
       node: config.images.node,
       nodeVersion: process.versions.node,
       policy: {

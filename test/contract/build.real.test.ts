@@ -90,6 +90,7 @@ function builderOf({ port }: ReturnType<typeof repository>) {
     gate,
     builderImage: images.builder,
     on: {
+      base: base!,
       node: node!,
       nodeVersion: process.versions.node,
       policy: { mirrors: ownMirrors(base!, node!), outside: async () => false },

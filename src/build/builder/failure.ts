@@ -1,6 +1,6 @@
 import { AppError } from '../../core/errors.ts'
 import { registryName } from '../../core/names.ts'
-import { withoutOptions, type FailedStep } from './progress.ts'
+import { firstCommand, withoutOptions, type FailedStep } from './progress.ts'
 
 /** What is known when a build did not succeed. */
 export interface BuildFacts {
@@ -84,7 +84,11 @@ function exitCode(error: string): number | null {
 /** `RUN make` of `[3/5] RUN make`; `npm ci` for the steps of our own Dockerfiles, whose options are ours. */
 function stepName(name: string, isOwn: boolean): string {
   const step = withoutOptions(name.replace(/^\[[^\]]*\] /, '').split('\n')[0] ?? '')
-  const told = isOwn ? step : step.replace(/^RUN /, '').replace(/ --\S+/g, '')
+  const told = isOwn
+    ? step
+    : firstCommand(step)
+        .replace(/^RUN /, '')
+        .replace(/ --\S+/g, '')
   return told.length > 100 ? `${told.slice(0, 99)}…` : told
 }
 

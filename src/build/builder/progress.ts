@@ -39,7 +39,7 @@ const keptLines = 50
  */
 export class Progress {
   readonly #say: (line: string) => void
-  readonly #worthTelling: (step: string) => boolean
+  readonly #worthTelling: ((step: string) => boolean) | null
   readonly #shown = new Set<string>()
   readonly #unfinished = new Map<string, string>()
   /** The first that each step wrote. */
@@ -52,8 +52,8 @@ export class Progress {
   #words: readonly string[] = []
   readonly #decoder = new TextDecoder()
 
-  /** `worthTelling`: whether a step, such as `RUN npm ci`, is announced; all are without it. */
-  constructor(say: (line: string) => void, worthTelling: (step: string) => boolean = () => true) {
+  /** `worthTelling`: of a Dockerfile of ours, whether a step, such as `RUN npm ci`, is announced; null: all, as written. */
+  constructor(say: (line: string) => void, worthTelling: ((step: string) => boolean) | null = null) {
     this.#say = say
     this.#worthTelling = worthTelling
   }
@@ -118,8 +118,10 @@ export class Progress {
     // Whether it comes from the cache is only known at its end.
     if (name.startsWith('[') && !cached && !completed && !/ RUN /.test(name)) return
     this.#shown.add(digest)
-    if (name.startsWith('[') && !this.#worthTelling(withoutOptions(name.replace(/^\[[^\]]*\] /, '')))) return
-    const title = /^pushing .* with docker$/.test(name) ? 'Pushing the image' : firstLine(name)
+    if (name.startsWith('[') && this.#worthTelling?.(withoutOptions(name.replace(/^\[[^\]]*\] /, ''))) === false) return
+    const title = /^pushing .* with docker$/.test(name)
+      ? 'Pushing the image'
+      : firstLine(this.#worthTelling ? firstCommand(name) : name)
     this.#say(`       ${title}${cached ? ' (cached)' : ''}`)
   }
 
@@ -141,6 +143,11 @@ export class Progress {
 function firstLine(name: string): string {
   const line = withoutOptions(printable(name.split('\n')[0] ?? ''))
   return line.length > 120 ? `${line.slice(0, 119)}…` : line
+}
+
+/** Of a step that we wrote: the rest is what happens where the first does not succeed, or after it. */
+export function firstCommand(step: string): string {
+  return step.replace(/ (?:&&|\|\|) .*$/s, '')
 }
 
 /** A step without the options of its RUN, which say nothing to the one who waits. */

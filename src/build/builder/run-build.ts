@@ -71,7 +71,7 @@ export async function runBuild(job: BuildJob, tools: BuildTools, signal: AbortSi
 type Attempt = { readonly digest: string } | { readonly error: AppError; readonly notStarted: boolean }
 
 async function attempt(job: BuildJob, tools: BuildTools, signal: AbortSignal): Promise<Attempt> {
-  const progress = new Progress(job.say, job.tells === null ? undefined : stepsOf(job.tells))
+  const progress = new Progress(job.say, job.tells === null ? null : stepsOf(job.tells))
   const end = await untilEnd(job, tools, progress, signal)
   progress.end()
   const result = parseResult(end.stdout)
@@ -166,6 +166,8 @@ function contentOf(job: BuildJob) {
   if ('archive' in job.context) {
     return { files, commit: { archive: job.context.archive(), folder: 'context' }, stamp: stampOfContext }
   }
+  // The folder has to be there, even for a Dockerfile that takes nothing from it.
+  if (job.context.files.size === 0) files.set('context/.empty', Buffer.alloc(0))
   for (const [path, bytes] of job.context.files) files.set(`context/${path}`, bytes)
   return { files, stamp: stampOfContext }
 }

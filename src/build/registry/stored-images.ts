@@ -40,16 +40,39 @@ export async function platformImage(
   })
 }
 
+type Bases = readonly { readonly name: string; readonly instead: ImageReference | null }[]
+
 /** Layers of the app's images and of the platform's that it stands on, to tell a new layer from one that was there. */
 export async function layersBefore(
   registry: Registry,
   app: AppName,
-  bases: readonly string[],
+  bases: Bases,
   signal: AbortSignal,
 ): Promise<ReadonlySet<Digest>> {
   const tags = (await registry.tags(app, signal)).slice(-50)
-  const platform = bases.map(partsOfPlatformImage).filter(one => one !== null)
-  const images: readonly (readonly [string, string])[] = [...tags.map(tag => [app, tag] as const), ...platform]
+  const own = tags.map(tag => [app, tag] as const)
+  const [mine, ground] = await Promise.all([
+    layersOfAll(registry, own, signal),
+    layersOfPlatform(registry, bases, signal),
+  ])
+  return new Set([...mine, ...ground])
+}
+
+/** Of those bases that are images of the platform. */
+export async function layersOfPlatform(registry: Registry, bases: Bases, signal: AbortSignal): Promise<Set<Digest>> {
+  const names = bases.map(base => partsOfPlatformImage(base.instead ?? base.name))
+  return layersOfAll(
+    registry,
+    names.filter(one => one !== null),
+    signal,
+  )
+}
+
+async function layersOfAll(
+  registry: Registry,
+  images: readonly (readonly [repository: string, tagOrDigest: string])[],
+  signal: AbortSignal,
+): Promise<Set<Digest>> {
   const manifests = await Promise.all(images.map(([from, name]) => registry.getManifest(from, name, signal)))
   return new Set(manifests.flatMap(one => (one ? layersOf(one.bytes).map(layer => layer.digest) : [])))
 }

@@ -21,6 +21,8 @@ export interface Detected {
 
 /** What stacks build on. */
 export interface Platform {
+  /** Debian 13 with the certificates of this machine. */
+  readonly base: ImageReference
   readonly node: ImageReference
   /** Version of Node in that image, such as `24.21.0`. */
   readonly nodeVersion: string
@@ -39,6 +41,8 @@ export interface Built {
   readonly dockerignore: string | null
   readonly bases: readonly Base[]
   readonly notes: readonly string[]
+  /** Of `web` where no Procfile says it; null: the image says it itself. */
+  readonly start: readonly string[] | null
   /** Programs whose steps are told to the pusher; null: every step, for the Dockerfile is the pusher's own. */
   readonly tells: readonly string[] | null
 }
@@ -53,6 +57,11 @@ export interface Assembled {
   readonly start: readonly string[] | null
   /** `NAME=value`, beside those of the base. */
   readonly env: readonly string[]
+  /**
+   * What time the code's files have: `zero` for all commits, so that equal code is an equal layer; `tree` for one that
+   * changes with the code, where it is told to browsers.
+   */
+  readonly times: 'zero' | 'tree'
   /** A folder of the commit that stays out of the image; null: none. */
   readonly leaveOut: string | null
   /** The way it is built when its dependencies cannot be installed by themselves. */

@@ -1,11 +1,16 @@
-import { AppError } from '../../core/errors.ts'
 import type { Source } from '../source.ts'
 import { dockerfileStack } from './dockerfile/dockerfile.ts'
 import { nodeStack } from './node/node.ts'
+import { nothingApplies } from './refusal.ts'
+import { pagesStack } from './static/pages.ts'
+import { siteStack } from './static/site.ts'
 import type { Detected, Platform, Recipe, Stack } from './stack.ts'
 
 /** In this order they are asked; the first that applies makes the image. */
-export const stacks: readonly Stack[] = [dockerfileStack, nodeStack]
+export const stacks: readonly Stack[] = [dockerfileStack, pagesStack, nodeStack, siteStack]
+
+/** As lading.yaml may say them. */
+export const stackNames: readonly string[] = [...new Set(stacks.map(({ name }) => name))]
 
 export interface Choice extends Detected {
   readonly stack: Stack
@@ -18,15 +23,24 @@ export async function chooseStack(source: Source, platform: Platform): Promise<C
     const detected = await stack.detect(source, platform)
     if (detected) return { stack, ...detected }
   }
-  throw new AppError('build-failed', 'there is neither a Dockerfile nor a package.json in the repository', {
-    hint: 'Add a Dockerfile, or a package.json for a Node app, to its root.',
-  })
+  throw await nothingApplies(source)
 }
 
 /** How the commit becomes an image. */
 export async function chooseRecipe(source: Source, platform: Platform): Promise<Recipe> {
   const { stack } = await chooseStack(source, platform)
   return stack.recipe(source, platform)
+}
+
+/** Stacks that would apply too, had the choice not come first. */
+export async function alsoApplies(
+  source: Source,
+  platform: Platform,
+  { stack: chosen }: Choice,
+): Promise<readonly Detected[]> {
+  const later = stacks.slice(stacks.indexOf(chosen) + 1).filter(({ name }) => name !== chosen.name)
+  const found = await Promise.all(later.map(stack => stack.detect(source, platform)))
+  return found.filter(detected => detected !== null)
 }
 
 /** The choice as a sentence. */

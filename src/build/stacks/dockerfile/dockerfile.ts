@@ -30,6 +30,7 @@ export const dockerfileStack: Stack = {
       notes: bases
         .filter(base => base.instead !== null)
         .map(base => `${base.name} is ${nameOf(base.instead!)} of this platform: no public registry answers`),
+      start: null,
       tells: null,
     }
   },

@@ -1,4 +1,5 @@
 import type { ImageReference } from '../../../core/names.ts'
+import { pack, take } from '../generated.ts'
 import type { Install, NodePlan } from './package.ts'
 
 /** What every Node image runs with, built or assembled. */
@@ -18,6 +19,20 @@ export const nodeDockerignore = 'node_modules\n.git\n'
  */
 export function nodeDockerfile(plan: NodePlan, node: ImageReference): string {
   const { install } = plan
+  const lines = [...buildStage(plan, node)]
+  if (install?.prunes) lines.push(...prune(install))
+  lines.push('RUN mkdir -p node_modules', pack('modules', 'node_modules'), pack('code', `${leaveOut(install)} .`))
+  if (plan.keeps.length > 0) lines.push(pack('programs', '-C /kept .'))
+  lines.push('', `FROM ${node}`)
+  if (plan.keeps.length > 0) lines.push('COPY --from=build /programs /usr/local')
+  lines.push(take('modules'), take('code'))
+  if (install?.program === 'yarn-berry') lines.push(yarnLikeTheOthers)
+  return [...lines, ...footer(plan.start), ''].join('\n')
+}
+
+/** Where the app is installed and built, in /app, with its development dependencies: the stage `build`. */
+export function buildStage(plan: NodePlan, node: ImageReference): readonly string[] {
+  const { install } = plan
   const lines = [`FROM ${node} AS build`, 'WORKDIR /app', quiet]
   if (install?.program === 'yarn-berry') lines.push(yarnLikeTheOthers)
   if (install?.get) lines.push(getProgram(install.get))
@@ -28,14 +43,7 @@ export function nodeDockerfile(plan: NodePlan, node: ImageReference): string {
   if (install && plan.installsAlone) lines.push('COPY . .')
   // Not earlier: without development dependencies there may be nothing to build with.
   if (plan.buildScript) lines.push('ENV NODE_ENV=production', runBuild(plan.buildScript))
-  if (install?.prunes) lines.push(...prune(install))
-  lines.push('RUN mkdir -p node_modules', pack('modules', 'node_modules'), pack('code', `${leaveOut(install)} .`))
-  if (plan.keeps.length > 0) lines.push(pack('programs', '-C /kept .'))
-  lines.push('', `FROM ${node}`)
-  if (plan.keeps.length > 0) lines.push('COPY --from=build /programs /usr/local')
-  lines.push(take('modules'), take('code'))
-  if (install?.program === 'yarn-berry') lines.push(yarnLikeTheOthers)
-  return [...lines, ...footer(plan.start), ''].join('\n')
+  return lines
 }
 
 /** The Dockerfile of the dependencies alone, for an assembled image: one layer on the base, `node_modules`. */
@@ -116,16 +124,6 @@ function getProgram(name: string): string {
 
 function copyManifests(install: Install): string {
   return `COPY ${install.manifests.join(' ')} ./`
-}
-
-/** Files with one time, so that equal content gives an equal layer; as a tar on disk, for a pipe would hide an error. */
-function pack(name: string, what: string): string {
-  return `RUN tar -cf /${name}.tar --mtime=@0 ${what} && mkdir /${name} && tar -xf /${name}.tar -C /${name} && touch -d @0 /${name} && rm /${name}.tar`
-}
-
-/** By COPY, because a layer that RUN makes also holds the time at which it ran. */
-function take(name: string): string {
-  return `COPY --from=build --chown=1000:1000 /${name} /app`
 }
 
 function footer(start: readonly string[] | null): readonly string[] {

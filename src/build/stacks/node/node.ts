@@ -1,17 +1,17 @@
 import type { Source } from '../../source.ts'
 import type { Assembled, Built, Platform, Recipe, Stack } from '../stack.ts'
 import { dependenciesDockerfile, nodeDockerfile, nodeDockerignore, nodeEnv } from './dockerfile.ts'
-import { planNode, type NodePlan } from './package.ts'
+import { mainFile, parsePackage, planNode, type NodePlan } from './package.ts'
 
 /** Programs of its Dockerfiles. */
-const tells = ['npm', 'pnpm', 'yarn'] as const
+export const tells = ['npm', 'pnpm', 'yarn'] as const
 
 /** A package.json at the root: npm, pnpm or Yarn; assembled from layers where there is no build step. */
 export const nodeStack: Stack = {
   name: 'node',
 
-  async detect({ files }, { nodeVersion }) {
-    if ((await files.text('package.json')) === null) return null
+  async detect(source, { nodeVersion }) {
+    if ((await source.files.text('package.json')) === null || (await isOnlyTools(source))) return null
     return { what: `Node ${nodeVersion}`, because: 'package.json is in the repository' }
   },
 
@@ -26,19 +26,42 @@ export const nodeStack: Stack = {
       dockerignore: nodeDockerignore,
       bases: [{ name: platform.node, instead: null }],
       notes: [...plan.warnings.map(warning => `Warning: ${warning}`), ...whyBuilt(plan)],
+      start: plan.start,
       tells,
     }
     return plan.notAssembled === null ? assembled(plan, built, platform) : built
   },
 }
 
-async function planOf({ files, procfile }: Source, { nodeVersion }: Platform): Promise<NodePlan> {
+/** Files that say that package.json is not the app itself, unless it starts something. */
+export const ofOthers = ['go.mod', 'manage.py', 'requirements.txt', 'pyproject.toml', 'Pipfile'] as const
+
+/** Beside an app of another stack, a package.json that starts nothing is there for its tools. */
+async function isOnlyTools(source: Source): Promise<boolean> {
+  const { files, procfile, yaml } = source
+  const paths = await files.paths()
+  const isAlone = !ofOthers.some(path => paths.has(path))
+  const pkg = parsePackage((await files.text('package.json')) ?? '{}')
+  if (yaml.stack === 'node' || pkg.scripts?.start !== undefined || mainFile(pkg, paths) !== null) return false
+  const commands = (procfile?.processes ?? []).map(({ command }) => command ?? '')
+  if (commands.some(command => /(?:^|[\s/;&|])(?:node|npm|npx|pnpm|yarn)(?:\s|$)/.test(command))) return false
+  if (!isAlone) return true
+  const hasPages = paths.has('index.html') || paths.has('public/index.html')
+  return hasPages && commands.length === 0 && pkg.scripts?.build === undefined
+}
+
+/** `startIsSaid`: what is made needs nothing that starts it. */
+export async function planOf(
+  { files, procfile }: Source,
+  { nodeVersion }: Platform,
+  { startIsSaid = false } = {},
+): Promise<NodePlan> {
   const processes = procfile?.processes ?? []
   return planNode({
     packageJson: (await files.text('package.json')) ?? '{}',
     yarnLock: await files.text('yarn.lock'),
     paths: await files.paths(),
-    startIsSaid: processes.length > 0,
+    startIsSaid: startIsSaid || processes.length > 0,
     commands: [...processes.map(({ command }) => command), procfile?.releaseCommand].filter(
       command => typeof command === 'string',
     ),
@@ -63,6 +86,7 @@ function assembled({ install, start }: NodePlan, otherwise: Built, { node, nodeV
           },
     start,
     env: nodeEnv,
+    times: 'zero',
     leaveOut: 'node_modules',
     otherwise,
     notes: otherwise.notes,

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { z } from 'zod'
 import { AppError } from '../../../core/errors.ts'
-import { satisfies } from './version-range.ts'
+import { satisfies } from '../version-range.ts'
 
 export interface NodePlan {
   /** Null: nothing is to be installed. */
@@ -60,7 +60,7 @@ const schema = z.object({
   workspaces: z.unknown().optional(),
   pnpm: z.object({ patchedDependencies: z.unknown().optional() }).optional(),
 })
-type Package = z.infer<typeof schema>
+export type Package = z.infer<typeof schema>
 
 const lockFiles = {
   'package-lock.json': 'npm',
@@ -105,7 +105,8 @@ export function planNode(files: NodeFiles): NodePlan {
   }
 }
 
-function parsePackage(text: string): Package {
+/** Rejects `invalid-input`. */
+export function parsePackage(text: string): Package {
   try {
     return schema.parse(JSON.parse(text.replace(/^\uFEFF/, '')))
   } catch (error) {
@@ -220,11 +221,16 @@ function startCommand(pkg: Package, paths: ReadonlySet<string>): readonly string
     const plain = /^node(?: [A-Za-z0-9_./=:@,-]+)+$/.test(script.trim())
     return plain ? script.trim().split(' ') : ['/bin/sh', '-c', script]
   }
-  const main = ['server.js', ...mainFiles(pkg.main), 'index.js'].find(path => paths.has(posix.normalize(path)))
+  const main = mainFile(pkg, paths)
   if (main) return ['node', main]
   throw new AppError('build-failed', 'nothing says how to start this app', {
     hint: 'Write a Procfile ("web: node app.js") or a script "start" in package.json.',
   })
+}
+
+/** What is started where no script says it; null: there is nothing. */
+export function mainFile(pkg: Package, paths: ReadonlySet<string>): string | null {
+  return ['server.js', ...mainFiles(pkg.main), 'index.js'].find(path => paths.has(posix.normalize(path))) ?? null
 }
 
 /** What Node would look for. */
