@@ -1,13 +1,14 @@
 import type { Source } from '../source.ts'
 import { dockerfileStack } from './dockerfile/dockerfile.ts'
 import { nodeStack } from './node/node.ts'
+import { pythonStack } from './python/python.ts'
 import { nothingApplies } from './refusal.ts'
 import { pagesStack } from './static/pages.ts'
 import { siteStack } from './static/site.ts'
 import type { Detected, Platform, Recipe, Stack } from './stack.ts'
 
 /** In this order they are asked; the first that applies makes the image. */
-export const stacks: readonly Stack[] = [dockerfileStack, pagesStack, nodeStack, siteStack]
+export const stacks: readonly Stack[] = [dockerfileStack, pagesStack, nodeStack, pythonStack, siteStack]
 
 /** As lading.yaml may say them. */
 export const stackNames: readonly string[] = [...new Set(stacks.map(({ name }) => name))]

@@ -46,9 +46,58 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
     'server.js': '',
     'package.json': json({ scripts: { start: 'node server.js', build: 'vite build' }, devDependencies: { vite: '8' } }),
   },
+  'python-flask': { 'requirements.txt': 'Flask==3.1.2\n', 'app.py': 'app = Flask(__name__)\n' },
+  'python-flask-factory': {
+    'requirements.txt': 'flask\n-r more.txt\n',
+    'more.txt': 'gunicorn==27.0.1\n',
+    'shop/__init__.py': 'def create_app(test_config=None):\n    return app\n',
+  },
+  'python-fastapi-uv': {
+    'pyproject.toml':
+      '[project]\nname = "shop"\nrequires-python = ">=3.12"\ndependencies = ["fastapi[standard]>=0.120", "uvicorn>=0.30"]\n',
+    'uv.lock': '',
+    '.python-version': '3.12\n',
+    'app/__init__.py': '',
+    'app/main.py': 'app = FastAPI()\n',
+  },
+  'python-django': {
+    'manage.py': '',
+    'requirements.txt': 'django==5.2.8\npsycopg2==2.9.11\n',
+    'mysite/settings.py': "STATIC_ROOT = BASE_DIR / 'static'\n",
+    'mysite/wsgi.py': '',
+    'mysite/asgi.py': '',
+    'runtime.txt': 'python-3.11.4\n',
+  },
+  'python-poetry': {
+    'pyproject.toml':
+      '[tool.poetry]\nname = "shop"\n[tool.poetry.dependencies]\npython = "^3.12"\nflask = "^3"\ngunicorn = "*"\n',
+    'poetry.lock': '',
+    'src/shop/__init__.py': '',
+    'src/shop/app.py': 'app = Flask(__name__)\n',
+    Procfile: 'web: gunicorn shop.app:app\n',
+  },
+  'python-pdm': {
+    'pyproject.toml': '[project]\nname = "shop"\ndependencies = ["fastapi"]\n',
+    'pdm.lock': '',
+    'main.py': 'api: FastAPI = FastAPI(title="shop")\n',
+  },
+  'python-pipenv': { Pipfile: '[packages]\nflask = "*"\n', 'Pipfile.lock': '{}', 'wsgi.py': 'app = Flask(__name__)\n' },
+  'python-pyproject': {
+    'pyproject.toml': '[project]\nname = "shop"\nrequires-python = ">=3.9,<3.12"\ndependencies = ["flask"]\n',
+    'main.py': 'app = Flask(__name__)\n',
+  },
+  'python-plain': { 'main.py': 'print(1)\n' },
+  'python-nothing-to-start': { 'requirements.txt': 'requests==2\n', 'lib/a.py': '' },
+  'python-with-tools-of-node': {
+    'manage.py': '',
+    'requirements.txt': 'Django==5.2.8\ngunicorn==27.0.1',
+    'shop/wsgi.py': '',
+    'package.json': json({ devDependencies: { tailwindcss: '4' }, scripts: { build: 'tailwindcss' } }),
+  },
   'dockerfile-first': { Dockerfile: 'FROM debian:trixie\n', 'package.json': '{}', 'server.js': '' },
   'refused-monorepo': { 'api/Dockerfile': '', 'web/Dockerfile': '', 'compose.yaml': '' },
   'refused-below': { 'server/package.json': '', 'client/package.json': '', 'README.md': '' },
   'refused-rust': { 'Cargo.toml': '', 'src/main.rs': '' },
   'refused-empty': { 'README.md': '' },
+  'refused-wish': { 'index.html': '', 'lading.yaml': 'stack: python\n' },
 }
