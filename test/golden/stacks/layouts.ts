@@ -94,6 +94,32 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
     'shop/wsgi.py': '',
     'package.json': json({ devDependencies: { tailwindcss: '4' }, scripts: { build: 'tailwindcss' } }),
   },
+  'go-root': {
+    'go.mod': 'module example.com/shop/v2\n\ngo 1.23\n',
+    'main.go': 'package main\n',
+    'templates/a.html': '',
+  },
+  'go-newer': {
+    'go.mod': 'module shop\n\ngo 1.25.0\n\ntoolchain go1.25.3\n',
+    'cmd/server/main.go': '// x\npackage main\n',
+  },
+  'go-several': {
+    'go.mod': 'module shop\n',
+    'cmd/api/main.go': 'package main\n',
+    'cmd/worker/main.go': 'package main\n',
+    'internal/a.go': 'package internal\n',
+  },
+  'go-several-unclear': {
+    'go.mod': 'module shop\n',
+    'cmd/a/main.go': 'package main\n',
+    'cmd/b/main.go': 'package main\n',
+  },
+  'go-sqlite': {
+    'go.mod': 'module shop\n\nrequire github.com/mattn/go-sqlite3 v1.14.0\n',
+    'main.go': 'package main\n',
+    Procfile: 'web: shop -a\nrelease: shop migrate\n',
+  },
+  'go-library': { 'go.mod': 'module shop\n', 'shop.go': 'package shop\n' },
   'dockerfile-first': { Dockerfile: 'FROM debian:trixie\n', 'package.json': '{}', 'server.js': '' },
   'refused-monorepo': { 'api/Dockerfile': '', 'web/Dockerfile': '', 'compose.yaml': '' },
   'refused-below': { 'server/package.json': '', 'client/package.json': '', 'README.md': '' },
