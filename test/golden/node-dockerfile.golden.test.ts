@@ -58,6 +58,7 @@ for (const [name, { packageJson, paths, ...more }] of Object.entries(cases)) {
       paths: new Set<string>(paths),
       startIsSaid: false,
       commands: [],
+      asked: null,
       nodeVersion: '24.21.0',
     })
     const actual = plan.notAssembled === null ? dependenciesDockerfile(plan.install!, node) : nodeDockerfile(plan, node)

@@ -41,6 +41,48 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
     'server.js': '',
     'package.json': json({ scripts: { start: 'node server.js' }, dependencies: { express: '5' } }),
   },
+  'node-no-lock': {
+    'index.js': '',
+    '.nvmrc': 'lts/iron\n',
+    'bun.lock': '',
+    'package.json': json({ dependencies: { express: '5' } }),
+  },
+  'node-no-lock-built': {
+    'package.json': json({
+      packageManager: 'pnpm@10.4.1',
+      scripts: { build: 'tsc', start: 'node dist/main.js' },
+      dependencies: { express: '5' },
+      devDependencies: { typescript: '6' },
+    }),
+  },
+  'node-nest': {
+    'package-lock.json': '',
+    '.node-version': '24',
+    'package.json': json({
+      scripts: { build: 'nest build', start: 'nest start', 'start:prod': 'node dist/main' },
+      dependencies: { '@nestjs/core': '^11' },
+      devDependencies: { '@nestjs/cli': '^11' },
+    }),
+  },
+  'node-nuxt': {
+    'package-lock.json': '',
+    'package.json': json({ scripts: { build: 'nuxt build', dev: 'nuxt dev' }, dependencies: { nuxt: '^4' } }),
+  },
+  'node-next': {
+    'package-lock.json': '',
+    'next.config.ts': '',
+    'package.json': json({
+      scripts: { dev: 'next dev', build: 'next build', start: 'next start' },
+      dependencies: { next: '16' },
+    }),
+  },
+  'node-sveltekit': {
+    'package-lock.json': '',
+    'package.json': json({
+      scripts: { dev: 'vite dev', build: 'vite build' },
+      devDependencies: { '@sveltejs/kit': '2', '@sveltejs/adapter-auto': '7', vite: '8' },
+    }),
+  },
   'node-vite-with-server': {
     'package-lock.json': '',
     'server.js': '',

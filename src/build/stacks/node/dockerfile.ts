@@ -39,7 +39,7 @@ export function buildStage(plan: NodePlan, node: ImageReference): readonly strin
   if (plan.keeps.length > 0) lines.push(run(`npm install --global --force --prefix /kept ${plan.keeps.join(' ')}`))
   if (install && plan.installsAlone) lines.push(copyManifests(install))
   else lines.push('COPY . .')
-  if (install) lines.push(run(install.locked ? installCommands[install.program].all : ownScripts))
+  if (install) lines.push(run(installAll(install)))
   if (install && plan.installsAlone) lines.push('COPY . .')
   // Not earlier: without development dependencies there may be nothing to build with.
   if (plan.buildScript) lines.push('ENV NODE_ENV=production', runBuild(plan.buildScript))
@@ -50,7 +50,7 @@ export function buildStage(plan: NodePlan, node: ImageReference): readonly strin
 export function dependenciesDockerfile(install: Install, node: ImageReference): string {
   const lines = [`FROM ${node} AS build`, 'WORKDIR /app', quiet]
   if (install.get) lines.push(getProgram(install.get))
-  lines.push(copyManifests(install), run(installCommands[install.program].production), 'RUN mkdir -p node_modules')
+  lines.push(copyManifests(install), run(commandsOf(install).production), 'RUN mkdir -p node_modules')
   return [...lines, pack('modules', 'node_modules'), '', `FROM ${node}`, take('modules'), ''].join('\n')
 }
 
@@ -78,14 +78,40 @@ const installCommands = {
   },
 } as const
 
-/** Without a lock file, where there is nothing to get. */
-const ownScripts = 'npm install --no-package-lock'
+/** Without a lock file: what the registry has today, and no lock file is left behind. */
+const unlockedCommands = {
+  npm: {
+    all: 'npm install --no-package-lock --include=dev',
+    prune: 'npm prune --no-package-lock --omit=dev',
+    production: 'npm install --no-package-lock --omit=dev',
+  },
+  pnpm: {
+    all: 'pnpm install --no-lockfile --prod=false',
+    prune: 'CI=true pnpm install --no-lockfile --prod --ignore-scripts --config.modules-cache-max-age=0',
+    production: 'pnpm install --no-lockfile --prod',
+  },
+  yarn: {
+    all: 'yarn install --no-lockfile --production=false',
+    prune: 'yarn install --no-lockfile --production --ignore-scripts --prefer-offline',
+    production: 'yarn install --no-lockfile --production',
+  },
+} as const
+
+function commandsOf({ program, locked }: Install) {
+  return locked || program === 'yarn-berry' ? installCommands[program] : unlockedCommands[program]
+}
+
+function installAll(install: Install): string {
+  // Nothing to remove is nothing to get: the app's own scripts alone.
+  return install.locked || install.prunes ? commandsOf(install).all : 'npm install --no-package-lock'
+}
 
 /** Yarn's default, Plug'n'Play, would have to be started with the app. */
 const yarnLikeTheOthers = 'ENV YARN_NODE_LINKER=node-modules'
 
-function prune({ program, workspaces }: Install): readonly string[] {
-  const command = run(installCommands[program].prune)
+function prune(install: Install): readonly string[] {
+  const { program, workspaces } = install
+  const command = run(commandsOf(install).prune)
   if (program !== 'yarn-berry') return [command]
   // It runs the app's install scripts again, which may call what it just removed, and has no option to leave them.
   const all = workspaces ? ' --workspaces --include-workspace-root' : ''

@@ -1,7 +1,9 @@
 import type { Source } from '../../source.ts'
 import type { Assembled, Built, Platform, Recipe, Stack } from '../stack.ts'
+import { askedVersion } from './asked-version.ts'
 import { dependenciesDockerfile, nodeDockerfile, nodeDockerignore, nodeEnv } from './dockerfile.ts'
-import { mainFile, parsePackage, planNode, type NodePlan } from './package.ts'
+import { parsePackage, planNode, type NodePlan } from './package.ts'
+import { mainFile } from './start.ts'
 
 /** Programs of its Dockerfiles. */
 export const tells = ['npm', 'pnpm', 'yarn'] as const
@@ -65,6 +67,7 @@ export async function planOf(
     commands: [...processes.map(({ command }) => command), procfile?.releaseCommand].filter(
       command => typeof command === 'string',
     ),
+    asked: await askedVersion(files),
     nodeVersion,
   })
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AppError } from '../../../core/errors.ts'
+import type { AskedVersion } from './asked-version.ts'
 import { planNode } from './package.ts'
 
 interface Case {
@@ -9,15 +10,17 @@ interface Case {
   readonly yarnLock?: string
   readonly startIsSaid?: boolean
   readonly commands?: readonly string[]
+  readonly asked?: AskedVersion
 }
 
-const plan = ({ pkg, paths = [], yarnLock, startIsSaid = true, commands = [] }: Case) =>
+const plan = ({ pkg, paths = [], yarnLock, startIsSaid = true, commands = [], asked }: Case) =>
   planNode({
     packageJson: typeof pkg === 'string' ? pkg : JSON.stringify(pkg),
     yarnLock: yarnLock ?? null,
     paths: new Set(['package.json', ...paths]),
     startIsSaid,
     commands,
+    asked: asked ?? null,
     nodeVersion: '24.21.0',
   })
 
@@ -34,13 +37,34 @@ test('an app without dependencies needs no lock file and is assembled', () => {
   assert.deepEqual({ install, notAssembled }, { install: null, notAssembled: null })
 })
 
-test('dependencies without a lock file are refused with what to do', () => {
-  refused({ pkg: { dependencies } }, /^package.json has dependencies, but there is no lock file$/)
+test('dependencies without a lock file are installed all the same, with a warning that says how to get one', () => {
+  const { install, warnings, notAssembled } = plan({ pkg: { dependencies } })
+  assert.deepEqual([install?.program, install?.locked, install?.prunes, notAssembled], ['npm', false, true, null])
+  assert.match(warnings.join('\n'), /^there is no lock file: .* "npm install" writes one/)
+  const byPnpm = plan({ pkg: { dependencies, packageManager: 'pnpm@10.4.1' }, paths: ['bun.lock'] })
+  assert.deepEqual([byPnpm.install?.program, byPnpm.install?.get], ['pnpm', 'pnpm@10.4.1'])
+  assert.match(
+    byPnpm.warnings.join('\n'),
+    /no lock file that is read here \(bun.lock is not\).*"pnpm install" writes one/,
+  )
+})
+
+test('a version that the repository asks for is named when another one is taken', () => {
+  const asked = { file: '.nvmrc', text: 'lts/iron', major: '20' }
+  assert.deepEqual(plan({ pkg: {}, asked }).warnings, ['.nvmrc asks for Node lts/iron; this image has Node 24.21.0'])
+  assert.deepEqual(plan({ pkg: {}, asked: { ...asked, major: '24' } }).warnings, [])
+})
+
+test("Nest runs what was built, not what its developers' start compiles", () => {
+  const scripts = { start: 'nest start', 'start:prod': 'node dist/main', build: 'nest build' }
+  const start = (more: object) => plan({ pkg: { scripts, ...more }, paths: ['package-lock.json'] }).start
+  assert.deepEqual(start({ dependencies: { '@nestjs/core': '11' } }), ['node', 'dist/main'])
+  assert.deepEqual(start({}), ['/bin/sh', '-c', 'nest start'])
 })
 
 test('development dependencies alone count only when something is built', () => {
   assert.equal(plan({ pkg: { devDependencies: dependencies } }).install, null)
-  refused({ pkg: { devDependencies: dependencies, scripts: { build: 'x' } } }, /no lock file/)
+  assert.equal(plan({ pkg: { devDependencies: dependencies, scripts: { build: 'x' } } }).install?.locked, false)
 })
 
 test('own install scripts run also when nothing, or only what develops, is to be installed', () => {
@@ -58,7 +82,7 @@ test('own install scripts run also when nothing, or only what develops, is to be
   }
   const develops = { devDependencies: dependencies, scripts: { prepare: 'x' } }
   assert.equal(plan({ pkg: develops, paths: ['package-lock.json'] }).install?.prunes, true)
-  refused({ pkg: develops }, /no lock file/)
+  assert.equal(plan({ pkg: develops }).install?.prunes, true)
 })
 
 test('a monorepo of pnpm has something to install, though its root has no dependencies', () => {

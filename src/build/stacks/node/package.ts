@@ -1,7 +1,8 @@
-import { posix } from 'node:path'
 import { z } from 'zod'
 import { AppError } from '../../../core/errors.ts'
 import { satisfies } from '../version-range.ts'
+import type { AskedVersion } from './asked-version.ts'
+import { startCommand, startScript } from './start.ts'
 
 export interface NodePlan {
   /** Null: nothing is to be installed. */
@@ -27,7 +28,10 @@ export interface Install {
   readonly manifests: readonly string[]
   /** Whether package.json names workspaces: pnpm's stand in a file of its own. */
   readonly workspaces: boolean
-  /** False: there is no lock file, for there is nothing to get; npm only runs the app's own install scripts. */
+  /**
+   * False: there is no lock file. Where there is nothing to get, npm only runs the app's own install scripts; else versions
+   * are those of the day.
+   */
   readonly locked: boolean
   /** Whether development dependencies can be, and have to be, removed when all is built. */
   readonly prunes: boolean
@@ -46,7 +50,13 @@ const installScripts = z.object({
 })
 const ownInstallScripts = installScripts.keyof().options
 // Under other names people keep what npm leaves alone, such as notes.
-const scripts = installScripts.extend({ 'heroku-postbuild': script, build: script, prestart: script, start: script })
+const scripts = installScripts.extend({
+  'heroku-postbuild': script,
+  build: script,
+  prestart: script,
+  start: script,
+  'start:prod': script,
+})
 const record = z.record(z.string(), z.string()).optional()
 const schema = z.object({
   main: z.string().optional().catch(undefined),
@@ -83,6 +93,8 @@ export interface NodeFiles {
   readonly startIsSaid: boolean
   /** All that the Procfile runs, `release` too. */
   readonly commands: readonly string[]
+  /** What the repository asks for beside package.json; null: nothing. */
+  readonly asked: AskedVersion | null
   /** Node's version in the platform's image, such as `24.21.0`. */
   readonly nodeVersion: string
 }
@@ -132,20 +144,20 @@ function planInstall(pkg: Package, builds: boolean, files: NodeFiles): Install |
   if (nothing && !runsScripts) return null
   const present = configFiles.filter(name => files.paths.has(name))
   const [lock] = locks
-  if (!lock && !nothing) {
-    throw new AppError('build-failed', 'package.json has dependencies, but there is no lock file', {
-      hint: 'Run "npm install" and commit package-lock.json: a deploy must not install other versions than you tried.',
-    })
-  }
-  const [lockFile, kind] = lock ?? [null, 'npm' as const]
+  const unlocked = /^(pnpm|yarn)@/.exec(pkg.packageManager ?? '')?.[1] as 'pnpm' | 'yarn' | undefined
+  const [lockFile, kind] = lock ?? [null, nothing ? 'npm' : (unlocked ?? 'npm')]
   const program = programOf(kind, pkg, files)
   return {
     ...program,
     manifests: ['package.json', ...(lockFile === null ? [] : [lockFile]), ...present],
     workspaces: isNotEmpty(pkg.workspaces),
     locked: lockFile !== null,
-    prunes: lockFile !== null && (program.program !== 'yarn-berry' || focuses(files)),
+    prunes: !nothing && (program.program !== 'yarn-berry' || focuses(files)),
   }
+}
+
+function hasDependencies(pkg: Package): boolean {
+  return Object.keys({ ...pkg.dependencies, ...pkg.optionalDependencies, ...pkg.devDependencies }).length > 0
 }
 
 function hasWorkspaces(pkg: Package, paths: ReadonlySet<string>): boolean {
@@ -158,7 +170,8 @@ function isNotEmpty(workspaces: unknown): boolean {
 }
 
 function calledPrograms(pkg: Package, { commands }: NodeFiles): readonly ('pnpm' | 'yarn')[] {
-  const text = [pkg.scripts?.prestart, pkg.scripts?.start, ...commands].join('\n')
+  const start = startScript(pkg)
+  const text = [pkg.scripts?.prestart, start && pkg.scripts?.[start], ...commands].join('\n')
   return (['pnpm', 'yarn'] as const).filter(name => new RegExp(`(?:^|[\\s;&|(])${name}\\s`).test(text))
 }
 
@@ -213,36 +226,20 @@ function isLocal(version: unknown): boolean {
   return typeof version === 'string' && /^(?:file:|link:|portal:|patch:|workspace:|\.{0,2}\/|~\/)/.test(version)
 }
 
-function startCommand(pkg: Package, paths: ReadonlySet<string>): readonly string[] {
-  const script = pkg.scripts?.['start']
-  if (script) {
-    if (pkg.scripts?.['prestart']) return ['npm', 'start']
-    // Without npm in between, SIGTERM reaches the app itself; its programs are in PATH (nodeEnv).
-    const plain = /^node(?: [A-Za-z0-9_./=:@,-]+)+$/.test(script.trim())
-    return plain ? script.trim().split(' ') : ['/bin/sh', '-c', script]
-  }
-  const main = mainFile(pkg, paths)
-  if (main) return ['node', main]
-  throw new AppError('build-failed', 'nothing says how to start this app', {
-    hint: 'Write a Procfile ("web: node app.js") or a script "start" in package.json.',
-  })
-}
-
-/** What is started where no script says it; null: there is nothing. */
-export function mainFile(pkg: Package, paths: ReadonlySet<string>): string | null {
-  return ['server.js', ...mainFiles(pkg.main), 'index.js'].find(path => paths.has(posix.normalize(path))) ?? null
-}
-
-/** What Node would look for. */
-function mainFiles(main: string | undefined): readonly string[] {
-  return main ? [main, `${main}.js`, `${main}/index.js`] : []
-}
-
-function warnings(pkg: Package, install: Install | null, { nodeVersion, paths }: NodeFiles): readonly string[] {
+function warnings(pkg: Package, install: Install | null, files: NodeFiles): readonly string[] {
+  const { nodeVersion, paths, asked } = files
   const wanted = pkg.engines?.node
   const found: string[] = []
   if (wanted && satisfies(nodeVersion, wanted) === false) {
     found.push(`package.json asks for Node ${wanted}; this image has Node ${nodeVersion}`)
+  } else if (!wanted && asked && asked.major !== nodeVersion.split('.')[0]) {
+    found.push(`${asked.file} asks for Node ${asked.text}; this image has Node ${nodeVersion}`)
+  }
+  if (install?.locked === false && hasDependencies(pkg)) {
+    const other = ['bun.lock', 'bun.lockb', 'deno.lock'].find(name => paths.has(name))
+    found.push(
+      `there is no lock file${other ? ` that is read here (${other} is not)` : ''}: what is installed may be other versions than you tried. "${install.program} install" writes one; commit it`,
+    )
   }
   if ([...paths].some(path => path.startsWith('node_modules/'))) {
     found.push('node_modules is in the repository; it is left out, dependencies are installed from the lock file')

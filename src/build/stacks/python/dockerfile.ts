@@ -115,7 +115,7 @@ function withCompilers(command: string, env = ''): string {
   return `RUN ${cached('/root/.cache')} ${aptMounts} ${env}${command} || { echo 'Trying again with compilers' && ${compilers} && ${env}${command}; }`
 }
 
-const collectStatic = `RUN SECRET_KEY=\${SECRET_KEY:-only-for-the-build} python manage.py collectstatic --noinput || echo 'Warning: collectstatic failed; pages may lack their styles. It runs in the build, without config.'`
+const collectStatic = `RUN SECRET_KEY=only-for-the-build python manage.py collectstatic --noinput || echo 'Warning: collectstatic failed; pages may lack their styles. It runs in the build, without config.'`
 
 /** Of Debian, for packages that need more than Python: to run, and to build. */
 function systemPackages(text: string): readonly [run: readonly string[], build: readonly string[]] {

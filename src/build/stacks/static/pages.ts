@@ -2,7 +2,8 @@ import type { Source } from '../../source.ts'
 
 import { buildStage, nodeDockerignore } from '../node/dockerfile.ts'
 import { ofOthers, planOf, tells } from '../node/node.ts'
-import { mainFile, parsePackage, type Package } from '../node/package.ts'
+import { parsePackage, type Package } from '../node/package.ts'
+import { mainFile, startScript } from '../node/start.ts'
 import type { Built, Platform, Stack } from '../stack.ts'
 import { notesOf } from './site.ts'
 import { serverStage, startServer, timeByContent, type Kind } from './server.ts'
@@ -100,6 +101,7 @@ async function makerOf({ files, procfile, yaml }: Source): Promise<Maker | null>
   if (!wanted && ofOthers.some(path => paths.has(path))) return null
   if (!wanted && (startsServer(pkg) || mainFile(pkg, paths) !== null || names.some(name => servers.test(name))))
     return null
+  if (names.includes('@sveltejs/kit') && !names.includes('@sveltejs/adapter-static')) return null
   for (const [packages, maker] of makers) {
     const name = names.find(one => packages.test(one))
     if (name === undefined) continue
@@ -107,12 +109,12 @@ async function makerOf({ files, procfile, yaml }: Source): Promise<Maker | null>
     const because = `package.json has ${name}, a script "build" and nothing that starts a server`
     return { ...maker, folders: [...(await saidFolder(name, files)), ...maker.folders], because }
   }
-  if (names.includes('@sveltejs/kit')) return null
   return generic
 }
 
-function startsServer({ scripts }: Package): boolean {
-  const start = scripts?.start?.trim()
+function startsServer(pkg: Package): boolean {
+  const name = startScript(pkg)
+  const start = name === null ? undefined : pkg.scripts?.[name]?.trim()
   return start !== undefined && !developing.test(start) && !/^(?:npm|yarn|pnpm) (?:run )?dev$/.test(start)
 }
 
