@@ -12,6 +12,7 @@ import { interruptedPushes } from './platform/interrupted.ts'
 import { limits } from './platform/limits.ts'
 import { logs } from './platform/logs.ts'
 import { lostDatabase } from './platform/lost-database.ts'
+import { stacks } from './platform/stacks.ts'
 import { waysToARelease } from './platform/ways.ts'
 
 /** One installed platform for everything that needs a real one and leaves it as it was. */
@@ -30,6 +31,7 @@ suite('the firewall', () => firewall(() => platform, outside))
 suite('the edge', () => edgeFeatures(() => platform))
 suite('broken apps', () => brokenApps(() => platform))
 suite('ways to a release', () => waysToARelease(() => platform))
+suite('stacks', () => stacks(() => platform))
 suite('logs', () => logs(() => platform))
 suite('cleaning', () => cleaning(() => platform))
 suite('limits', () => limits(() => platform))
