@@ -31,7 +31,7 @@ export function buildKey(parts: BuildKeyParts): string {
     sorted(parts.config),
     parts.platform,
   ]
-  return createHash('sha256').update(JSON.stringify(facts)).digest('hex')
+  return hash(JSON.stringify(facts))
 }
 
 /** Written as it always was: images that were built before are found again. */
@@ -41,4 +41,19 @@ function wayOf({ stack, method }: BuildKeyParts): string {
 
 function sorted(record: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
   return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+/** Of dependencies alone: manifests, lock file, npm's settings, Node and base (both in the Dockerfile's text), platform (D11). */
+export function dependenciesKey(dockerfile: string, files: ReadonlyMap<string, Buffer>, platform: string): string {
+  const facts = [stackVersion, dockerfile, platform, [...files].map(([path, bytes]) => [path, hash(bytes)])]
+  return hash(JSON.stringify(facts))
+}
+
+/** Below 2^28 s, which is in 1978: one number for one tree. */
+export function timeOf(tree: string): number {
+  return Number.parseInt(hash(tree).slice(0, 7), 16)
+}
+
+export function hash(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex')
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
 import { defaultLimits, type Limits } from '../core/limits.ts'
 import type { Clock } from '../core/clock.ts'
 import { parseAppName, parseCommitId, parseImageReference, type CommitId } from '../core/names.ts'
@@ -259,6 +260,28 @@ test('dependencies are built once per lock file; code goes on top without the bu
   assert.equal(second.layers[0]!.digest, first.layers[0]!.digest)
   await lading.build(lading.commits.add({ ...files, 'package-lock.json': '{"x":1}' }))
   assert.equal(lading.engine.log.filter(line => line === 'exec lading-build').length, 2)
+})
+
+test('static pages stand on a web server that is made once; their files have a time of their tree', async () => {
+  await using lading = await platform()
+  const timesOf = async (image: Image) => {
+    const stored = await lading.registry.getManifest('shop', image.buildKey, never)
+    const { layers } = JSON.parse(stored!.bytes.toString()) as Manifest
+    const tar = gunzipSync(await lading.registry.getBlob('shop', layers.at(-1)!.digest, never))
+    // Offset of the first header's time, in octal. Source: POSIX, "ustar Interchange Format".
+    return Number.parseInt(tar.subarray(136, 147).toString(), 8)
+  }
+  const [one, two] = [
+    await lading.build(lading.commits.add({ 'index.html': '<p>1' })),
+    await lading.build(lading.commits.add({ 'index.html': '<p>2' })),
+  ]
+  assert.deepEqual([one.stack, one.method, two.stack, two.method], ['static', 'assembled', 'static', 'assembled'])
+  assert.equal(lading.engine.log.filter(line => line === 'exec lading-build').length, 1)
+  assert.deepEqual(
+    two.layers.map(layer => layer.isNew),
+    [false, true],
+  )
+  assert.notEqual(await timesOf(one), await timesOf(two))
 })
 
 test('dependencies that cannot be installed alone are built with the whole repository', async () => {

@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto'
 import { AppError } from '../core/errors.ts'
-import { inWords } from '../core/limits.ts'
 import { parseImageReference, partsOfImage, registryName, type Digest, type ImageReference } from '../core/names.ts'
 import type { Image } from '../core/release.ts'
 import { assemble, type StoredLayer } from './assemble.ts'
-import { buildKey, stackVersion } from './build-key.ts'
+import { buildKey, dependenciesKey, hash, timeOf } from './build-key.ts'
 import type { BuilderOptions, StoppableBuilder } from './builder-options.ts'
 import type { BuildRequest, Cleaned, SavedImage } from './builder.ts'
 import { BuilderContainer } from './builder/container.ts'
@@ -30,9 +28,11 @@ import {
   storedImage,
   type StoredImage,
 } from './registry/stored-images.ts'
+import { requireRoom } from './room.ts'
 import { processesOf, readCommit, type CommitSource } from './source.ts'
 import type { Assembled, Built, Recipe } from './stacks/stack.ts'
 import { chooseRecipe } from './stacks/stacks.ts'
+import { summary } from './summary.ts'
 
 const collectorPollMs = 500
 
@@ -130,7 +130,7 @@ class ImageBuilder implements StoppableBuilder {
     const work = { source, recipe, key: this.#key(source, recipe), say }
     const known = await this.#find(work, signal)
     if (known) return known
-    await this.#requireRoom()
+    requireRoom(await this.#options.freeBytes(), this.#options.limits())
     say(`-----> ${recipe.title}`)
     for (const note of recipe.notes) say(`       ${note}`)
     const made =
@@ -140,22 +140,6 @@ class ImageBuilder implements StoppableBuilder {
     const image = 'buildKey' in made ? made : await this.#save(work, made)
     say(`-----> Image ${summary(image)}`)
     return image
-  }
-
-  /** A disk that is full stops more than builds: the store, the registry, every app that writes. */
-  async #requireRoom(): Promise<void> {
-    const free = await this.#options.freeBytes()
-    const { buildDiskBytes } = this.#options.limits()
-    if (free >= buildDiskBytes) return
-    const least = inWords(buildDiskBytes, 'bytes')
-    throw new AppError(
-      'no-room',
-      `the disk has ${(free / 1024 ** 3).toFixed(2)} GiB free, and builds stop below ${least}`,
-      {
-        hint: 'What runs goes on. The operator finds out what fills it: "lading doctor" on the server.',
-        retryable: true,
-      },
-    )
   }
 
   async stop(signal: AbortSignal): Promise<void> {
@@ -324,27 +308,4 @@ class ImageBuilder implements StoppableBuilder {
       ] as const
     return new Map(await Promise.all(paths.map(read)))
   }
-}
-
-/** Manifests, lock file, npm's settings, Node and base (both in the Dockerfile's text), platform (D11). */
-function dependenciesKey(dockerfile: string, files: ReadonlyMap<string, Buffer>, platform: string): string {
-  const facts = [stackVersion, dockerfile, platform, [...files].map(([path, bytes]) => [path, hash(bytes)])]
-  return hash(JSON.stringify(facts))
-}
-
-/** Below 2^28 s, which is in 1978: one number for one tree. */
-function timeOf(tree: string): number {
-  return Number.parseInt(hash(tree).slice(0, 7), 16)
-}
-
-function hash(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex')
-}
-
-function summary(image: Image): string {
-  const fresh = image.layers.filter(layer => layer.isNew)
-  const bytes = fresh.reduce((sum, layer) => sum + layer.size, 0)
-  const amount = bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1000)} kB`
-  const name = image.reference.slice(registryName.length + 1).replace(/(sha256:[0-9a-f]{12}).*/, '$1')
-  return `${name}: ${image.layers.length} layers, ${fresh.length} new (${amount})`
 }
