@@ -29,7 +29,7 @@ import {
   type StoredImage,
 } from './registry/stored-images.ts'
 import { requireRoom } from './room.ts'
-import { processesOf, readCommit, type CommitSource } from './source.ts'
+import { processesOf, readCommit, readFiles, type CommitSource } from './source.ts'
 import type { Assembled, Built, Recipe } from './stacks/stack.ts'
 import { chooseRecipe } from './stacks/stacks.ts'
 import { summary } from './summary.ts'
@@ -246,7 +246,7 @@ class ImageBuilder implements StoppableBuilder {
       return { image: await platformImage(this.#registry, dependencies.image, signal), isNew: false }
     const { app } = work.source
     const { dockerfile, tells } = dependencies
-    const files = await this.#files(work.source, dependencies.manifests, signal)
+    const files = await readFiles(this.#options.repositories, work.source, dependencies.manifests, signal)
     const tag = `deps-${dependenciesKey(dockerfile, files, this.#options.platform)}`
     const find = async () => {
       const image = await storedImage(this.#registry, app, tag, signal)
@@ -294,18 +294,5 @@ class ImageBuilder implements StoppableBuilder {
     const image = await storedImage(this.#registry, app, digest, signal)
     if (image) return image
     throw new AppError('unavailable', 'the registry does not have the image that was pushed', { retryable: true })
-  }
-
-  async #files(
-    source: CommitSource,
-    paths: readonly string[],
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, Buffer>> {
-    const read = async (path: string) =>
-      [
-        path,
-        (await this.#options.repositories.readFile(source.app, source.commit, path, signal)) ?? Buffer.alloc(0),
-      ] as const
-    return new Map(await Promise.all(paths.map(read)))
   }
 }

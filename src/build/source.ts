@@ -66,6 +66,17 @@ export async function readSource(app: AppName, files: Files): Promise<Source> {
   }
 }
 
+/** Files of a commit in their bytes, by path; one that is not there is empty. */
+export async function readFiles(
+  repository: Repository,
+  { app, commit }: CommitSource,
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Buffer>> {
+  const read = (path: string) => repository.readFile(app, commit, path, signal)
+  return new Map(await Promise.all(paths.map(async path => [path, (await read(path)) ?? Buffer.alloc(0)] as const)))
+}
+
 /** Asks nothing twice. */
 export function keepingFiles(files: Files): Files {
   const texts = new Map<string, Promise<string | null>>()
