@@ -71,7 +71,13 @@ function venvStage(
   return [...lines, pack('venv', '-C /opt/venv .')]
 }
 
-const tools = { uv: 'uv==0.13.9', poetry: 'poetry==2.5.1', pdm: 'pdm==2.29.4', pipenv: 'pipenv==2026.10.3' } as const
+/** PDM 2.29.4 takes any later hishel, and does not start with 2. */
+const tools = {
+  uv: 'uv==0.13.9',
+  poetry: 'poetry==2.5.1',
+  pdm: "pdm==2.29.4 'hishel<2'",
+  pipenv: 'pipenv==2026.10.3',
+} as const
 
 function installs({ program, locked, manifests }: Requirements): readonly string[] {
   const get = program === 'pip' ? [] : [step(`pip install --quiet ${tools[program]}`)]
