@@ -224,7 +224,8 @@ export const image: Image = {
   releaseCommand: null,
   settings: defaults.settings,
   layers: [{ digest: `sha256:${'b'.repeat(64)}`, size: 12, isNew: true }],
-  how: 'dockerfile',
+  stack: 'dockerfile',
+  method: 'built',
 }
 
 /** Runs are live as soon as they are followed; a config key `CRASH` fails its run. */

@@ -1,27 +1,24 @@
 import type { AppName, Digest } from '../core/names.ts'
 import { AppError } from '../core/errors.ts'
 import { appStamp, asLayer, writeTar } from './code-tar.ts'
-import { extendConfig, manifestBytes, type ImageConfig, type Manifest } from './image-document.ts'
-import { nodeEnv } from './node-dockerfile.ts'
-import { manifestType, type Registry } from './registry.ts'
-
-/** An image as the registry holds it. */
-export interface StoredImage {
-  /** Repository that has its blobs. */
-  readonly repository: string
-  readonly digest: Digest
-  readonly manifest: Manifest
-  readonly config: ImageConfig
-}
+import { extendConfig, manifestBytes } from './registry/image-document.ts'
+import { manifestType, type Registry } from './registry/registry.ts'
+import type { StoredImage } from './registry/stored-images.ts'
 
 export interface Assembly {
   readonly app: AppName
-  /** The platform's Node image, or the one with the app's dependencies on it. */
+  /** An image of the platform, or the one with the app's dependencies on it. */
   readonly base: StoredImage
-  /** The layer of dependencies was made for this very commit. */
-  readonly freshDependencies: boolean
+  /** Layers of it that were made for this very commit. */
+  readonly fresh: ReadonlySet<Digest>
   readonly archive: () => AsyncIterable<Uint8Array>
   readonly start: readonly string[] | null
+  /** `NAME=value`, beside those of the base. */
+  readonly env: readonly string[]
+  /** Of the files of the code (s since 1970). */
+  readonly modified: number
+  /** A folder of the commit that is not code; null: all of it is. */
+  readonly leaveOut: string | null
   readonly tag: string
 }
 
@@ -51,7 +48,7 @@ export async function assemble(
   const config = extendConfig(base.config, [{ ...code, describedAs: 'the code of the commit' }], {
     WorkingDir: '/app',
     User: 'app',
-    Env: nodeEnv,
+    Env: assembly.env,
     ...(assembly.start ? { Cmd: assembly.start } : {}),
   })
   const stored = await registry.putBlob(app, Buffer.from(JSON.stringify(config)), signal)
@@ -64,7 +61,7 @@ export async function assemble(
 }
 
 async function shareLayers(
-  { app, base, freshDependencies }: Assembly,
+  { app, base, fresh }: Assembly,
   registry: Registry,
   signal: AbortSignal,
 ): Promise<readonly StoredLayer[]> {
@@ -76,16 +73,17 @@ async function shareLayers(
           hint: 'Run "lading up" again: it brings the platform\'s images.',
         })
       }
-      return { digest, size, isNew: freshDependencies && digest === base.manifest.layers.at(-1)?.digest }
+      return { digest, size, isNew: fresh.has(digest) }
     }),
   )
 }
 
 async function putCode(assembly: Assembly, registry: Registry, signal: AbortSignal) {
+  const { leaveOut } = assembly
   const tar = writeTar({
     commit: { archive: assembly.archive(), folder: 'app' },
-    leaveOut: path => path === 'node_modules' || path.startsWith('node_modules/'),
-    stamp: appStamp,
+    leaveOut: path => leaveOut !== null && (path === leaveOut || path.startsWith(`${leaveOut}/`)),
+    stamp: { ...appStamp, modified: assembly.modified },
   })
   const layer = asLayer(tar)
   const chunks = layer.chunks[Symbol.asyncIterator]()

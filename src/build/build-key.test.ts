@@ -4,7 +4,8 @@ import { buildKey, type BuildKeyParts } from './build-key.ts'
 
 const parts: BuildKeyParts = {
   tree: 'a'.repeat(40),
-  how: 'dockerfile',
+  stack: 'dockerfile',
+  method: 'built',
   dockerfile: 'FROM debian:trixie\n',
   bases: { 'debian:trixie': 'sha256:1', 'node:24': 'sha256:2' },
   config: { registry: 'https://registry.npmjs.org' },
@@ -20,7 +21,8 @@ test('the key is 64 hex digits and does not depend on the order of its parts', (
 test('every part changes the key', () => {
   const changed: BuildKeyParts[] = [
     { ...parts, tree: 'b'.repeat(40) },
-    { ...parts, how: 'node-built' },
+    { ...parts, stack: 'node' },
+    { ...parts, stack: 'node', method: 'assembled' },
     { ...parts, dockerfile: null },
     { ...parts, bases: { ...parts.bases, 'node:24': 'sha256:3' } },
     { ...parts, config: {} },

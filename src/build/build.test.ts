@@ -4,19 +4,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
 import { defaultLimits, type Limits } from '../core/limits.ts'
 import type { Clock } from '../core/clock.ts'
 import { parseAppName, parseCommitId, parseImageReference, type CommitId } from '../core/names.ts'
 import type { Image } from '../core/release.ts'
 import { systemClock } from '../core/system.ts'
-import { ownMirrors } from './bases.ts'
+import { ownMirrors } from './stacks/bases.ts'
 import { createBuilder } from './build.ts'
 import { writeTar } from './code-tar.ts'
-import { manifestBytes, type ImageConfig, type Manifest } from './image-document.ts'
-import { memoryRegistry } from './memory-registry.ts'
-import { removeManifests } from './retention.ts'
-import { manifestType, Registry } from './registry.ts'
-import { ScriptedEngine, type ScriptedExec } from './scripted-engine.ts'
+import { manifestBytes, type ImageConfig, type Manifest } from './registry/image-document.ts'
+import { memoryRegistry } from './registry/memory-registry.ts'
+import { removeManifests } from './registry/retention.ts'
+import { manifestType, Registry } from './registry/registry.ts'
+import { ScriptedEngine, type ScriptedExec } from './builder/scripted-engine.ts'
 import { readTar } from '../core/tar.ts'
 
 const never = new AbortController().signal
@@ -110,9 +111,13 @@ async function platform(onExec?: (exec: ScriptedExec) => void, clock: Clock = sy
     engine,
     registry: server.address,
     gate: { socketPath: join(folder, 'registry.sock'), onNode: '/run/lading/builder/registry.sock' },
-    images: { node, builder: 'sha256:b' },
-    nodeVersion: '24.21.0',
-    bases: { mirrors: ownMirrors(node, node), outside: async () => false },
+    builderImage: 'sha256:b',
+    on: {
+      base: node,
+      node,
+      nodeVersion: '24.21.0',
+      policy: { mirrors: ownMirrors(node, node), outside: async () => false },
+    },
     platform: 'linux/amd64',
     clock,
     ids: { hex: bytes => 'a'.repeat(2 * bytes) },
@@ -172,7 +177,7 @@ test('a Dockerfile is built once by the builder, then found by its key', async (
   const dockerfile = '# syntax=docker/dockerfile:1\nFROM node:24\n'
   const commit = lading.commits.add({ Dockerfile: dockerfile, Procfile: 'web: ./serve\nrelease: ./migrate\n' })
   const image = await lading.build(commit)
-  assert.equal(image.how, 'dockerfile')
+  assert.equal(image.stack, 'dockerfile')
   assert.deepEqual(image.processes, [{ type: 'web', command: './serve' }])
   assert.equal(image.releaseCommand, './migrate')
   assert.deepEqual(
@@ -191,6 +196,19 @@ test('a Dockerfile is built once by the builder, then found by its key', async (
   assert.deepEqual(lading.engine.log, ['create', 'start', 'exec lading-build'])
 })
 
+test('the build keys of Dockerfile and Node apps stay: a platform that was upgraded builds nothing again', async () => {
+  await using lading = await platform()
+  const key = async (files: Readonly<Record<string, string>>) =>
+    (await lading.build(lading.commits.add(files))).buildKey.slice(0, 12)
+  const dependencies = { 'package.json': '{"main":"a.js","dependencies":{"ms":"2"}}', 'package-lock.json': '{}' }
+  const keys = {
+    dockerfile: await key({ Dockerfile: 'FROM node:24\n', Procfile: 'web: ./serve\n' }),
+    assembled: await key({ ...dependencies, 'a.js': '1' }),
+    built: await key({ 'package.json': '{"scripts":{"build":"node b.js"},"main":"a.js"}', 'a.js': '1', 'b.js': '1' }),
+  }
+  assert.deepEqual(keys, { dockerfile: '1e6b2e89a059', assembled: '638e1782df5a', built: 'fea7df0d9e9d' })
+})
+
 test('an image that the registry has lost is built again', async () => {
   await using lading = await platform()
   const commit = lading.commits.add({ Dockerfile: 'FROM node:24\n' })
@@ -204,7 +222,7 @@ test('an image that the registry has lost is built again', async () => {
 test('a Node app without dependencies never meets the builder', async () => {
   await using lading = await platform()
   const image = await lading.build(lading.commits.add({ 'package.json': '{}', 'server.js': '1' }))
-  assert.equal(image.how, 'node-assembled')
+  assert.deepEqual([image.stack, image.method], ['node', 'assembled'])
   assert.deepEqual(
     image.layers.map(layer => layer.isNew),
     [false, true],
@@ -246,6 +264,28 @@ test('dependencies are built once per lock file; code goes on top without the bu
   assert.equal(lading.engine.log.filter(line => line === 'exec lading-build').length, 2)
 })
 
+test('static pages stand on a web server that is made once; their files have a time of their tree', async () => {
+  await using lading = await platform()
+  const timesOf = async (image: Image) => {
+    const stored = await lading.registry.getManifest('shop', image.buildKey, never)
+    const { layers } = JSON.parse(stored!.bytes.toString()) as Manifest
+    const tar = gunzipSync(await lading.registry.getBlob('shop', layers.at(-1)!.digest, never))
+    // Offset of the first header's time, in octal. Source: POSIX, "ustar Interchange Format".
+    return Number.parseInt(tar.subarray(136, 147).toString(), 8)
+  }
+  const [one, two] = [
+    await lading.build(lading.commits.add({ 'index.html': '<p>1' })),
+    await lading.build(lading.commits.add({ 'index.html': '<p>2' })),
+  ]
+  assert.deepEqual([one.stack, one.method, two.stack, two.method], ['static', 'assembled', 'static', 'assembled'])
+  assert.equal(lading.engine.log.filter(line => line === 'exec lading-build').length, 1)
+  assert.deepEqual(
+    two.layers.map(layer => layer.isNew),
+    [false, true],
+  )
+  assert.notEqual(await timesOf(one), await timesOf(two))
+})
+
 test('dependencies that cannot be installed alone are built with the whole repository', async () => {
   const builds: Promise<Buffer>[] = []
   let finish: (exec: ScriptedExec) => void = () => undefined
@@ -256,7 +296,8 @@ test('dependencies that cannot be installed alone are built with the whole repos
   })
   finish = exec => void succeed(lading.registry, exec)
   const files = { 'package.json': '{"dependencies":{"ms":"2"}}', 'package-lock.json': '{}', 'server.js': '1' }
-  assert.equal((await lading.build(lading.commits.add(files))).how, 'node-built')
+  const { stack, method } = await lading.build(lading.commits.add(files))
+  assert.deepEqual([stack, method], ['node', 'built'])
   const [alone, whole] = await Promise.all(
     builds.map(async stdin => (await filesOf(Readable.from([await stdin])))['build/Dockerfile']!),
   )
@@ -268,7 +309,7 @@ test('a repository with nothing to build, and a lading.yaml that is wrong, say s
   await using lading = await platform()
   await assert.rejects(lading.build(lading.commits.add({ 'README.md': '' })), {
     code: 'build-failed',
-    message: /neither a Dockerfile/,
+    message: /nothing at the root of the repository says how it is built/,
   })
   await assert.rejects(lading.build(lading.commits.add({ 'lading.yaml': 'x: 1' })), {
     code: 'invalid-input',
@@ -319,7 +360,7 @@ test('a builder that dies during a build is a failure worth another try', async 
     message: /stopped during the build/,
   })
   lost = false
-  assert.equal((await lading.build(commit)).how, 'dockerfile')
+  assert.equal((await lading.build(commit)).stack, 'dockerfile')
 })
 
 /** BuildKit tells of a step that runc could not start as of one that wrote this and exited 1. */
@@ -344,7 +385,7 @@ test('a step that could not be started is tried once more, with the whole commit
   })
   finish = exec => (contexts.length === 1 ? cannotStart(exec) : void succeed(lading.registry, exec))
   const commit = lading.commits.add({ Dockerfile: 'FROM node:24\nRUN make' })
-  assert.equal((await lading.build(commit)).how, 'dockerfile')
+  assert.equal((await lading.build(commit)).stack, 'dockerfile')
   assert.match(lading.said.join('\n'), /RUN make could not be started: .*connection reset by peer; trying once more/)
   const [first, second] = await Promise.all(contexts)
   assert.deepEqual(first, second)

@@ -1,72 +1,38 @@
-import { createHash } from 'node:crypto'
-import type { Clock, Ids } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
-import { inWords, type Limits } from '../core/limits.ts'
-import {
-  parseDigest,
-  parseImageReference,
-  partsOfImage,
-  registryName,
-  type AppName,
-  type Digest,
-  type ImageReference,
-} from '../core/names.ts'
+import { parseImageReference, partsOfImage, registryName, type Digest, type ImageReference } from '../core/names.ts'
 import type { Image } from '../core/release.ts'
-import type { Secret } from '../core/secret.ts'
-import type { Store } from '../store/store.ts'
-import { assemble, type StoredImage, type StoredLayer } from './assemble.ts'
-import type { BasePolicy } from './bases.ts'
-import { buildKey, stackVersion } from './build-key.ts'
-import { BuilderContainer } from './builder-container.ts'
-import type { Builder, BuildRequest, Cleaned, SavedImage } from './builder.ts'
-import type { EngineHttp } from './engine-http.ts'
-import { FairQueue } from './fair-queue.ts'
-import { parseDocument, type ContainerConfig, type ImageConfig, type Manifest } from './image-document.ts'
+import { assemble, type StoredLayer } from './assemble.ts'
+import { buildKey, dependenciesKey, hash, timeOf } from './build-key.ts'
+import type { BuilderOptions, StoppableBuilder } from './builder-options.ts'
+import type { BuildRequest, Cleaned, SavedImage } from './builder.ts'
+import { BuilderContainer } from './builder/container.ts'
+import { FairQueue } from './builder/fair-queue.ts'
+import { runBuild, type BuildJob } from './builder/run-build.ts'
+import { Shifts } from './builder/shifts.ts'
 import { ownCommand } from './own-command.ts'
-import { chooseRecipe, type Assembled, type ByDockerfile, type Recipe } from './recipe.ts'
-import { RegistryGate } from './registry-gate.ts'
-import { Registry, type RegistryAddress } from './registry.ts'
-import { collectBlobs, isCollecting, removeFromEngine, removeManifests, type WantedImages } from './retention.ts'
-import { runBuild, type BuildJob } from './run-build.ts'
-import { saveImage } from './save-image.ts'
-import { Shifts } from './shifts.ts'
-import { processesOf, readSource, type Repository, type Source } from './source.ts'
-
-export interface BuilderOptions {
-  readonly repositories: Repository
-  readonly store: Pick<Store, 'findImage' | 'saveImage'>
-  readonly engine: EngineHttp
-  readonly registry: RegistryAddress
-  /** The builder's door to the registry: where this process makes its socket, and where the node's engine sees it. */
-  readonly gate: { readonly socketPath: string; readonly onNode: string }
-  readonly images: { readonly node: ImageReference; readonly builder: string }
-  /** Version of Node in `images.node`. */
-  readonly nodeVersion: string
-  readonly bases: BasePolicy
-  /** npm's settings for builds (its registry, a token): a build secret. */
-  readonly npmrc?: Secret
-  /** `http_proxy` and its kin, for pulls and builds. */
-  readonly proxy?: Readonly<Record<string, string>>
-  /** Name servers of builds; without them the engine's own choice. */
-  readonly dns?: readonly string[]
-  /** `linux/amd64` */
-  readonly platform: string
-  readonly clock: Clock
-  readonly ids: Pick<Ids, 'hex'>
-  /** What the operator has set, else the defaults: asked each time. */
-  readonly limits: () => Limits
-  /** Free on the disk that images go to. */
-  readonly freeBytes: () => Promise<number>
-  /** Told of what failed in the background. */
-  readonly warn: (sentence: string, error: unknown) => void
-}
-
-export interface StoppableBuilder extends Builder {
-  /** Resolves when nothing of an earlier control plane takes blobs away any more; before the first build. */
-  begin(signal: AbortSignal): Promise<void>
-  /** Ends the builder's container and the registry's connections, at the end of the process. */
-  stop(signal: AbortSignal): Promise<void>
-}
+import { RegistryGate } from './registry/gate.ts'
+import type { ContainerConfig } from './registry/image-document.ts'
+import { Registry } from './registry/registry.ts'
+import {
+  collectBlobs,
+  isCollecting,
+  removeFromEngine,
+  removeManifests,
+  type WantedImages,
+} from './registry/retention.ts'
+import { saveImage } from './registry/save-image.ts'
+import {
+  layersBefore,
+  layersOfPlatform,
+  platformImage,
+  storedImage,
+  type StoredImage,
+} from './registry/stored-images.ts'
+import { requireRoom } from './room.ts'
+import { processesOf, readCommit, readFiles, type CommitSource } from './source.ts'
+import type { Assembled, Built, Recipe } from './stacks/stack.ts'
+import { chooseRecipe } from './stacks/stacks.ts'
+import { summary } from './summary.ts'
 
 const collectorPollMs = 500
 
@@ -77,21 +43,20 @@ export function createBuilder(options: BuilderOptions): StoppableBuilder {
 
 /** A build on its way: everything that its steps need. */
 interface Work {
-  readonly source: Source
+  readonly source: CommitSource
   readonly recipe: Recipe
   readonly key: string
   readonly say: (line: string) => void
 }
 
-interface Made {
-  readonly how: Image['how']
+interface Made extends Pick<Image, 'stack' | 'method'> {
   readonly digest: Digest
   readonly layers: readonly StoredLayer[]
   readonly config: ContainerConfig
 }
 
 /** What the code of an assembled image goes on. */
-interface Dependencies {
+interface Ground {
   readonly image: StoredImage
   readonly isNew: boolean
 }
@@ -107,7 +72,7 @@ class ImageBuilder implements StoppableBuilder {
   #owesCollection = true
 
   constructor(options: BuilderOptions) {
-    const { engine, clock, warn, images, gate, dns, ids, proxy = {} } = options
+    const { engine, clock, warn, builderImage, gate, dns, ids, proxy = {} } = options
     this.#options = options
     this.#registry = new Registry(options.registry)
     this.#gate = new RegistryGate({ registry: options.registry, socketPath: gate.socketPath, ids, warn })
@@ -115,7 +80,7 @@ class ImageBuilder implements StoppableBuilder {
       engine,
       clock,
       warn,
-      cage: { image: images.builder, gateSocket: gate.onNode, proxy, ...(dns ? { dns } : {}) },
+      cage: { image: builderImage, gateSocket: gate.onNode, proxy, ...(dns ? { dns } : {}) },
       limits: options.limits,
     })
   }
@@ -161,37 +126,21 @@ class ImageBuilder implements StoppableBuilder {
 
   async #build({ app, commit, say }: BuildRequest, signal: AbortSignal): Promise<Image> {
     await this.#options.repositories.checkTree(app, commit, signal)
-    const source = await readSource(this.#options.repositories, app, commit, signal)
-    const recipe = await this.#recipe(source, signal)
+    const source = await readCommit(this.#options.repositories, app, commit, signal)
+    const recipe = await chooseRecipe(source, this.#options.on)
     const work = { source, recipe, key: this.#key(source, recipe), say }
     const known = await this.#find(work, signal)
     if (known) return known
-    await this.#requireRoom()
+    requireRoom(await this.#options.freeBytes(), this.#options.limits())
     say(`-----> ${recipe.title}`)
     for (const note of recipe.notes) say(`       ${note}`)
     const made =
-      recipe.how === 'node-assembled'
+      recipe.method === 'assembled'
         ? await this.#assemble(work, recipe, signal)
         : await this.#make(work, recipe, signal)
     const image = 'buildKey' in made ? made : await this.#save(work, made)
     say(`-----> Image ${summary(image)}`)
     return image
-  }
-
-  /** A disk that is full stops more than builds: the store, the registry, every app that writes. */
-  async #requireRoom(): Promise<void> {
-    const free = await this.#options.freeBytes()
-    const { buildDiskBytes } = this.#options.limits()
-    if (free >= buildDiskBytes) return
-    const least = inWords(buildDiskBytes, 'bytes')
-    throw new AppError(
-      'no-room',
-      `the disk has ${(free / 1024 ** 3).toFixed(2)} GiB free, and builds stop below ${least}`,
-      {
-        hint: 'What runs goes on. The operator finds out what fills it: "lading doctor" on the server.',
-        retryable: true,
-      },
-    )
   }
 
   async stop(signal: AbortSignal): Promise<void> {
@@ -200,19 +149,13 @@ class ImageBuilder implements StoppableBuilder {
     this.#registry.close()
   }
 
-  async #recipe(source: Source, signal: AbortSignal): Promise<Recipe> {
-    const { repositories, images, nodeVersion, bases } = this.#options
-    const paths = async () =>
-      new Set((await repositories.listTree(source.app, source.commit, signal)).map(entry => entry.path))
-    return chooseRecipe(source, paths, { node: images.node, nodeVersion, policy: bases })
-  }
-
-  #key(source: Source, recipe: Recipe): string {
+  #key(source: CommitSource, recipe: Recipe): string {
     const { npmrc, platform } = this.#options
-    const whole = recipe.how === 'node-assembled' ? recipe.otherwise : recipe
+    const whole = recipe.method === 'assembled' ? recipe.otherwise : recipe
     return buildKey({
       tree: source.tree,
-      how: recipe.how,
+      stack: recipe.stack,
+      method: recipe.method,
       dockerfile: whole.dockerfile,
       bases: Object.fromEntries(recipe.bases.map(base => [base.name, base.instead ?? base.name])),
       config: npmrc ? { npmrc: hash(npmrc.reveal()) } : {},
@@ -238,23 +181,24 @@ class ImageBuilder implements StoppableBuilder {
       releaseCommand: source.procfile?.releaseCommand ?? null,
       settings: source.yaml.settings,
       layers: made.layers,
-      how: made.how,
+      stack: made.stack,
+      method: made.method,
     }
     await this.#options.store.saveImage(source.app, image, this.#options.clock.now())
     return image
   }
 
   /** By the builder. Who waited for a place looks again: the build before it may have been the same. */
-  async #make(work: Work, recipe: ByDockerfile, signal: AbortSignal): Promise<Made | Image> {
+  async #make(work: Work, recipe: Built, signal: AbortSignal): Promise<Made | Image> {
     const { app, commit } = work.source
     return this.#inBuilder(
       work,
       async () => {
         const known = await this.#find(work, signal)
         if (known) return known
-        const before = await this.#layersBefore(app, recipe, signal)
+        const before = await layersBefore(this.#registry, app, recipe.bases, signal)
         const job = {
-          how: recipe.how,
+          tells: recipe.tells,
           dockerfile: recipe.dockerfile,
           dockerignore: recipe.dockerignore,
           instead: Object.fromEntries(recipe.bases.flatMap(base => (base.instead ? [[base.name, base.instead]] : []))),
@@ -262,7 +206,7 @@ class ImageBuilder implements StoppableBuilder {
         }
         const image = await this.#run(work, job, work.key, signal)
         const layers = image.manifest.layers.map(({ digest, size }) => ({ digest, size, isNew: !before.has(digest) }))
-        return { how: recipe.how, digest: image.digest, layers, config: image.config.config }
+        return { stack: recipe.stack, method: recipe.method, digest: image.digest, layers, config: image.config.config }
       },
       signal,
     )
@@ -276,33 +220,43 @@ class ImageBuilder implements StoppableBuilder {
       {
         app,
         base: found.image,
-        freshDependencies: found.isNew,
+        fresh: found.isNew ? await this.#added(found.image, recipe, signal) : new Set<Digest>(),
         start: recipe.start,
+        env: recipe.env,
+        modified: recipe.times === 'zero' ? 0 : timeOf(work.source.tree),
+        leaveOut: recipe.leaveOut,
         tag: work.key,
         archive: () => this.#options.repositories.archive(app, commit, signal),
       },
       this.#registry,
       signal,
     )
-    return { how: 'node-assembled', ...made, config: recipe.start ? { Cmd: recipe.start } : {} }
+    const { stack, method } = recipe
+    return { stack, method, ...made, config: recipe.start ? { Cmd: recipe.start } : {} }
+  }
+
+  /** Layers that an image has on top of the platform's. */
+  async #added({ manifest }: StoredImage, { bases }: Recipe, signal: AbortSignal): Promise<ReadonlySet<Digest>> {
+    const before = await layersOfPlatform(this.#registry, bases, signal)
+    return new Set(manifest.layers.map(({ digest }) => digest).filter(digest => !before.has(digest)))
   }
 
   /** The image that the code goes on: built once per lock file. Null: they cannot be installed by themselves. */
-  async #dependencies(work: Work, recipe: Assembled, signal: AbortSignal): Promise<Dependencies | null> {
-    const { node } = this.#options.images
-    if (!recipe.dependencies) return { image: await this.#platformImage(node, signal), isNew: false }
+  async #dependencies(work: Work, { dependencies }: Assembled, signal: AbortSignal): Promise<Ground | null> {
+    if ('image' in dependencies)
+      return { image: await platformImage(this.#registry, dependencies.image, signal), isNew: false }
     const { app } = work.source
-    const { install, dockerfile } = recipe.dependencies
-    const files = await this.#files(work.source, install.manifests, signal)
+    const { dockerfile, tells } = dependencies
+    const files = await readFiles(this.#options.repositories, work.source, dependencies.manifests, signal)
     const tag = `deps-${dependenciesKey(dockerfile, files, this.#options.platform)}`
     const find = async () => {
-      const image = await this.#stored(app, tag, signal)
+      const image = await storedImage(this.#registry, app, tag, signal)
       return image && { image, isNew: false }
     }
     const known = await find()
     if (known) return known
-    work.say(`       Installing dependencies with ${install.program}`)
-    const job = { how: 'node-assembled', dockerfile, dockerignore: null, instead: {}, context: { files } } as const
+    work.say(`       ${dependencies.title}`)
+    const job = { tells, dockerfile, dockerignore: null, instead: {}, context: { files } }
     try {
       const make = async () => ({ image: await this.#run(work, job, tag, signal), isNew: true })
       return await this.#inBuilder(work, async () => (await find()) ?? make(), signal)
@@ -326,83 +280,20 @@ class ImageBuilder implements StoppableBuilder {
 
   async #run(
     work: Work,
-    job: Pick<BuildJob, 'how' | 'dockerfile' | 'dockerignore' | 'instead' | 'context'>,
+    job: Pick<BuildJob, 'tells' | 'dockerfile' | 'dockerignore' | 'instead' | 'context'>,
     tag: string,
     signal: AbortSignal,
   ): Promise<StoredImage> {
     const { clock, ids, npmrc, limits, proxy = {} } = this.#options
     const { app } = work.source
-    const secrets: BuildJob['secrets'] = npmrc && job.how !== 'dockerfile' ? { npmrc } : {}
+    const secrets: BuildJob['secrets'] = npmrc && job.tells !== null ? { npmrc } : {}
     const tools = { container: this.#container, clock, timeLimit: limits().buildSeconds * 1000 }
     using pass = this.#gate.admit(app)
     const [id, ours] = [ids.hex(8), `${registryName}/${app}:${tag}`]
     const whole = { ...job, id, app, pass, secrets, proxy: Object.keys(proxy), tag: ours, say: work.say }
     const digest = await runBuild(whole, tools, signal)
-    const image = await this.#stored(app, digest, signal)
+    const image = await storedImage(this.#registry, app, digest, signal)
     if (image) return image
     throw new AppError('unavailable', 'the registry does not have the image that was pushed', { retryable: true })
   }
-
-  async #platformImage(reference: ImageReference, signal: AbortSignal): Promise<StoredImage> {
-    const [repository, digest] = platformImage(reference) ?? [reference, '']
-    const image = await this.#stored(repository, digest, signal)
-    if (image) return image
-    throw new AppError('unavailable', `the registry does not have the platform's image ${repository}`, {
-      hint: 'Run "lading up" again: it brings the platform\'s images.',
-    })
-  }
-
-  async #stored(repository: string, tagOrDigest: string, signal: AbortSignal): Promise<StoredImage | null> {
-    const stored = await this.#registry.getManifest(repository, tagOrDigest, signal)
-    if (!stored) return null
-    const manifest = parseDocument<Manifest>(stored.bytes)
-    const config = await this.#registry.getBlob(repository, manifest.config.digest, signal)
-    return { repository, digest: stored.digest, manifest, config: parseDocument<ImageConfig>(config) }
-  }
-
-  /** Layers of the app's images and of the platform's that it stands on, to tell a new layer from one that was there. */
-  async #layersBefore(app: AppName, recipe: ByDockerfile, signal: AbortSignal): Promise<ReadonlySet<Digest>> {
-    const tags = (await this.#registry.tags(app, signal)).slice(-50)
-    const platform = recipe.bases.map(base => platformImage(base.instead ?? base.name)).filter(one => one !== null)
-    const images: readonly (readonly [string, string])[] = [...tags.map(tag => [app, tag] as const), ...platform]
-    const manifests = await Promise.all(images.map(([from, name]) => this.#registry.getManifest(from, name, signal)))
-    return new Set(manifests.flatMap(one => (one ? layersOf(one.bytes).map(layer => layer.digest) : [])))
-  }
-
-  async #files(source: Source, paths: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Buffer>> {
-    const read = async (path: string) =>
-      [
-        path,
-        (await this.#options.repositories.readFile(source.app, source.commit, path, signal)) ?? Buffer.alloc(0),
-      ] as const
-    return new Map(await Promise.all(paths.map(read)))
-  }
-}
-
-/** Repository and digest of an image of the platform; null for others. */
-function platformImage(name: string): readonly [string, Digest] | null {
-  const [, repository, digest] = /^127\.0\.0\.1:5443\/(lading\/[^@:]+)@(.+)$/.exec(name) ?? []
-  return repository && digest ? [repository, parseDigest(digest)] : null
-}
-
-function layersOf(manifest: Buffer): Manifest['layers'] {
-  return parseDocument<Manifest>(manifest).layers
-}
-
-/** Manifests, lock file, npm's settings, Node and base (both in the Dockerfile's text), platform (D11). */
-function dependenciesKey(dockerfile: string, files: ReadonlyMap<string, Buffer>, platform: string): string {
-  const facts = [stackVersion, dockerfile, platform, [...files].map(([path, bytes]) => [path, hash(bytes)])]
-  return hash(JSON.stringify(facts))
-}
-
-function hash(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex')
-}
-
-function summary(image: Image): string {
-  const fresh = image.layers.filter(layer => layer.isNew)
-  const bytes = fresh.reduce((sum, layer) => sum + layer.size, 0)
-  const amount = bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1000)} kB`
-  const name = image.reference.slice(registryName.length + 1).replace(/(sha256:[0-9a-f]{12}).*/, '$1')
-  return `${name}: ${image.layers.length} layers, ${fresh.length} new (${amount})`
 }

@@ -1,6 +1,6 @@
 import type { AppName, CommitId, ImageReference } from '../core/names.ts'
 import type { Image } from '../core/release.ts'
-import type { WantedImages } from './retention.ts'
+import type { WantedImages } from './registry/retention.ts'
 
 /** The build stage's door: commit in, image out. */
 export interface Builder {

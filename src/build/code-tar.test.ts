@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { appStamp, asLayer, writeTar } from './code-tar.ts'
-import { digestOf } from './registry.ts'
+import { digestOf } from './registry/registry.ts'
 import { readTar } from '../core/tar.ts'
 
 /** Chunks of odd sizes, as a pipe gives them. */

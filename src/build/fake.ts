@@ -11,7 +11,7 @@ import {
 } from '../core/names.ts'
 import type { Image } from '../core/release.ts'
 import type { Builder, BuildRequest, Cleaned, SavedImage } from './builder.ts'
-import { wantedOf, type WantedImages } from './retention.ts'
+import { wantedOf, type WantedImages } from './registry/retention.ts'
 
 export interface FakeBuild {
   /** Milliseconds of the clock; 0 without. */
@@ -102,7 +102,8 @@ export class FakeBuilder implements Builder {
       releaseCommand: null,
       settings: defaults.settings,
       layers: [],
-      how: 'dockerfile',
+      stack: 'dockerfile',
+      method: 'built',
       ...image,
     }
     this.#built.set(key, made)

@@ -4,15 +4,15 @@ import { Budget } from '../core/bounds.ts'
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import { Random } from '../../test/simulation/random.ts'
-import { expand } from './dockerfile-words.ts'
-import { argumentBudget, readDockerfile } from './dockerfile.ts'
-import { parseDocument } from './image-document.ts'
+import { expand } from './stacks/dockerfile/words.ts'
+import { argumentBudget, readDockerfile } from './stacks/dockerfile/read-dockerfile.ts'
+import { parseDocument } from './registry/image-document.ts'
 import { parseLadingYaml, requireFew } from './lading-yaml.ts'
-import { planNode } from './node-package.ts'
+import { planNode } from './stacks/node/package.ts'
 import { ownCommand } from './own-command.ts'
 import { parseProcfile } from './procfile.ts'
-import { Progress } from './progress.ts'
-import { satisfies } from './version-range.ts'
+import { Progress } from './builder/progress.ts'
+import { satisfies } from './stacks/version-range.ts'
 
 const inputs = 2000
 
@@ -134,7 +134,14 @@ const jsonPieces = [
   '{', '}', '[', ']', ',', ':', '"a"', '"', '\\', '1', 'null', ' ', '"main"', '"scripts"', '"start"', '"dependencies"', '"packageManager"', '"yarn@1.1.1"',
   '"engines"', '{"node":', '">=1"', '"workspaces"', '"__proto__"', '{"name":"x"', 'e9', '-', '\uFEFF', '\0', '"\\u0000"',
 ] // prettier-ignore
-const files = { yarnLock: null, paths: new Set(['index.js']), startIsSaid: false, commands: [], nodeVersion: '24.1.0' }
+const files = {
+  yarnLock: null,
+  paths: new Set(['index.js']),
+  startIsSaid: false,
+  commands: [],
+  asked: null,
+  nodeVersion: '24.1.0',
+}
 
 test('no package.json does anything but give a plan or be refused', () => {
   for (const text of puzzles(jsonPieces, 3)) {

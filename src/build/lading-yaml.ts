@@ -15,6 +15,7 @@ import { requireSize, shortened } from '../core/bounds.ts'
 import { defaults } from '../core/defaults.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import type { Settings } from '../core/release.ts'
+import { stackNames } from './stacks/stacks.ts'
 
 const MiB = 1024 * 1024
 
@@ -58,13 +59,13 @@ export const ladingYamlSchema = z.strictObject({
   memory: bytes.optional().describe('Limit of each process; a node has room when a quarter of it is not reserved.'),
   cpus: z.number().min(0.05).max(64).optional().describe('Of each process; 1 is one core.'),
   dockerfile: repositoryPath.optional().describe('Path of the Dockerfile; its name is enough to choose the stack.'),
-  stack: z.enum(['dockerfile', 'node']).optional().describe('How the image is made, when the files leave a choice.'),
+  stack: z.enum(stackNames).optional().describe('How the image is made, when the files leave a choice.'),
 })
 
 export interface LadingYaml {
   readonly settings: Settings
   readonly dockerfile: string | null
-  readonly stack: 'dockerfile' | 'node' | null
+  readonly stack: string | null
 }
 
 /**

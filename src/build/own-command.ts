@@ -1,6 +1,6 @@
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
-import type { ContainerConfig } from './image-document.ts'
+import type { ContainerConfig } from './registry/image-document.ts'
 
 /**
  * The command of an image behind a shell or a package manager, as `sh -c` runs it; null: the image's own command needs

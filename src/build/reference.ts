@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defaultLimits, fixedLimits, limitNames, rules } from '../core/limits.ts'
 import { defaults } from '../core/defaults.ts'
-import { buildLimits } from './builder-cage.ts'
+import { buildLimits } from './builder/cage.ts'
 import { ladingYamlSchema } from './lading-yaml.ts'
 
 const MiB = 1024 * 1024

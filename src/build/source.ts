@@ -8,65 +8,104 @@ import { parseProcfile, type Procfile } from './procfile.ts'
 
 export type Repository = Pick<Repositories, 'archive' | 'readFile' | 'treeOf' | 'checkTree' | 'listTree'>
 
-/** Of which a few lines are read. */
+/** Files of which a few lines are looked at (lock files, settings of frameworks) may be large, and are read so far. */
 const lockBytes = 16 * 1024 * 1024
+const detectedBytes = 256 * 1024
+
+/** Bytes of a file that is parsed whole: a larger one is refused. Null: it is only looked at. */
+function boundOf(path: string): number | null {
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  if (name === 'lading.yaml' || name === 'lading.yml') return defaults.ladingYamlBytes
+  if (name === 'Procfile') return defaults.procfileBytes
+  if (name === 'package.json') return defaults.packageJsonBytes
+  if (name.endsWith('.dockerignore')) return defaults.dockerignoreBytes
+  return name.includes('Dockerfile') ? defaults.dockerfileBytes : null
+}
+
+/** The files of a commit, each read when it is asked for and kept. */
+export interface Files {
+  /** Null: there is no such file. */
+  text(path: string): Promise<string | null>
+  /** Of every file. */
+  paths(): Promise<ReadonlySet<string>>
+}
 
 /** What the build stage reads of a commit before it decides anything. */
 export interface Source {
   readonly app: AppName
+  readonly yaml: LadingYaml
+  readonly procfile: Procfile | null
+  readonly files: Files
+}
+
+/** A source that lies in git. */
+export interface CommitSource extends Source {
   readonly commit: CommitId
   /** Git's id of the whole tree. */
   readonly tree: string
-  readonly yaml: LadingYaml
-  readonly procfile: Procfile | null
-  readonly dockerfile: { readonly path: string; readonly text: string; readonly ignore: string | null } | null
-  readonly packageJson: string | null
-  readonly yarnLock: string | null
 }
 
-/** Rejects `invalid-input` for a lading.yaml or Procfile that is wrong or misnamed, or a Dockerfile that is not there. */
-export async function readSource(
+/** Rejects `invalid-input` for a lading.yaml or Procfile that is wrong or misnamed. */
+export async function readCommit(
   repository: Repository,
   app: AppName,
   commit: CommitId,
   signal: AbortSignal,
-): Promise<Source> {
-  const text = async (path: string, most: number = defaults.ladingYamlBytes) =>
-    (await repository.readFile(app, commit, { path, most }, signal))?.toString('utf8') ?? null
-  const [ladingYaml, ladingYml, procfile, packageJson, yarnLock, tree] = await Promise.all([
-    text('lading.yaml'),
-    text('lading.yml'),
-    text('Procfile', defaults.procfileBytes),
-    text('package.json', defaults.packageJsonBytes),
-    text('yarn.lock', lockBytes),
-    repository.treeOf(app, commit, '', signal),
-  ])
+): Promise<CommitSource> {
+  const files = keepingFiles({
+    text: async path => {
+      const bytes = await repository.readFile(app, commit, { path, most: boundOf(path) ?? lockBytes }, signal)
+      return bytes?.subarray(0, boundOf(path) ?? detectedBytes).toString('utf8') ?? null
+    },
+    paths: async () => new Set((await repository.listTree(app, commit, signal)).map(entry => entry.path)),
+  })
+  const [tree, source] = await Promise.all([repository.treeOf(app, commit, '', signal), readSource(app, files)])
   if (tree === null) throw new AppError('not-found', `${app} has no commit ${commit}`)
+  return { ...source, commit, tree }
+}
+
+/** Rejects `invalid-input` for a lading.yaml or Procfile that is wrong or misnamed. */
+export async function readSource(app: AppName, files: Files): Promise<Source> {
+  const [ladingYaml, ladingYml, procfile] = await Promise.all([
+    files.text('lading.yaml'),
+    files.text('lading.yml'),
+    files.text('Procfile'),
+  ])
   if (ladingYml !== null) {
     throw new AppError('invalid-input', 'lading.yml is not read: the file must be called lading.yaml', {
       hint: 'git mv lading.yml lading.yaml',
     })
   }
-  const yaml = parseLadingYaml(ladingYaml)
-  const path = yaml.dockerfile ?? 'Dockerfile'
-  const [dockerfile, ignore] = await Promise.all([
-    text(path, defaults.dockerfileBytes),
-    text(`${path}.dockerignore`, defaults.dockerignoreBytes),
-    // Read by BuildKit out of the context.
-    text('.dockerignore', defaults.dockerignoreBytes),
-  ])
-  if (dockerfile === null && (yaml.dockerfile !== null || yaml.stack === 'dockerfile')) {
-    throw new AppError('invalid-input', `lading.yaml asks for a Dockerfile, but there is no file ${path}`)
-  }
   return {
     app,
-    commit,
-    tree,
-    yaml,
+    yaml: parseLadingYaml(ladingYaml),
     procfile: procfile === null ? null : parseProcfile(procfile),
-    dockerfile: dockerfile === null ? null : { path, text: dockerfile, ignore },
-    packageJson,
-    yarnLock,
+    files,
+  }
+}
+
+/** Files of a commit in their bytes, by path; one that is not there is empty. */
+export async function readFiles(
+  repository: Repository,
+  { app, commit }: CommitSource,
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Buffer>> {
+  const read = (path: string) => repository.readFile(app, commit, path, signal)
+  return new Map(await Promise.all(paths.map(async path => [path, (await read(path)) ?? Buffer.alloc(0)] as const)))
+}
+
+/** Asks nothing twice. */
+export function keepingFiles(files: Files): Files {
+  const texts = new Map<string, Promise<string | null>>()
+  let paths: Promise<ReadonlySet<string>> | undefined
+  return {
+    text(path) {
+      const text = texts.get(path) ?? files.text(path)
+      texts.set(path, text)
+      return text
+    },
+    paths: () => (paths ??= files.paths()),
   }
 }
 

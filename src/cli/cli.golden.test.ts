@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { parseBranchName } from '../core/names.ts'
 import { makeTestApi, shop } from '../api/test-api.ts'
@@ -28,6 +29,18 @@ for (const file of await readdir(folder)) {
   })
 }
 
+/** What `lading detect` is asked about. */
+const folders = {
+  'go-app/go.mod': 'module example.com/shop\n\ngo 1.25.0\n',
+  'go-app/main.go': 'package main\n',
+  'go-app/requirements.txt': 'requests==2.32.5\n',
+  'go-app/node_modules/x/package.json': '{}',
+  'services/api/Dockerfile': 'FROM debian:trixie\n',
+  'services/web/Dockerfile': 'FROM debian:trixie\n',
+  'services/compose.yaml': 'services: {}\n',
+  'pages/public/index.html': '<p>hello</p>\n',
+}
+
 async function rigWithWorld(): Promise<CliRig> {
   const { api, store, repositories, world } = await makeTestApi()
   const rig = await CliRig.make()
@@ -35,6 +48,10 @@ async function rigWithWorld(): Promise<CliRig> {
   await rig.serveSocket(api)
   rig.environment['LADING_APP'] = 'shop'
   await rig.lading(['create', 'shop', '--no-remote'])
+  for (const [path, text] of Object.entries(folders)) {
+    await mkdir(dirname(join(rig.work, path)), { recursive: true })
+    await writeFile(join(rig.work, path), text)
+  }
   const first = repositories.addCommit(shop.app, { files: { 'server.js': '1' } })
   const second = repositories.addCommit(shop.app, { files: { 'server.js': '2' } })
   repositories.addTag(shop.app, 'v-one', first)

@@ -3,6 +3,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { appCommands } from './commands/apps.ts'
 import { configCommands } from './commands/config.ts'
 import { deployCommands } from './commands/deploy.ts'
+import { detectCommands } from './commands/detect.ts'
 import { ejectCommands } from './commands/eject.ts'
 import { certificateCommands } from './commands/certificates.ts'
 import { domainCommands } from './commands/domains.ts'
@@ -24,6 +25,7 @@ export function createProgram(session: Session): Command {
   for (const add of [
     appCommands,
     deployCommands,
+    detectCommands,
     releaseCommands,
     configCommands,
     processCommands,

@@ -1,17 +1,23 @@
 import type { Release } from './release.ts'
 
-/** The bill of lading, first form: what travels with every release, as JSON. `version` grows when its shape changes. */
+/** The bill of lading: what travels with every release, as JSON. `version` grows when its shape changes. */
 export function billOfLading(release: Release) {
   const { image, verdict } = release
   return {
-    version: 1,
+    version: 2,
     app: release.app,
     environment: release.environment,
     release: `v${release.number}`,
     description: release.description,
     commit: release.commit,
     author: release.author,
-    image: { reference: image.reference, how: image.how, buildKey: image.buildKey, layers: image.layers },
+    image: {
+      reference: image.reference,
+      stack: image.stack,
+      method: image.method,
+      buildKey: image.buildKey,
+      layers: image.layers,
+    },
     processes: image.processes,
     formation: release.formation,
     verdict,

@@ -39,7 +39,18 @@ export interface Image {
   readonly releaseCommand: string | null
   readonly settings: Settings
   readonly layers: readonly { readonly digest: string; readonly size: number; readonly isNew: boolean }[]
-  readonly how: 'dockerfile' | 'node-built' | 'node-assembled'
+  /** What made it, such as `node`: the name of a stack. */
+  readonly stack: string
+  /** By the builder from a Dockerfile, or put together from layers. */
+  readonly method: 'built' | 'assembled'
+}
+
+/** An image as rows and documents of ours hold it. Before 0.2 they said `how` it was made in one word. */
+export function readImage(stored: Image | (Omit<Image, 'stack' | 'method'> & { readonly how: string })): Image {
+  if (!('how' in stored)) return stored
+  const { how, ...image } = stored
+  const [stack = '', method] = how.split('-')
+  return { ...image, stack, method: method === 'assembled' ? method : 'built' }
 }
 
 /** What the verify stage found. Its full form comes with "CI and the twelve-factor verdict". */

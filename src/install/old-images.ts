@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Registry } from '../build/registry.ts'
+import { Registry } from '../build/registry/registry.ts'
 import { AppError } from '../core/errors.ts'
 import type { Digest } from '../core/names.ts'
 import { engine, filters } from './engine-call.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { builderSpec } from '../build/builder-cage.ts'
+import { builderSpec } from '../build/builder/cage.ts'
 import { defaultLimits } from '../core/limits.ts'
 import { followerJson } from './follower.ts'
 import { keeperJson } from './keeper.ts'

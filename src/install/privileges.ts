@@ -1,4 +1,4 @@
-import { builderPrivileges } from '../build/builder-cage.ts'
+import { builderPrivileges } from '../build/builder/cage.ts'
 import { paths } from './paths.ts'
 
 /** What a container of the platform may do on its node. All run as root, under the engine's seccomp but where it is said. */

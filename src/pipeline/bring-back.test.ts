@@ -30,7 +30,8 @@ const image = {
   releaseCommand: null,
   settings: defaults.settings,
   layers: [],
-  how: 'dockerfile',
+  stack: 'dockerfile',
+  method: 'built',
 } as const
 
 /** An app with a run that got as far as `state`. */

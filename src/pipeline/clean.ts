@@ -1,4 +1,4 @@
-import type { WantedImages } from '../build/retention.ts'
+import type { WantedImages } from '../build/registry/retention.ts'
 import type { Clock } from '../core/clock.ts'
 import { defaults } from '../core/defaults.ts'
 import { asAppError } from '../core/errors.ts'

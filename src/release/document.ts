@@ -1,5 +1,5 @@
 import type { BranchName, EnvironmentKey } from '../core/names.ts'
-import type { Release } from '../core/release.ts'
+import { readImage, type Release } from '../core/release.ts'
 import type { RunIntent } from '../core/run.ts'
 import { Secret } from '../core/secret.ts'
 import type { ConfigVersion } from '../store/store.ts'
@@ -48,7 +48,7 @@ export function writeDocument({ release, config, intent, branch }: ReleaseDocume
 export function readDocument(text: string): ReleaseDocument {
   const { release, config, configBy, configAt, intent, branch } = JSON.parse(text) as Json
   return {
-    release,
+    release: { ...release, image: readImage(release.image) },
     config: {
       version: release.config,
       values: Object.fromEntries(Object.entries(config).map(([key, value]) => [key, new Secret(value)])),

@@ -5,9 +5,9 @@ import { rootAccess } from '../access/principal.ts'
 import { authorize } from '../access/policy.ts'
 import { tokenAccess } from '../access/tokens.ts'
 import { createApi } from '../api/api.ts'
-import { ownMirrors } from '../build/bases.ts'
+import { ownMirrors } from '../build/stacks/bases.ts'
 import { createBuilder } from '../build/build.ts'
-import { publicRegistry } from '../build/public-registry.ts'
+import { publicRegistry } from '../build/registry/public-registry.ts'
 import { acquireLease, type Lease, type Term } from '../cluster/lease.ts'
 import { endTrial, readTrial } from '../cluster/trial.ts'
 import { createGitDoor } from '../commit/git-door.ts'
@@ -155,13 +155,17 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     engine: http,
     registry: { socketPath: join(config.runDir, 'registry.sock') },
     gate: { socketPath: builderDoor, onNode: builderDoor },
-    images: config.images,
-    proxy: config.proxy,
-    nodeVersion: process.versions.node,
-    bases: {
-      mirrors: ownMirrors(config.images.base, config.images.node),
-      outside: publicRegistry({ clock: systemClock, fetch, log }),
+    builderImage: config.images.builder,
+    on: {
+      base: config.images.base,
+      node: config.images.node,
+      nodeVersion: process.versions.node,
+      policy: {
+        mirrors: ownMirrors(config.images.base, config.images.node),
+        outside: publicRegistry({ clock: systemClock, fetch, log }),
+      },
     },
+    proxy: config.proxy,
     platform: `linux/${process.arch === 'arm64' ? 'arm64' : 'amd64'}`,
     clock: systemClock,
     ids: systemIds,

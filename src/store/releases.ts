@@ -1,5 +1,5 @@
 import { AppError } from '../core/errors.ts'
-import type { Image } from '../core/release.ts'
+import { readImage, type Image } from '../core/release.ts'
 import { isFinal, runStates, serves } from '../core/states.ts'
 import { type Connection, columnsOf, literals, next } from './connection.ts'
 import { fromRelease, toRelease } from './rows.ts'
@@ -71,7 +71,7 @@ export function releaseStore({ db, batch }: Connection): ReleaseStore {
       const [rows] = await batch(
         db.selectFrom('images').select('image').where('app', '=', app).where('build_key', '=', buildKey),
       )
-      return rows[0] ? (JSON.parse(rows[0].image) as Image) : null
+      return rows[0] ? readImage(JSON.parse(rows[0].image) as Image) : null
     },
 
     async saveImage(app, image, now) {

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { AppName, BranchName, CommitId, EnvironmentKey, EnvironmentName, RunId } from '../core/names.ts'
-import type { Image, Release, Verdict } from '../core/release.ts'
+import { readImage, type Image, type Release, type Verdict } from '../core/release.ts'
 import type { Run, RunIntent } from '../core/run.ts'
 import type { RunState } from '../core/states.ts'
 import type { AppRow, EnvironmentRow } from './store.ts'
@@ -65,7 +65,7 @@ export function toRelease(row: ReleaseColumns): Release {
     ...toEnvironmentKey(row),
     number: Number(row.number),
     run: row.run as RunId,
-    image: JSON.parse(row.image) as Image,
+    image: readImage(JSON.parse(row.image) as Image),
     commit: row.commit_id as CommitId | null,
     author: row.author,
     config: Number(row.config),

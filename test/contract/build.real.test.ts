@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { defaultLimits } from '../../src/core/limits.ts'
-import { ownMirrors } from '../../src/build/bases.ts'
+import { ownMirrors } from '../../src/build/stacks/bases.ts'
 import { createBuilder } from '../../src/build/build.ts'
-import { BuilderContainer } from '../../src/build/builder-container.ts'
-import { RegistryGate } from '../../src/build/registry-gate.ts'
-import { runBuild } from '../../src/build/run-build.ts'
-import { Registry } from '../../src/build/registry.ts'
+import { BuilderContainer } from '../../src/build/builder/container.ts'
+import { RegistryGate } from '../../src/build/registry/gate.ts'
+import { runBuild } from '../../src/build/builder/run-build.ts'
+import { Registry } from '../../src/build/registry/registry.ts'
 import { parseAppName, parseCommitId, parseImageReference, type CommitId } from '../../src/core/names.ts'
 import type { Image } from '../../src/core/release.ts'
 import { systemClock, systemIds } from '../../src/core/system.ts'
@@ -90,9 +90,13 @@ function builderOf({ port }: ReturnType<typeof repository>) {
     engine: new DockerHttp({ socketPath: engine }),
     registry: { socketPath: registry },
     gate,
-    images: { node: node!, builder: images.builder },
-    nodeVersion: process.versions.node,
-    bases: { mirrors: ownMirrors(base!, node!), outside: async () => false },
+    builderImage: images.builder,
+    on: {
+      base: base!,
+      node: node!,
+      nodeVersion: process.versions.node,
+      policy: { mirrors: ownMirrors(base!, node!), outside: async () => false },
+    },
     ...(dns ? { dns } : {}),
     platform: 'linux/amd64',
     clock: systemClock,
@@ -147,7 +151,8 @@ test(
     // An own install script that does nothing is what forces the other way; it is in two files.
     const built = await build(commit({ scripts: { prepare: 'true' } }))
     await builder.stop(never)
-    assert.deepEqual([assembled.how, built.how], ['node-assembled', 'node-built'])
+    assert.deepEqual([assembled.method, built.method], ['assembled', 'built'])
+    assert.deepEqual([assembled.stack, built.stack], ['node', 'node'])
     const [one, other] = await Promise.all([treeOf(assembled), treeOf(built)])
     const same = (lines: readonly string[]) => lines.filter(line => !/^app\/package(-lock)?\.json /.test(line))
     assert.ok(one.length > 50)
@@ -253,7 +258,7 @@ test('the builder and the door refuse, each by itself, what no Dockerfile of an 
           {
             id: systemIds.hex(8),
             app: parseAppName(app),
-            how: 'dockerfile',
+            tells: null,
             dockerfile: `FROM ${from}\nLABEL a=b\n`,
             dockerignore: null,
             context: { files: new Map([['x', Buffer.from('x')]]) },

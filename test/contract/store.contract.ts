@@ -31,7 +31,8 @@ const image: Image = {
   releaseCommand: null,
   settings: defaults.settings,
   layers: [{ digest: `sha256:${'b'.repeat(64)}`, size: 12, isNew: true }],
-  how: 'dockerfile',
+  stack: 'dockerfile',
+  method: 'built',
 }
 
 const newRun = (id: string, at: EnvironmentKey = key): NewRun => ({

@@ -1,5 +1,6 @@
 import { after, before, suite } from 'node:test'
 import { Rig } from '../rig/rig.ts'
+import { runsAll } from '../runner/ring.ts'
 import { installed, type Platform } from './host.ts'
 import { witnessed } from './kills/site.ts'
 import { brokenApps } from './platform/broken.ts'
@@ -10,6 +11,7 @@ import { interruptedPushes } from './platform/interrupted.ts'
 import { limits } from './platform/limits.ts'
 import { platformPrivileges } from './platform/privileges.ts'
 import { reach } from './platform/reach.ts'
+import { stacks } from './platform/stacks.ts'
 import { waysToARelease } from './platform/ways.ts'
 
 /** One installed platform for what its apps and their visitors meet; each suite leaves it as it was. */
@@ -31,6 +33,7 @@ suite('privileges of the platform', () => platformPrivileges(() => platform))
 suite('the edge', () => edgeFeatures(() => platform))
 suite('broken apps', () => brokenApps(() => platform))
 suite('ways to a release', () => waysToARelease(() => platform))
+if (runsAll) suite('stacks', () => stacks(() => platform))
 suite('limits', () => limits(() => platform))
 suite('leaving', () => eject(() => platform))
 suite('interrupted pushes', () => interruptedPushes(() => platform, outside))

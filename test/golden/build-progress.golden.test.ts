@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { defaultLimits } from '../../src/core/limits.ts'
-import { buildLimits } from '../../src/build/builder-cage.ts'
-import { explain } from '../../src/build/failure.ts'
-import { Progress } from '../../src/build/progress.ts'
+import { buildLimits } from '../../src/build/builder/cage.ts'
+import { explain } from '../../src/build/builder/failure.ts'
+import { Progress } from '../../src/build/builder/progress.ts'
 
 const folder = join(import.meta.dirname, 'build-progress')
 
@@ -17,7 +17,7 @@ function told(raw: Buffer): string {
   progress.end()
   if (progress.words.some(line => line.startsWith('ERROR:'))) {
     const error = explain({
-      how: 'dockerfile',
+      isOwn: true,
       failed: progress.failed,
       lastLines: progress.lastLines,
       words: progress.words,

@@ -3,8 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { parseImageReference } from '../../src/core/names.ts'
-import { dependenciesDockerfile, nodeDockerfile } from '../../src/build/node-dockerfile.ts'
-import { planNode } from '../../src/build/node-package.ts'
+import { dependenciesDockerfile, nodeDockerfile } from '../../src/build/stacks/node/dockerfile.ts'
+import { planNode } from '../../src/build/stacks/node/package.ts'
 
 const node = parseImageReference(`127.0.0.1:5443/lading/node@sha256:${'0'.repeat(64)}`)
 
@@ -58,6 +58,7 @@ for (const [name, { packageJson, paths, ...more }] of Object.entries(cases)) {
       paths: new Set<string>(paths),
       startIsSaid: false,
       commands: [],
+      asked: null,
       nodeVersion: '24.21.0',
     })
     const actual = plan.notAssembled === null ? dependenciesDockerfile(plan.install!, node) : nodeDockerfile(plan, node)

@@ -1,0 +1,47 @@
+import { AppError } from '../../../core/errors.ts'
+import type { ImageReference } from '../../../core/names.ts'
+import type { Source } from '../../source.ts'
+import { chooseBases } from '../bases.ts'
+import type { Built, Platform, Stack } from '../stack.ts'
+import { readDockerfile } from './read-dockerfile.ts'
+
+/** The repository's own Dockerfile: whoever wrote one has said how the image is made. */
+export const dockerfileStack: Stack = {
+  name: 'dockerfile',
+
+  async detect({ yaml, files }) {
+    const path = pathOf(yaml)
+    if ((await files.text(path)) !== null) return { what: `Docker's ${path}`, because: 'it is in the repository' }
+    if (yaml.dockerfile === null && yaml.stack !== 'dockerfile') return null
+    throw new AppError('invalid-input', `lading.yaml asks for a Dockerfile, but there is no file ${path}`)
+  },
+
+  async recipe({ app, yaml, files }: Source, { policy }: Platform): Promise<Built> {
+    const path = pathOf(yaml)
+    const { images, text } = readDockerfile((await files.text(path)) ?? '')
+    // Read by BuildKit out of the context, and bounded like every file that is parsed.
+    await files.text('.dockerignore')
+    const bases = await chooseBases(images, policy, app)
+    return {
+      method: 'built',
+      stack: 'dockerfile',
+      title: `Building with ${path}`,
+      dockerfile: text,
+      dockerignore: await files.text(`${path}.dockerignore`),
+      bases,
+      notes: bases
+        .filter(base => base.instead !== null)
+        .map(base => `${base.name} is ${nameOf(base.instead!)} of this platform: no public registry answers`),
+      start: null,
+      tells: null,
+    }
+  },
+}
+
+function pathOf(yaml: Source['yaml']): string {
+  return yaml.dockerfile ?? 'Dockerfile'
+}
+
+function nameOf(reference: ImageReference): string {
+  return reference.replace(/^[^/]*\//, '').replace(/@.*/, '')
+}

@@ -1,0 +1,77 @@
+import { AppError } from '../../core/errors.ts'
+import type { Source } from '../source.ts'
+
+/** What says at its root that a repository is an app, for a sentence. */
+const known = 'package.json, go.mod, requirements.txt, pyproject.toml, Pipfile or index.html'
+
+/** Signs of stacks that are not here yet, by a file at the root. */
+const others = [
+  ['Cargo.toml', 'Rust'],
+  ['pom.xml', 'Java'],
+  ['build.gradle', 'Java'],
+  ['build.gradle.kts', 'Kotlin'],
+  ['Gemfile', 'Ruby'],
+  ['composer.json', 'PHP'],
+  ['index.php', 'PHP'],
+  ['mix.exs', 'Elixir'],
+  ['deno.json', 'Deno'],
+  ['deno.jsonc', 'Deno'],
+] as const
+
+const composeFiles = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']
+const manifests = ['package.json', 'go.mod', 'requirements.txt', 'pyproject.toml', 'Pipfile', 'index.html']
+
+/** No stack applies: names what was seen, and what to add. */
+export async function nothingApplies({ files, yaml }: Source): Promise<AppError> {
+  const paths = [...(await files.paths())].sort()
+  if (yaml.stack !== null) {
+    return new AppError('build-failed', `lading.yaml asks for stack: ${yaml.stack}, but no file of it is at the root`, {
+      hint: `Seen: ${seenIn(paths).sentence ?? 'nothing that is known'}. Without "stack" the files decide.`,
+    })
+  }
+  const { sentence, hint } = seenIn(paths)
+  return new AppError(
+    'build-failed',
+    sentence === null
+      ? `nothing at the root of the repository says how it is built: no Dockerfile, ${known}`
+      : `nothing at the root of the repository says how it is built; seen: ${sentence}`,
+    { hint },
+  )
+}
+
+function seenIn(paths: readonly string[]): { readonly sentence: string | null; readonly hint: string } {
+  const dockerfiles = paths.filter(path => /(?:^|\/)(?:Dockerfile(?:\.[\w-]+)?|Containerfile)$/.test(path))
+  const compose = composeFiles.find(name => paths.includes(name))
+  const other = others.find(([file]) => paths.includes(file)) ?? null
+  const below = paths.filter(path => manifests.includes(path.slice(path.lastIndexOf('/') + 1)) && depth(path) < 3)
+  const seen = [
+    ...(dockerfiles.length > 0 ? [list(dockerfiles, 'Dockerfile')] : []),
+    ...(compose ? [`a ${compose}`] : []),
+    ...(other ? [`${other[0]} (${other[1]})`] : []),
+    ...(dockerfiles.length === 0 && below.length > 0 ? [below.slice(0, 4).join(', ')] : []),
+  ]
+  const hint =
+    dockerfiles.length > 0
+      ? `Name the one to build in lading.yaml: "dockerfile: ${dockerfiles[0]}".`
+      : other
+        ? `${other[1]} is built with a Dockerfile at the root.`
+        : below.length > 0
+          ? `An app stands at the root of its repository: push ${folderOf(below[0]!)} as one of its own, or add a Dockerfile.`
+          : `Add a Dockerfile, ${known} to the root.`
+  return { sentence: seen.length === 0 ? null : seen.join(', '), hint }
+}
+
+/** `Dockerfiles in api/ and web/` */
+function list(paths: readonly string[], what: string): string {
+  const folders = [...new Set(paths.map(folderOf))].slice(0, 5)
+  if (paths.length === 1) return `a ${what} at ${paths[0]}`
+  return `${what}s in ${folders.slice(0, -1).join(', ')}${folders.length > 1 ? ' and ' : ''}${folders.at(-1)}`
+}
+
+function folderOf(path: string): string {
+  return path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : './'
+}
+
+function depth(path: string): number {
+  return path.split('/').length - 1
+}

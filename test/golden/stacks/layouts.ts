@@ -1,0 +1,171 @@
+const json = (value: unknown): string => JSON.stringify(value)
+
+/** Repositories as people start them: every path, with as much text as decides. */
+export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'static-root': { 'index.html': '', 'style.css': '', '404.html': '', _redirects: '' },
+  'static-public': { 'public/index.html': '', 'README.md': '' },
+  'static-beside-tools': { 'index.html': '', 'package.json': json({ devDependencies: { prettier: '3' } }) },
+  'static-vite': {
+    'index.html': '',
+    'vite.config.ts': '',
+    'src/main.ts': '',
+    'package-lock.json': '',
+    'package.json': json({
+      scripts: { dev: 'vite', build: 'tsc && vite build', preview: 'vite preview' },
+      devDependencies: { vite: '^8', typescript: '^6' },
+    }),
+  },
+  'static-cra': {
+    'public/index.html': '',
+    'src/index.js': '',
+    'yarn.lock': '',
+    'package.json': json({
+      scripts: { start: 'react-scripts start', build: 'react-scripts build' },
+      dependencies: { react: '19', 'react-scripts': '5.0.1' },
+    }),
+  },
+  'static-astro': {
+    'astro.config.mjs': "export default defineConfig({ outDir: './site' })",
+    'pnpm-lock.yaml': '',
+    'package.json': json({
+      scripts: { dev: 'astro dev', start: 'astro dev', build: 'astro build' },
+      dependencies: { astro: '^6' },
+    }),
+  },
+  'static-own-build': {
+    'build.js': '',
+    'package.json': json({ scripts: { build: 'node build.js' } }),
+  },
+  'node-express': {
+    'package-lock.json': '',
+    'server.js': '',
+    'package.json': json({ scripts: { start: 'node server.js' }, dependencies: { express: '5' } }),
+  },
+  'node-no-lock': {
+    'index.js': '',
+    '.nvmrc': 'lts/iron\n',
+    'bun.lock': '',
+    'package.json': json({ dependencies: { express: '5' } }),
+  },
+  'node-no-lock-built': {
+    'package.json': json({
+      packageManager: 'pnpm@10.4.1',
+      scripts: { build: 'tsc', start: 'node dist/main.js' },
+      dependencies: { express: '5' },
+      devDependencies: { typescript: '6' },
+    }),
+  },
+  'node-nest': {
+    'package-lock.json': '',
+    '.node-version': '24',
+    'package.json': json({
+      scripts: { build: 'nest build', start: 'nest start', 'start:prod': 'node dist/main' },
+      dependencies: { '@nestjs/core': '^11' },
+      devDependencies: { '@nestjs/cli': '^11' },
+    }),
+  },
+  'node-nuxt': {
+    'package-lock.json': '',
+    'package.json': json({ scripts: { build: 'nuxt build', dev: 'nuxt dev' }, dependencies: { nuxt: '^4' } }),
+  },
+  'node-next': {
+    'package-lock.json': '',
+    'next.config.ts': '',
+    'package.json': json({
+      scripts: { dev: 'next dev', build: 'next build', start: 'next start' },
+      dependencies: { next: '16' },
+    }),
+  },
+  'node-sveltekit': {
+    'package-lock.json': '',
+    'package.json': json({
+      scripts: { dev: 'vite dev', build: 'vite build' },
+      devDependencies: { '@sveltejs/kit': '2', '@sveltejs/adapter-auto': '7', vite: '8' },
+    }),
+  },
+  'node-vite-with-server': {
+    'package-lock.json': '',
+    'server.js': '',
+    'package.json': json({ scripts: { start: 'node server.js', build: 'vite build' }, devDependencies: { vite: '8' } }),
+  },
+  'python-flask': { 'requirements.txt': 'Flask==3.1.2\n', 'app.py': 'app = Flask(__name__)\n' },
+  'python-flask-factory': {
+    'requirements.txt': 'flask\n-r more.txt\n',
+    'more.txt': 'gunicorn==27.0.1\n',
+    'shop/__init__.py': 'def create_app(test_config=None):\n    return app\n',
+  },
+  'python-fastapi-uv': {
+    'pyproject.toml':
+      '[project]\nname = "shop"\nrequires-python = ">=3.12"\ndependencies = ["fastapi[standard]>=0.120", "uvicorn>=0.30"]\n',
+    'uv.lock': '',
+    '.python-version': '3.12\n',
+    'app/__init__.py': '',
+    'app/main.py': 'app = FastAPI()\n',
+  },
+  'python-django': {
+    'manage.py': '',
+    'requirements.txt': 'django==5.2.8\npsycopg2==2.9.11\n',
+    'mysite/settings.py': "STATIC_ROOT = BASE_DIR / 'static'\n",
+    'mysite/wsgi.py': '',
+    'mysite/asgi.py': '',
+    'runtime.txt': 'python-3.11.4\n',
+  },
+  'python-poetry': {
+    'pyproject.toml':
+      '[tool.poetry]\nname = "shop"\n[tool.poetry.dependencies]\npython = "^3.12"\nflask = "^3"\ngunicorn = "*"\n',
+    'poetry.lock': '',
+    'src/shop/__init__.py': '',
+    'src/shop/app.py': 'app = Flask(__name__)\n',
+    Procfile: 'web: gunicorn shop.app:app\n',
+  },
+  'python-pdm': {
+    'pyproject.toml': '[project]\nname = "shop"\ndependencies = ["fastapi"]\n',
+    'pdm.lock': '',
+    'main.py': 'api: FastAPI = FastAPI(title="shop")\n',
+  },
+  'python-pipenv': { Pipfile: '[packages]\nflask = "*"\n', 'Pipfile.lock': '{}', 'wsgi.py': 'app = Flask(__name__)\n' },
+  'python-pyproject': {
+    'pyproject.toml': '[project]\nname = "shop"\nrequires-python = ">=3.9,<3.12"\ndependencies = ["flask"]\n',
+    'main.py': 'app = Flask(__name__)\n',
+  },
+  'python-plain': { 'main.py': 'print(1)\n' },
+  'python-nothing-to-start': { 'requirements.txt': 'requests==2\n', 'lib/a.py': '' },
+  'python-with-tools-of-node': {
+    'manage.py': '',
+    'requirements.txt': 'Django==5.2.8\ngunicorn==27.0.1',
+    'shop/wsgi.py': '',
+    'package.json': json({ devDependencies: { tailwindcss: '4' }, scripts: { build: 'tailwindcss' } }),
+  },
+  'go-root': {
+    'go.mod': 'module example.com/shop/v2\n\ngo 1.23\n',
+    'main.go': 'package main\n',
+    'templates/a.html': '',
+  },
+  'go-newer': {
+    'go.mod': 'module shop\n\ngo 1.25.0\n\ntoolchain go1.25.3\n',
+    'cmd/server/main.go': '// x\npackage main\n',
+  },
+  'go-several': {
+    'go.mod': 'module shop\n',
+    'cmd/api/main.go': 'package main\n',
+    'cmd/worker/main.go': 'package main\n',
+    'internal/a.go': 'package internal\n',
+  },
+  'go-several-unclear': {
+    'go.mod': 'module shop\n',
+    'cmd/a/main.go': 'package main\n',
+    'cmd/b/main.go': 'package main\n',
+  },
+  'go-sqlite': {
+    'go.mod': 'module shop\n\nrequire github.com/mattn/go-sqlite3 v1.14.0\n',
+    'main.go': 'package main\n',
+    Procfile: 'web: shop -a\nrelease: shop migrate\n',
+  },
+  'go-library': { 'go.mod': 'module shop\n', 'shop.go': 'package shop\n' },
+  'dockerfile-first': { Dockerfile: 'FROM debian:trixie\n', 'package.json': '{}', 'server.js': '' },
+  'refused-monorepo': { 'api/Dockerfile': '', 'web/Dockerfile': '', 'compose.yaml': '' },
+  'refused-below': { 'server/package.json': '', 'client/package.json': '', 'README.md': '' },
+  'refused-rust': { 'Cargo.toml': '', 'src/main.rs': '' },
+  'refused-empty': { 'README.md': '' },
+  'refused-wish': { 'index.html': '', 'lading.yaml': 'stack: python\n' },
+}
