@@ -8,6 +8,7 @@ import { outer } from '../../runner/ring.ts'
 import type { Host } from '../../rig/host.ts'
 import type { App, Platform } from '../host.ts'
 import { witnessed } from '../kills/site.ts'
+import { Visitor } from './visitor.ts'
 
 const lading = '/opt/lading/lading'
 const names = ['shop.acme.test', 'late.acme.test', 'astray.acme.test']
@@ -111,7 +112,8 @@ export function domains(platform: () => Platform, authorityHost: () => Promise<H
     assert.equal((await shown('shop.acme.test')).subjectaltname, 'DNS:shop.acme.test')
     assert.equal((await shown('any.wild.acme.test')).subjectaltname, `DNS:${wild}`)
     assert.equal((await shown(app.hostName)).issuer.O, 'Lading')
-    const isRedirected = async () => (await platform().get('shop.acme.test')).status === 308
+    const visitor = await Visitor.of(platform())
+    const isRedirected = async () => (await visitor.ask('shop.acme.test', { plain: true })).status === 308
     await eventually('visitors are sent to HTTPS', isRedirected, patience)
     assert.deepEqual(await platform().get(app.hostName), { status: 200, body: 'v1' })
     const rehearsals = await authority.run(['cat', '/root/pebble/14100.log'])
