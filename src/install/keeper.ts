@@ -49,8 +49,12 @@ export function keeperStep(site: Site): Step {
         if (!signal.aborted) await dismiss(keeper, signal)
         throw error
       }
-      const others = (await listKeepers(signal)).filter(other => other.name !== keeper.name)
-      for (const old of others) await retire(old, say, signal)
+      // Asked again until all that are left drain: while one is waited for, another that drained longer may end.
+      for (;;) {
+        const others = (await listKeepers(signal)).filter(other => other.name !== keeper.name && !other.drains)
+        if (others.length === 0) return
+        for (const old of others) await retire(old, say, signal)
+      }
     },
   }
 }
