@@ -76,6 +76,8 @@ export async function runFiles({ files, concurrency = availableParallelism(), si
   await new Promise(resolve => stream.once('end', resolve))
   return [...results.values()].map(result => ({
     ...result,
+    // What fails beside its tests, a hook or the process itself, is not in the counts of a file.
+    failed: Math.max(result.failed, failures.has(result.file) ? 1 : 0),
     firstFailure: failures.get(result.file) ?? (result.failed > 0 ? 'it ended before its tests did' : null),
     output: (output.get(result.file) ?? []).join(''),
   }))
