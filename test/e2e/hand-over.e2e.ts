@@ -118,8 +118,11 @@ test('older keepers end with their last connection, and the next "lading up" rem
 })
 
 test('a process that dies is replaced: the newest keeper follows the engine', async () => {
-  const container = await platform.host.run(['docker', 'ps', '-q', '--filter', 'label=lading.app=busy'])
-  await platform.host.run(['docker', 'kill', ...container.split('\n')])
+  // The last deploy may still be taking its old process away: one that was named may be gone before it is killed.
+  await eventually('every process of the app was killed', async () => {
+    const containers = await platform.host.run(['docker', 'ps', '-q', '--filter', 'label=lading.app=busy'])
+    return containers !== '' && platform.host.run(['docker', 'kill', ...containers.split('\n')])
+  })
   await busy.answers(`v${version}`)
 })
 

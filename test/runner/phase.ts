@@ -32,7 +32,7 @@ interface Failure {
   readonly name: string
   readonly file?: string
   readonly nesting: number
-  readonly details: { readonly error: Error & { readonly cause?: unknown } }
+  readonly details: { readonly error: TestError }
 }
 
 /** Runs test files, each in a process of its own, and tells what each came to; prints as it goes. */
@@ -87,7 +87,19 @@ function died(file: string): FileResult {
   return { file, seconds: 0, tests: 1, passed: 0, failed: 1, skipped: 0, firstFailure: null, output: '' }
 }
 
-function reasonOf(error: Error & { readonly cause?: unknown }): string {
+interface TestError extends Error {
+  readonly cause?: unknown
+  /** Of a test file's process. */
+  readonly exitCode?: number | null
+  readonly signal?: string | null
+}
+
+/** Beginning and end of an error: a program's says what was called first and why it ended last. */
+function reasonOf(error: TestError): string {
+  if (error.signal) return `its process was ended by ${error.signal}`
+  if (error.exitCode) return `its process ended with exit code ${error.exitCode}`
   const inner = error.cause instanceof Error ? error.cause : error
-  return (inner.message || inner.name).split('\n').slice(0, 3).join(' ').slice(0, 300)
+  const lines = (inner.message || inner.name).split('\n').filter(line => line.trim() !== '')
+  const [first = '', ...rest] = lines.map(line => line.trim().slice(0, 200))
+  return [first, ...(rest.length > 3 ? ['…', ...rest.slice(-3)] : rest)].join(' ')
 }
