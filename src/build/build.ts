@@ -14,6 +14,7 @@ import {
 import type { Image } from '../core/release.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Store } from '../store/store.ts'
+import { gib } from '../lib/format.ts'
 import { assemble, type StoredImage, type StoredLayer } from './assemble.ts'
 import type { BasePolicy } from './bases.ts'
 import { buildKey, stackVersion } from './build-key.ts'
@@ -183,14 +184,10 @@ class ImageBuilder implements StoppableBuilder {
     const { buildDiskBytes } = this.#options.limits()
     if (free >= buildDiskBytes) return
     const least = inWords(buildDiskBytes, 'bytes')
-    throw new AppError(
-      'no-room',
-      `the disk has ${(free / 1024 ** 3).toFixed(2)} GiB free, and builds stop below ${least}`,
-      {
-        hint: 'What runs goes on. The operator finds out what fills it: "lading doctor" on the server.',
-        retryable: true,
-      },
-    )
+    throw new AppError('no-room', `the disk has ${gib(free, 2)} free, and builds stop below ${least}`, {
+      hint: 'What runs goes on. The operator finds out what fills it: "lading doctor" on the server.',
+      retryable: true,
+    })
   }
 
   async stop(signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { label } from '../core/labels.ts'
 import type { Limits } from '../core/limits.ts'
+import { MiB } from '../lib/format.ts'
 
 export interface CageOptions {
   /** The builder's image, by id. */
@@ -16,7 +17,6 @@ export interface CageOptions {
 
 export const builderName = 'lading-builder'
 
-const MiB = 1024 * 1024
 /** What the builder's own engine keeps for itself: a hungry build is killed in its cgroup and never the engine. */
 const engineMemory = 256 * MiB
 const enginePids = 512

@@ -3,8 +3,7 @@ import { z } from 'zod'
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import type { Settings } from '../core/release.ts'
-
-const MiB = 1024 * 1024
+import { MiB } from '../lib/format.ts'
 
 const seconds = (most: number) =>
   z

@@ -1,4 +1,5 @@
 import { defaults } from '../core/defaults.ts'
+import { LineSplitter } from '../lib/async/lines.ts'
 
 /** What BuildKit tells about one step; `buildx --progress=rawjson` writes one such object after another. */
 interface Vertex {
@@ -41,10 +42,10 @@ export class Progress {
   readonly #say: (line: string) => void
   readonly #worthTelling: (step: string) => boolean
   readonly #shown = new Set<string>()
-  readonly #unfinished = new Map<string, string>()
+  readonly #unfinished = new Map<string, LineSplitter>()
   /** The first that each step wrote. */
   readonly #first = new Map<string, string>()
-  #text = ''
+  #splitter = new LineSplitter()
   #object: string[] = []
   #lines = 0
   #last: readonly string[] = []
@@ -74,15 +75,13 @@ export class Progress {
   }
 
   push(chunk: Uint8Array): void {
-    const lines = (this.#text + this.#decoder.decode(chunk, { stream: true })).split('\n')
-    this.#text = lines.pop() ?? ''
-    for (const line of lines) this.#line(line)
+    for (const line of this.#splitter.push(this.#decoder.decode(chunk, { stream: true }))) this.#line(line)
   }
 
   end(): void {
-    if (this.#text !== '') this.#line(this.#text)
-    this.#text = ''
-    for (const rest of this.#unfinished.values()) if (rest !== '') this.#output(rest)
+    if (this.#splitter.rest !== '') this.#line(this.#splitter.rest)
+    this.#splitter = new LineSplitter()
+    for (const { rest } of this.#unfinished.values()) if (rest !== '') this.#output(rest)
     this.#unfinished.clear()
   }
 
@@ -125,9 +124,9 @@ export class Progress {
 
   #log(vertex: string, text: string): void {
     if (!this.#first.has(vertex)) this.#first.set(vertex, printable(text.split('\n', 1)[0] ?? ''))
-    const lines = ((this.#unfinished.get(vertex) ?? '') + text).split('\n')
-    this.#unfinished.set(vertex, lines.pop() ?? '')
-    for (const line of lines) this.#output(line)
+    const splitter = this.#unfinished.get(vertex) ?? new LineSplitter()
+    this.#unfinished.set(vertex, splitter)
+    for (const line of splitter.push(text)) this.#output(line)
   }
 
   #output(raw: string): void {

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import type { Clock } from '../core/clock.ts'
 import type { DomainName } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
+import { readIfThere } from '../lib/files.ts'
 
 const run = promisify(execFile)
 
@@ -30,7 +31,7 @@ export class Authority {
   /** Certificate, CA and key in one PEM text, as HAProxy reads it; made anew when it ends within 30 days. */
   async certificate(host: DomainName, signal: AbortSignal): Promise<Secret> {
     const path = join(this.#folder, 'hosts', `${host.replace('*', '_')}.pem`)
-    const present = await readFile(path, 'utf8').catch(ifMissing)
+    const present = await readIfThere(path)
     if (present !== null && this.#holds(present)) return new Secret(present)
     return this.#issue(host, path, signal)
   }
@@ -61,9 +62,4 @@ export class Authority {
     await rename(`${path}.new`, path)
     return new Secret(pem)
   }
-}
-
-function ifMissing(error: NodeJS.ErrnoException): null {
-  if (error.code === 'ENOENT') return null
-  throw error
 }

@@ -5,6 +5,7 @@ import { defaults } from '../core/defaults.ts'
 import { asAppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import { systemClock } from '../core/system.ts'
+import { MiB } from '../lib/format.ts'
 import type { Decisions } from './decisions.ts'
 import { lastLogLines } from './container-log.ts'
 import { askSocket, engine, filters } from './engine-call.ts'
@@ -15,7 +16,6 @@ import type { Step } from './steps.ts'
 import { platformLabels } from './swarm.ts'
 import { waitFor } from './waiting.ts'
 
-const MiB = 1024 * 1024
 const generationLabel = 'lading.generation'
 /** So long `up` waits for the old keeper's connections; what is open then goes on, and the next `up` clears up (s). */
 const drainSeconds = 30

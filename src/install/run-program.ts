@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { AppError } from '../core/errors.ts'
 import { environment } from './config.ts'
-import { isMissing } from './files.ts'
+import { isMissing } from '../lib/files.ts'
 
 export interface ProgramOptions {
   readonly cwd?: string

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { label, type Labels } from '../core/labels.ts'
 import { registryName } from '../core/names.ts'
 import { defaults } from '../core/defaults.ts'
+import { MiB } from '../lib/format.ts'
 import type { Decisions } from './decisions.ts'
 import { paths } from './paths.ts'
 import { proxyForBuilds } from './proxy.ts'
@@ -32,8 +33,6 @@ export interface PlatformService {
   readonly constraints: readonly string[]
   readonly memory: number
 }
-
-const MiB = 1024 * 1024
 
 /** The image store: it listens on its socket only. Its data lies on this node. */
 export function registryService({ decisions, nodeId, networkId }: ServiceFacts): PlatformService {

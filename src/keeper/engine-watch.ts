@@ -3,8 +3,8 @@ import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import type { DockerHttp } from '../docker/http.ts'
-import { wholeLines } from '../edge/lines.ts'
-import { Pulse } from '../edge/pulse.ts'
+import { wholeLines } from '../lib/async/lines.ts'
+import { Wakeup } from '../lib/async/wakeup.ts'
 import { Processes, processOf, startTimeOf, type Inspected, type Process } from './processes.ts'
 
 export interface EngineWatchOptions {
@@ -36,12 +36,12 @@ export class EngineWatch {
   /** How many inspections were begun, and of each container the latest that was taken: answers overtake each other. */
   #inspections = 0
   readonly #taken = new Map<string, number>()
-  readonly #away: Pulse
+  readonly #away: Wakeup
   #connected = false
 
   constructor(options: EngineWatchOptions) {
     this.#options = options
-    this.#away = new Pulse(options.clock)
+    this.#away = new Wakeup(options.clock)
   }
 
   get connected(): boolean {
@@ -83,7 +83,7 @@ export class EngineWatch {
       }
       if (this.#connected) log('engine: the event stream ended; watching the processes themselves')
       this.#connected = false
-      this.#away.ring()
+      this.#away.wake()
       await clock.sleep(eyeMs)
     }
   }

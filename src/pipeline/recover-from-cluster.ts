@@ -1,7 +1,7 @@
 import { AppError, asAppError } from '../core/errors.ts'
 import { environmentId, environmentOf, label, type Labels } from '../core/labels.ts'
 import type { BranchName, CommitId, DomainName, EnvironmentKey } from '../core/names.ts'
-import { persistently } from '../core/waiting.ts'
+import { persistently } from '../lib/async/retry.ts'
 import type { ConfigView, ServiceView } from '../docker/engine.ts'
 import type { EdgeState } from '../edge/edges.ts'
 import { readDocument, type ReleaseDocument } from '../release/document.ts'

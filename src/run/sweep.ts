@@ -1,6 +1,7 @@
 import { environmentId, environmentLabels, label } from '../core/labels.ts'
 import type { EnvironmentKey } from '../core/names.ts'
-import { isPassing, withTicks } from '../core/waiting.ts'
+import { isPassing } from '../core/errors.ts'
+import { withTicks } from '../lib/async/ticks.ts'
 import type { EnvironmentView, ReleaseKey } from '../edge/edges.ts'
 import type { RunTools } from './roll-out.ts'
 

@@ -21,6 +21,7 @@ import { systemClock } from '../core/system.ts'
 import { wantedImages } from '../pipeline/clean.ts'
 import { OperatorLimits } from '../pipeline/operator-limits.ts'
 import { checkSqliteFile, openSqliteStore } from '../store/sqlite.ts'
+import { gib } from '../lib/format.ts'
 import { readConfig, type Config } from './config.ts'
 
 /**
@@ -75,14 +76,14 @@ async function requireRoom({ stateDir }: Config, shelf: Shelf, lastSize: number)
     const { bavail, bsize } = await statfs(disk)
     const least = defaults.buildDiskBytes + 2 * lastSize
     if (bavail * bsize >= least) continue
-    throw new AppError('no-room', `${disk} has ${gib(bavail * bsize)} free, and a backup begins above ${gib(least)}`, {
-      hint: 'What fills it: lading doctor. Or put backups elsewhere: lading backup schedule --to FOLDER',
-    })
+    throw new AppError(
+      'no-room',
+      `${disk} has ${gib(bavail * bsize, 2)} free, and a backup begins above ${gib(least, 2)}`,
+      {
+        hint: 'What fills it: lading doctor. Or put backups elsewhere: lading backup schedule --to FOLDER',
+      },
+    )
   }
-}
-
-function gib(bytes: number): string {
-  return `${(bytes / 1024 ** 3).toFixed(2)} GiB`
 }
 
 function packed(config: Config, passphrase: Secret, signal: AbortSignal): AsyncIterable<Uint8Array> {

@@ -1,7 +1,7 @@
 import { environmentId } from '../core/labels.ts'
 import { parseAppName, parseHostName, production, type HostName } from '../core/names.ts'
 import type { Secret } from '../core/secret.ts'
-import { first } from '../core/waiting.ts'
+import { first } from '../lib/async/ticks.ts'
 import type { Edges } from '../edge/edges.ts'
 
 /** A push is silent while a build step is: nobody cuts the control plane's own connections before an hour (s). */
