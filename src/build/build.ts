@@ -385,7 +385,10 @@ function layersOf(manifest: Buffer): Manifest['layers'] {
   return (JSON.parse(manifest.toString()) as Manifest).layers
 }
 
-/** Manifests, lock file, npm's settings, Node and base (both in the Dockerfile's text), platform (D11). */
+/**
+ * Manifests, lock file, npm's settings, Node and base (both in the Dockerfile's text), platform (decision:
+ * assembled-images).
+ */
 function dependenciesKey(dockerfile: string, files: ReadonlyMap<string, Buffer>, platform: string): string {
   const facts = [stackVersion, dockerfile, platform, [...files].map(([path, bytes]) => [path, hash(bytes)])]
   return hash(JSON.stringify(facts))

@@ -27,10 +27,11 @@ export function buildLimits({ buildMemory, buildPids, buildsAtOnce }: Limits) {
 }
 
 /**
- * The builder's container (D11): an engine of its own, so that the cage is the container's, on every engine and both
- * cgroup versions. Not `Privileged`: that asks for every capability there is, which an engine that lacks one (a rented
- * machine without CAP_SYS_RESOURCE, say) cannot give, and for the machine's devices. It gets what an engine
- * cannot do without (SYSLOG: the record of memory kills), and mounts it may write; still, whoever breaks out of a build has much. Builds inside have neither.
+ * The builder's container (decision: caged-builder): an engine of its own, so that the cage is the container's, on
+ * every engine and both cgroup versions. Not `Privileged`: that asks for every capability there is, which an engine
+ * that lacks one (a rented machine without CAP_SYS_RESOURCE, say) cannot give, and for the machine's devices. It gets
+ * what an engine cannot do without (SYSLOG: the record of memory kills), and mounts it may write; still, whoever breaks
+ * out of a build has much. Builds inside have neither.
  */
 export function builderSpec(options: CageOptions, limits: Limits): Readonly<Record<string, unknown>> {
   const { memory, pids } = buildLimits(limits)

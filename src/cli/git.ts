@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { AppError } from '../core/errors.ts'
 import { isMissing } from '../lib/files.ts'
 
-/** The git of the folder we are in. Programs are started with argument arrays (law 6). */
+/** The git of the folder we are in. Programs are started with argument arrays (law: no-shell-text). */
 export class Git {
   readonly #folder: string
 

@@ -4,7 +4,10 @@ import { label, type Labels } from '../core/labels.ts'
 import type { ConfigView, Engine } from '../docker/engine.ts'
 import { retry } from '../lib/async/retry.ts'
 
-/** The number that every changing call carries (law 11): adapters read it at each call, the lease writes it. */
+/**
+ * The number that every changing call carries (law: one-control-plane-writes): adapters read it at each call, the lease
+ * writes it.
+ */
 export interface Term {
   current: number
 }

@@ -29,8 +29,9 @@ export function bestOf(rows: readonly CertificateRow[], host: DomainName, now: n
 }
 
 /**
- * Which certificate each host shows (docs/design/domains.md, law 5): looked at when rows change, and once a day, so that an
- * app that nobody deploys does not end with its certificate. One that cannot be made keeps no other host from its own.
+ * Which certificate each host shows (docs/design/domains.md, law: certificate-shown): looked at when rows change, and
+ * once a day, so that an app that nobody deploys does not end with its certificate. One that cannot be made keeps no
+ * other host from its own.
  */
 export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownFor'> {
   readonly #tools: CertificateTools

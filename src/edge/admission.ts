@@ -34,8 +34,9 @@ export interface Proof {
 }
 
 /**
- * Puts processes into slots on the word of their engine and takes them out again (D3c, D4). One loop: it makes the
- * difference between what runs and what HAProxy holds smaller, then looks at the checks (looking.ts).
+ * Puts processes into slots on the word of their engine and takes them out again (decision: keeper-admits, decision:
+ * lanes-and-maps). One loop: it makes the difference between what runs and what HAProxy holds smaller, then looks at
+ * the checks (looking.ts).
  */
 export class Admission {
   readonly #options: AdmissionOptions

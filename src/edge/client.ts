@@ -11,7 +11,7 @@ import { Wakeup } from '../lib/async/wakeup.ts'
 
 export interface KeeperEdgesOptions {
   readonly sockets: readonly KeeperSocket[]
-  /** The lease's term, asked at each call (law 11). */
+  /** The lease's term, asked at each call (law: one-control-plane-writes). */
   readonly term: () => number
   readonly clock?: Clock
 }

@@ -14,8 +14,9 @@ export interface KeeperCall {
 }
 
 /**
- * Longer than the longest lawful call (ms): a lease that waits for a reload (30 s at most), behind a hand-over that fails
- * (30 s too). The signal of a call under the lease ends it long before, when the lease does (law 11).
+ * Longer than the longest lawful call (ms): a lease that waits for a reload (30 s at most), behind a hand-over that
+ * fails (30 s too). The signal of a call under the lease ends it long before, when the lease does (law:
+ * one-control-plane-writes).
  */
 const callMs = 75_000
 /** Two heartbeats and a bit: a stream that has not begun, or that is read and says nothing, for longer is dead (ms). */

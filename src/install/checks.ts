@@ -26,7 +26,7 @@ const swarmPorts = [2377, 4789, 7946]
 /** An engine's swarm may take half a minute to start. */
 const lookMs = 60_000
 const nextOfUnknown = 'lading up, if nothing else below says what to do'
-/** Debian 12's (D4): older ones are not tested. */
+/** Debian 12's (decision: swarm-is-the-cluster): older ones are not tested. */
 export const oldestEngine = '20.10'
 
 /** One thing that must be so before anything is changed. */

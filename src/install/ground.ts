@@ -36,8 +36,9 @@ import { swarmState } from './swarm-state.ts'
 import { unitText } from './unit.ts'
 
 /**
- * From a bare Debian to a cluster of one: packages, cluster address, firewall, engine, swarm. In this order, because the
- * engine's package may start the engine, and the firewall must be there before it (D3b).
+ * From a bare Debian to a cluster of one: packages, cluster address, firewall, engine, swarm. In this order, because
+ * the engine's package may start the engine, and the firewall must be there before it (decision:
+ * nodes-closed-to-containers).
  */
 export function groundSteps(site: Site, machine: Machine, options: UpOptions): Step[] {
   const tools = groundPackages(machine)

@@ -178,7 +178,7 @@ export async function saveImages(site: Site, file: string, signal: AbortSignal):
   await runProgram('docker', ['save', '--output', file, ...tags], {}, signal)
 }
 
-/** One file each of the control plane, the keeper and the command line (D10). */
+/** One file each of the control plane, the keeper and the command line (decision: pinned-node). */
 function bundleStep(): Step {
   const stamp = join(checkout, 'dist/.sources')
   return {

@@ -25,8 +25,9 @@ const servingSeconds = 60
 const endingSeconds = 30
 
 /**
- * This node's keeper (D5): a plain container, so that it needs neither registry nor swarm. One that is made from
- * something else hands its listeners to the new one, which has the next generation (docs/design/edge.md), and drains.
+ * This node's keeper (decision: one-keeper-per-node): a plain container, so that it needs neither registry nor swarm.
+ * One that is made from something else hands its listeners to the new one, which has the next generation
+ * (docs/design/edge.md), and drains.
  */
 export function keeperStep(site: Site): Step {
   return {
@@ -72,7 +73,7 @@ export function keeperJson(decisions: Decisions) {
     HostConfig: {
       NetworkMode: 'host',
       PidMode: 'host',
-      // `unless-stopped` did not come back after a kill of the engine (D5).
+      // `unless-stopped` did not come back after a kill of the engine (decision: one-keeper-per-node).
       RestartPolicy: { Name: 'always' },
       Init: true,
       // The firewall's rules; the sockets that a process listens on.

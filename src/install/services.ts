@@ -50,7 +50,10 @@ export function registryService({ decisions, nodeId, networkId }: ServiceFacts):
   }
 }
 
-/** The control plane (D9): one writer, where its state lies. Environment: src/server/config.ts. */
+/**
+ * The control plane (decision: control-plane-is-an-app): one writer, where its state lies. Environment:
+ * src/server/config.ts.
+ */
 export function controlService({ decisions, nodeId, networkId, dataKeyId, version }: ServiceFacts): PlatformService {
   return {
     name: 'lading-control',
@@ -101,7 +104,10 @@ export function specKey(service: PlatformService): string {
 
 export const specLabel = 'lading.spec'
 
-/** The whole specification of one release of a platform service, labelled like an app's (law 5). */
+/**
+ * The whole specification of one release of a platform service, labelled like an app's (law:
+ * readable-from-the-cluster).
+ */
 export function serviceJson(service: PlatformService, release: number) {
   const labels: Labels = {
     ...platformLabels,

@@ -24,9 +24,10 @@ const inspectsAtOnce = 8
 const eyeMs = 50
 
 /**
- * Follows the node's own engine: the only first-hand source of who listens on which port (D5). It listens first and
- * lists then, so that nothing is missed. While the engine is away, it looks at the processes themselves: port numbers
- * start over with a new engine, so whoever ends must be out of the edge before that.
+ * Follows the node's own engine: the only first-hand source of who listens on which port (decision:
+ * one-keeper-per-node). It listens first and lists then, so that nothing is missed. While the engine is away, it looks
+ * at the processes themselves: port numbers start over with a new engine, so whoever ends must be out of the edge
+ * before that.
  */
 export class EngineWatch {
   readonly processes = new Processes()

@@ -44,7 +44,7 @@ export class Dispatcher implements Pipeline {
 
   /**
    * After a start: runs before the point of no return are cancelled, those past it are carried on, edges and cluster are
-   * brought in line with the rows. Call it before any door opens (law 3).
+   * brought in line with the rows. Call it before any door opens (law: kill-anywhere).
    */
   async recover(): Promise<void> {
     const carriedOn: Run[] = []

@@ -31,8 +31,9 @@ export interface Parts {
 }
 
 /**
- * Appends the release and puts its sealed document into the cluster (law 5, D8), so that a lost database costs history,
- * not apps. Once per run: entered again, the same release comes back. An engine that is away for a moment is asked again.
+ * Appends the release and puts its sealed document into the cluster (law: readable-from-the-cluster), so that a lost
+ * database costs history, not apps. Once per run: entered again, the same release comes back. An engine that is away
+ * for a moment is asked again.
  */
 export async function makeRelease(run: Run, parts: Parts, tools: ReleaseTools, signal: AbortSignal): Promise<Release> {
   const { app, environment, by } = run

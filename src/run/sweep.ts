@@ -11,7 +11,10 @@ const spaceMs = 30_000
 
 /** What the sweep asks the rows; `keep` and `openRuns` are asked after the cluster was listed, so that a release made meanwhile is never taken for an orphan. */
 export interface Rows {
-  /** Resolves when an earlier control plane can have nothing under way any more: before the first delete (law 11). */
+  /**
+   * Resolves when an earlier control plane can have nothing under way any more: before the first delete (law:
+   * one-control-plane-writes).
+   */
   quiet(signal: AbortSignal): Promise<void>
   keep(key: EnvironmentKey): Promise<ReadonlySet<number>>
   openRuns(key: EnvironmentKey): Promise<ReadonlySet<string>>

@@ -57,7 +57,7 @@ async function writeOut(chunks: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of chunks) if (!process.stdout.write(chunk)) await once(process.stdout, 'drain')
 }
 
-/** Law 2: the older ones go after the new one was opened again from where it lies, never before. */
+/** law: older-backup-stays. The older ones go after the new one was opened again from where it lies, never before. */
 async function keep(config: Config, shelf: Shelf, count: number, signal: AbortSignal): Promise<Result> {
   const kept = await shelf.list(signal)
   await requireRoom(config, shelf, kept.at(-1)?.size ?? 0)
@@ -138,7 +138,7 @@ function packed(config: Config, passphrase: Secret, signal: AbortSignal): AsyncI
   return encrypted(parts(), passphrase)
 }
 
-/** Restores into a throwaway place (law 1). */
+/** Restores into a throwaway place (law: backup-was-opened). */
 function opened(config: Config, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Verified> {
   return tryRestore(chunks, config.dataKey, join(config.stateDir, 'backup.opened'), {
     checkStore: checkSqliteFile,

@@ -7,7 +7,10 @@ import type { Edges } from '../edge/edges.ts'
 /** A push is silent while a build step is: nobody cuts the control plane's own connections before an hour (s). */
 const patientSeconds = 3600
 
-/** The control plane stands behind the edge like any app (D9): the environment `lading/production`. */
+/**
+ * The control plane stands behind the edge like any app (decision: control-plane-is-an-app): the environment
+ * `lading/production`.
+ */
 export const ownKey = { app: parseAppName('lading'), environment: production }
 
 export function ownHost(baseDomain: HostName): HostName {

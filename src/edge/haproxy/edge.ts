@@ -173,7 +173,10 @@ export class HaproxyEdge {
     return models.edgeState(this.#model)
   }
 
-  /** Rejects `lease-lost` when a higher term has been seen; remembers a higher one first (law 11). */
+  /**
+   * Rejects `lease-lost` when a higher term has been seen; remembers a higher one first (law:
+   * one-control-plane-writes).
+   */
   async assertTerm(term: number): Promise<void> {
     this.#assertNotOver(term)
     if (term === this.#model.term) return
@@ -218,7 +221,7 @@ export class HaproxyEdge {
     await promise
   }
 
-  /** Disk first, then HAProxy, then the answer is read back (D4): but for certificates. */
+  /** Disk first, then HAProxy, then the answer is read back (decision: lanes-and-maps): but for certificates. */
   async #commit(after: models.EdgeModel): Promise<void> {
     const before = this.#model
     if (after === before && !this.#mapsInDoubt) return
