@@ -23,9 +23,9 @@ const childProcesses = { group: ['child_process'], message: 'Use node:child_proc
 const shellText = [
   {
     selector: 'CallExpression[callee.name=/^(exec|execSync)$/]',
-    message: 'No shell text (law 6): spawn with an argument array.',
+    message: 'No shell text (law: no-shell-text): spawn with an argument array.',
   },
-  { selector: "Property[key.name='shell']", message: 'No shell text (law 6).' },
+  { selector: "Property[key.name='shell']", message: 'No shell text (law: no-shell-text).' },
 ]
 
 const printerMessage = 'Printing goes through src/cli/terminal.ts: what others wrote is shown there, and never obeyed.'
@@ -100,7 +100,7 @@ export default tseslint.config(
       'no-restricted-properties': [
         'error',
         ...clockProperties,
-        { object: 'process', property: 'env', message: 'Only the four roots read process.env.' },
+        { object: 'process', property: 'env', message: 'Only the roots read process.env.' },
       ],
     },
   },

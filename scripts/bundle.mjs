@@ -1,5 +1,5 @@
 // Bundles the control plane, its backup program, the keeper, the log follower and the command line into one file each
-// (D10): dist/{server,backup,keeper,follower,cli}.js.
+// (decision: pinned-node): dist/{server,backup,keeper,follower,cli}.js.
 // The same sources give the same bytes, so that an image's key can be made from them.
 import { build } from 'esbuild'
 import { access } from 'node:fs/promises'

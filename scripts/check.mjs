@@ -1,8 +1,10 @@
-// npm run check: format, lint, types, import law, dead exports. One line for each, and what to do about a red one.
+// npm run check: format, lint, types, import law, citations, dead exports. One line for each, and what to do about a red one.
 import { spawn } from 'node:child_process'
 import { glob, readFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { definitions, missingPaths, wrongCitations } from './citations.mjs'
 import { violations } from './import-law.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
@@ -16,6 +18,7 @@ const checks = [
   { name: 'types', todo: 'npm run types', run: () => tool('typescript/bin/tsc', ['--noEmit', '--pretty', 'false']) },
   { name: 'lint', todo: 'npm run lint', run: () => tool('eslint/bin/eslint.js', ['--max-warnings=0', '.']) },
   { name: 'import law', todo: 'read "Import law" in ARCHITECTURE.md', run: importLaw },
+  { name: 'citations', todo: 'name it in docs/laws.md, or mend the link', run: citations },
   {
     name: 'dead exports',
     todo: 'remove what nobody imports, or its "export"',
@@ -45,6 +48,32 @@ async function importLaw() {
   const found = []
   for await (const path of glob('src/**/*.ts')) found.push(...violations(path, await readFile(path, 'utf8')))
   return { ok: found.length === 0, output: found.toSorted().join('\n') }
+}
+
+/** Laws and decisions that are cited anywhere, links and paths of the docs; after the check's own tests. */
+async function citations() {
+  const tests = await node(['--test', 'scripts/citations.test.mjs'])
+  if (!tests.ok) return tests
+  const { names, wrong: found } = definitions(await readFile('docs/laws.md', 'utf8'))
+  const pages = new Map()
+  const folders = '{src,test,docs,scripts,images,bench}/**/*'
+  for await (const entry of glob([folders, '*.{md,js}'], { withFileTypes: true, exclude: isNotCiting })) {
+    if (!entry.isFile()) continue
+    const path = relative('.', join(entry.parentPath, entry.name))
+    const text = await readFile(path, 'utf8')
+    found.push(...wrongCitations(path, text, names))
+    if (/^docs\/.*\.md$|^(?:README|ARCHITECTURE)\.md$/.test(path)) pages.set(path, text)
+  }
+  found.push(...(await missingPaths(pages)))
+  return { ok: found.length === 0, output: found.toSorted().join('\n') }
+}
+
+/** What others wrote, what programs wrote, and what is wrong on purpose. */
+function isNotCiting({ parentPath, name }) {
+  return (
+    /^(?:node_modules|fixtures|results|golden|dist)$/.test(name) ||
+    join(parentPath, name).endsWith('scripts/citations.test.mjs')
+  )
 }
 
 function tool(path, args) {

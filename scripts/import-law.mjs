@@ -16,7 +16,13 @@ const PORTS = [
   'src/pipeline/pipeline.ts',
   'src/backup/backups.ts',
 ]
-/** What core may use of Node: nothing that reaches outside the process. */
+/** The shared primitives: everybody imports them, they import nobody but what core says of the world. */
+const LIB = 'lib'
+/** The one file of lib that reaches outside the process; core may not import it. */
+const LIB_FILES = 'src/lib/files.ts'
+/** The one file of core whose values lib uses; of the others it knows types (the clock). */
+const ERRORS = 'src/core/errors.ts'
+/** What core, and lib but for its files, may use of Node: nothing that reaches outside the process. */
 const PURE_NODE = ['node:util', 'node:crypto']
 /** The one adapter in core: the machine's clock, timers and chance. */
 const SYSTEM = 'src/core/system.ts'
@@ -53,13 +59,19 @@ export function violations(path, source) {
 function refusal({ path, from, target, isType }) {
   const isOurs = target.startsWith('src/')
   if (from === 'core') {
-    if (isOurs ? folderOf(target) === 'core' : PURE_NODE.includes(target) || path === SYSTEM) return null
-    return 'core imports only core and node: modules without I/O'
+    const isPure = folderOf(target) === 'core' || (folderOf(target) === LIB && target !== LIB_FILES)
+    if (isOurs ? isPure : PURE_NODE.includes(target) || path === SYSTEM) return null
+    return 'core imports only core, the pure part of lib, and node: modules without I/O'
+  }
+  if (from === LIB) {
+    const mayUse = folderOf(target) === LIB || target === ERRORS || (folderOf(target) === 'core' && isType)
+    if (isOurs ? mayUse : PURE_NODE.includes(target) || path === LIB_FILES) return null
+    return 'lib imports only lib, types of core, its errors, and (but for lib/files.ts) node: modules without I/O'
   }
   if (!isOurs) return null
   const to = folderOf(target)
   if (isTestOnly(target)) return 'a fake is for tests'
-  if (to === from || to === 'core') return null
+  if (to === from || to === 'core' || to === LIB) return null
   if (ROOTS.includes(to)) return 'nobody imports a root'
   if (ROOTS.includes(from)) return null
   if (PORTS.includes(target)) {

@@ -5,8 +5,8 @@ import type { Principal } from './principal.ts'
 type Requirement = 'anyone' | 'member' | 'root'
 
 /**
- * The one table of who may do what, for every door (law 8). What does not stand here is denied; `api.policy.test.ts`
- * walks all routes and fails for one without a line, and for a line without a route.
+ * The one table of who may do what, for every door (law: one-policy-table). What does not stand here is denied;
+ * `api.policy.test.ts` walks all routes and fails for one without a line, and for a line without a route.
  */
 export const policy: Readonly<Record<string, Requirement>> = {
   'GET /v1/healthz': 'anyone',

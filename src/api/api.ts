@@ -57,7 +57,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
   return api
 }
 
-/** Before every handler: who asks, and whether the policy table lets them (law 8). */
+/** Before every handler: who asks, and whether the policy table lets them (law: one-policy-table). */
 function guard(api: Hono<ApiEnv>, { access, platform }: ApiParts): void {
   api.use(async (c, next) => {
     const principal = access.authenticate(c.req.header('authorization') ?? null)

@@ -1,6 +1,7 @@
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../core/errors.ts'
+import { isMissing, isSystemError } from '../lib/files.ts'
 
 /** One backup at its place. */
 export interface Kept {
@@ -84,14 +85,14 @@ async function removeParts(folder: string): Promise<void> {
 }
 
 function asWriteError(error: unknown, folder: string): unknown {
-  if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) return error
+  if (!isSystemError(error, 'ENOSPC')) return error
   const hint = 'Free space there, keep fewer ("lading backup schedule --keep N"), or put them elsewhere (--to).'
   return new AppError('no-room', `the disk of ${folder} is full`, { hint, cause: error })
 }
 
 function asFolderError(folder: string) {
   return (cause: NodeJS.ErrnoException): never => {
-    if (cause.code === 'ENOENT')
+    if (isMissing(cause))
       throw new AppError('not-found', `there is no ${cause.path ?? folder}`, {
         hint: `Make it, or mount what belongs there: ${folder}`,
         cause,

@@ -16,7 +16,7 @@ export interface TrialTools {
   readonly say: (line: string) => void
 }
 
-/** Opens a backup in `folder`, which goes afterwards, and verifies it there (law 1). */
+/** Opens a backup in `folder`, which goes afterwards, and verifies it there (law: backup-was-opened). */
 export async function tryRestore(
   chunks: AsyncIterable<Uint8Array>,
   passphrase: Secret,

@@ -1,10 +1,11 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { AppError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
 import { readTar } from '../core/tar.ts'
+import { readIfThere } from '../lib/files.ts'
 import { decrypted } from './age.ts'
 import { entry, isEntry, parseManifest, type Manifest } from './format.ts'
 
@@ -32,9 +33,7 @@ export async function unpack(chunks: AsyncIterable<Uint8Array>, passphrase: Secr
 
 /** Of a backup that was unpacked. */
 export async function readManifest(folder: string): Promise<Manifest> {
-  const text = await readFile(join(folder, entry.manifest), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-    throw new AppError('invalid-input', `this is not a backup of Lading: it has no ${entry.manifest}`)
-  })
+  const text = await readIfThere(join(folder, entry.manifest))
+  if (text === null) throw new AppError('invalid-input', `this is not a backup of Lading: it has no ${entry.manifest}`)
   return parseManifest(text)
 }

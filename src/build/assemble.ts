@@ -32,8 +32,9 @@ export interface StoredLayer {
 const heldBytes = 4 * 1024 * 1024
 
 /**
- * An image without a builder (D11): the base's layers, and the code as one more. One blob, one config and one manifest
- * go to the registry; each is named by its content, so that a repeated call makes the same image again.
+ * An image without a builder (decision: assembled-images): the base's layers, and the code as one more. One blob, one
+ * config and one manifest go to the registry; each is named by its content, so that a repeated call makes the same
+ * image again.
  */
 export async function assemble(
   assembly: Assembly,

@@ -43,7 +43,10 @@ function sorted(record: Readonly<Record<string, string>>): readonly (readonly [s
   return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
-/** Of dependencies alone: manifests, lock file, npm's settings, Node and base (both in the Dockerfile's text), platform (D11). */
+/**
+ * Of dependencies alone: manifests, lock file, npm's settings, Node and base (both in the Dockerfile's text), platform
+ * (decision: assembled-images).
+ */
 export function dependenciesKey(dockerfile: string, files: ReadonlyMap<string, Buffer>, platform: string): string {
   const facts = [stackVersion, dockerfile, platform, [...files].map(([path, bytes]) => [path, hash(bytes)])]
   return hash(JSON.stringify(facts))

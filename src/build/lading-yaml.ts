@@ -15,9 +15,8 @@ import { requireSize, shortened } from '../core/bounds.ts'
 import { defaults } from '../core/defaults.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import type { Settings } from '../core/release.ts'
+import { MiB } from '../lib/format.ts'
 import { stackNames } from './stacks/stacks.ts'
-
-const MiB = 1024 * 1024
 
 const seconds = (most: number) =>
   z

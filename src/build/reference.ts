@@ -1,10 +1,9 @@
 import { z } from 'zod'
 import { defaultLimits, fixedLimits, limitNames, rules } from '../core/limits.ts'
 import { defaults } from '../core/defaults.ts'
+import { MiB } from '../lib/format.ts'
 import { buildLimits } from './builder/cage.ts'
 import { ladingYamlSchema } from './lading-yaml.ts'
-
-const MiB = 1024 * 1024
 
 /**
  * docs/reference/lading-yaml.md and docs/reference/defaults.md, made from the schema that reads the file and from the

@@ -22,7 +22,8 @@ import { AppError, type ErrorCode } from '../core/errors.ts'
 import type { Run } from '../core/run.ts'
 import type { RunEvent } from '../pipeline/pipeline.ts'
 import { type Call, type Place, send } from './http.ts'
-import { eventsOf, linesOf } from './lines.ts'
+import { linesOf } from '../lib/async/lines.ts'
+import { eventsOf } from './server-events.ts'
 
 export type RunWithLines = Run & { readonly lines: readonly { readonly at: number; readonly text: string }[] }
 

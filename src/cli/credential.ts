@@ -1,6 +1,6 @@
 import { Client } from './client.ts'
-import { linesOf } from './lines.ts'
-import { readOrNull, readToken } from './places.ts'
+import { linesOf } from '../lib/async/lines.ts'
+import { readIfAllowed, readToken } from './places.ts'
 import type { Session } from './session.ts'
 
 /**
@@ -38,7 +38,7 @@ function originAsked(asked: ReadonlyMap<string, string>): string | null {
 }
 
 async function serverToken({ config, signal }: Session, origin: string): Promise<string | null> {
-  const token = await readOrNull(config.serverTokenFile)
+  const token = await readIfAllowed(config.serverTokenFile)
   if (token === null) return null
   const { url } = await new Client({ kind: 'socket', path: config.socket }, signal).info()
   return new URL(url).origin === origin ? token.trim() : null

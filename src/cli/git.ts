@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { AppError } from '../core/errors.ts'
+import { isMissing } from '../lib/files.ts'
 
-/** The git of the folder we are in. Programs are started with argument arrays (law 6). */
+/** The git of the folder we are in. Programs are started with argument arrays (law: no-shell-text). */
 export class Git {
   readonly #folder: string
 
@@ -52,9 +53,7 @@ export class Git {
       child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
       child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
       child.on('error', error =>
-        (error as NodeJS.ErrnoException).code === 'ENOENT'
-          ? resolve({ code: 127, out: '', err: 'git is not installed' })
-          : reject(error),
+        isMissing(error) ? resolve({ code: 127, out: '', err: 'git is not installed' }) : reject(error),
       )
       child.on('close', code => resolve({ code: code ?? 1, out, err }))
     })

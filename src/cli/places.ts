@@ -3,6 +3,7 @@ import { access, chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/prom
 import { join } from 'node:path'
 import { AppError } from '../core/errors.ts'
 import { Secret } from '../core/secret.ts'
+import { ifMissing, isSystemError } from '../lib/files.ts'
 import type { CliConfig } from './config.ts'
 import type { Place } from './http.ts'
 
@@ -14,9 +15,9 @@ export async function findPlace(config: CliConfig, remoteUrl: string | null): Pr
   if (config.url !== null) return urlPlace(config, originOf(config.url, 'LADING_URL'))
   const remote = remoteUrl === null ? null : originOrNull(remoteUrl)
   if (remote !== null && (await readToken(config, remote))) return urlPlace(config, remote)
-  if (await isThere(config.socket)) return { kind: 'socket', path: config.socket }
+  if (await isUsable(config.socket)) return { kind: 'socket', path: config.socket }
   if (remote !== null) return urlPlace(config, remote)
-  if (await isThere(config.serverTokenFile)) {
+  if (await isUsable(config.serverTokenFile)) {
     throw new AppError('unavailable', 'Lading is installed here, and its control plane does not run', {
       hint: 'Start it: lading up',
       retryable: true,
@@ -35,13 +36,14 @@ export async function findPlace(config: CliConfig, remoteUrl: string | null): Pr
 /** Whether anything on this machine names a platform, so that `findPlace` has one to find. */
 export async function isPlaceKnown(config: CliConfig, remoteUrl: string | null): Promise<boolean> {
   if (config.url !== null || (remoteUrl !== null && originOrNull(remoteUrl) !== null)) return true
-  if ((await isThere(config.socket)) || (await isThere(config.serverTokenFile))) return true
+  if ((await isUsable(config.socket)) || (await isUsable(config.serverTokenFile))) return true
   return (await knownPlatforms(config)).length > 0
 }
 
 async function urlPlace(config: CliConfig, origin: string): Promise<Place> {
   refuseClearText(origin)
-  const ca = config.caFile === null ? await readOrNull(caFile(config, origin)) : await readFile(config.caFile, 'utf8')
+  const ca =
+    config.caFile === null ? await readIfAllowed(caFile(config, origin)) : await readFile(config.caFile, 'utf8')
   return { kind: 'url', url: origin, token: await readToken(config, origin), ca }
 }
 
@@ -53,7 +55,7 @@ export async function readToken(config: CliConfig, origin: string): Promise<Secr
   if (!isSafeForToken(origin)) return null
   const isMeant = config.url !== null && originOrNull(config.url) === origin
   if (config.token !== null && isMeant) return new Secret(config.token.trim())
-  const text = await readOrNull(tokenFile(config, origin))
+  const text = await readIfAllowed(tokenFile(config, origin))
   return text === null ? null : new Secret(text.trim())
 }
 
@@ -72,10 +74,7 @@ async function writeSecretly(path: string, text: string): Promise<void> {
 }
 
 async function knownPlatforms({ folder }: CliConfig): Promise<string[]> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  })
+  const names = await readdir(folder).catch(ifMissing<string[]>([]))
   return names.filter(name => name.endsWith('.token')).map(name => fromFileName(name.slice(0, -'.token'.length)))
 }
 
@@ -124,7 +123,7 @@ function isSafeForToken(origin: string): boolean {
   return protocol === 'https:' || /^(?:(?:.*\.)?localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)
 }
 
-async function isThere(path: string): Promise<boolean> {
+async function isUsable(path: string): Promise<boolean> {
   try {
     await access(path, constants.R_OK | constants.W_OK)
     return true
@@ -133,11 +132,12 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-export async function readOrNull(path: string): Promise<string | null> {
+/** Null also when it is not for us. */
+export async function readIfAllowed(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if (['ENOENT', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) return null
-    throw error
+    if (isSystemError(error, 'EACCES')) return null
+    return ifMissing(null)(error)
   }
 }

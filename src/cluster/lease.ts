@@ -1,9 +1,13 @@
 import type { Clock } from '../core/clock.ts'
-import { AppError, asAppError } from '../core/errors.ts'
+import { AppError, asAppError, isPassing } from '../core/errors.ts'
 import { label, type Labels } from '../core/labels.ts'
 import type { ConfigView, Engine } from '../docker/engine.ts'
+import { retry } from '../lib/async/retry.ts'
 
-/** The number that every changing call carries (law 11): adapters read it at each call, the lease writes it. */
+/**
+ * The number that every changing call carries (law: one-control-plane-writes): adapters read it at each call, the lease
+ * writes it.
+ */
 export interface Term {
   current: number
 }
@@ -263,13 +267,10 @@ function isRefusal(error: AppError): boolean {
 }
 
 async function retrying<T>(call: () => Promise<T>, { clock, leaseMs, say }: LeaseOptions, signal: AbortSignal) {
-  for (;;) {
-    try {
-      return await call()
-    } catch (error) {
-      if (!(error instanceof AppError) || !error.retryable || signal.aborted) throw error
-      say?.(`lease: ${error.message}`)
-      await clock.sleep(leaseMs / 10, signal)
-    }
+  const again = (error: unknown) => {
+    if (!isPassing(error) || signal.aborted) return false
+    say?.(`lease: ${error.message}`)
+    return true
   }
+  return retry(call, { clock, everyMs: leaseMs / 10, signal, again })
 }

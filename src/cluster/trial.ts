@@ -1,6 +1,7 @@
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { readIfThere } from '../lib/files.ts'
 
 /**
  * What `lading up` writes beside the store before it replaces a control plane by one of another image: that release keeps
@@ -20,13 +21,10 @@ export function trialFile(stateDir: string): string {
 
 /** Null: this release has nothing to prove. */
 export async function readTrial(stateDir: string, release: number): Promise<Trial | null> {
-  try {
-    const trial = schema.parse(JSON.parse(await readFile(trialFile(stateDir), 'utf8')))
-    return trial.release === release ? trial : null
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw error
-  }
+  const text = await readIfThere(trialFile(stateDir))
+  if (text === null) return null
+  const trial = schema.parse(JSON.parse(text))
+  return trial.release === release ? trial : null
 }
 
 /** From here on there is no way back: the doors may open. */

@@ -3,9 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { MiB } from '../lib/format.ts'
 import { PushRig } from './push-rig.ts'
-
-const MiB = 1024 * 1024
 
 test('a push of 200 MB passes through in constant memory', async () => {
   await using rig = await PushRig.make()

@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
-
-const MiB = 1024 * 1024
+import { MiB } from '../lib/format.ts'
 
 export interface GitProgram {
   /** Folder of the bare repositories. */

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { shortened } from '../core/bounds.ts'
 import { defaults } from '../core/defaults.ts'
@@ -13,6 +13,7 @@ import {
   type RunId,
   parseRunId,
 } from '../core/names.ts'
+import { ifMissing, isThere } from '../lib/files.ts'
 import { gitError, runGit, streamGit, type GitCall, type GitProgram, type GitResult } from './git-program.ts'
 import { requireWithin, walkTree, type TreeLimits } from './git-tree.ts'
 import type { BoundedPath, BranchMove, CommitFacts, Repositories, TreeEntry, TreeFacts } from './repository.ts'
@@ -275,11 +276,7 @@ export class GitRepositories implements Repositories {
   }
 
   async #exists(app: AppName): Promise<boolean> {
-    const found = await stat(this.#path(app)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null
-      throw error
-    })
-    return found !== null
+    return isThere(this.#path(app))
   }
 
   async #git(app: AppName, args: readonly string[], call: GitCall): Promise<GitResult> {
@@ -339,8 +336,7 @@ async function entries(folder: string, options: { readonly recursive: boolean })
     return await readdir(folder, options)
   } catch (error) {
     // Before the first app, and below a repository whose making was cut.
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
-    throw error
+    return ifMissing([])(error)
   }
 }
 

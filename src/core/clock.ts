@@ -5,7 +5,7 @@
 export interface Clock {
   /** Milliseconds since the epoch, for people. Never compared: a machine's clock can jump. */
   now(): number
-  /** Monotonic milliseconds with an arbitrary zero, for deadlines (law 11). */
+  /** Monotonic milliseconds with an arbitrary zero, for deadlines (law: monotonic-deadlines). */
   monotonic(): number
   /** Resolves after `ms`; rejects with the signal's reason when aborted before. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>

@@ -1,8 +1,10 @@
+import { MiB } from '../lib/format.ts'
 import type { Settings } from './release.ts'
 
-const MiB = 1024 * 1024
-
-/** The one table of defaults (D12): code reads it, docs/reference/defaults.md is generated from it. */
+/**
+ * The one table of defaults (decision: one-table-of-defaults): code reads it, docs/reference/defaults.md is generated
+ * from it.
+ */
 export const defaults = {
   settings: {
     healthPath: null,

@@ -65,3 +65,8 @@ export function asAppError(error: unknown): AppError {
 export function unreachable(value: never): never {
   throw new AppError('internal', `this value should not exist: ${JSON.stringify(value)}`)
 }
+
+/** The same call may succeed later without a change. */
+export function isPassing(error: unknown): error is AppError {
+  return error instanceof AppError && error.retryable
+}

@@ -1,6 +1,9 @@
 import { parseAppName, parseEnvironmentName, parseProcessType, type EnvironmentKey } from './names.ts'
 
-/** Law 5: what runs can be read back from the cluster. On every swarm service, container, network and Swarm config. */
+/**
+ * law: readable-from-the-cluster. What runs can be read back from the cluster. On every swarm service, container,
+ * network and Swarm config.
+ */
 export const label = {
   app: 'lading.app',
   environment: 'lading.environment',

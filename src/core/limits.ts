@@ -1,3 +1,4 @@
+import { GiB, MiB } from '../lib/format.ts'
 import { defaults } from './defaults.ts'
 import { AppError } from './errors.ts'
 
@@ -13,9 +14,6 @@ interface Rule {
   /** From when on a new value holds. */
   readonly from: 'at once' | 'the next release of each app' | 'the next build' | 'the next start of the builder'
 }
-
-const MiB = 1024 ** 2
-const GiB = 1024 ** 3
 
 export const rules = {
   pids: {

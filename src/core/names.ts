@@ -2,7 +2,7 @@ import { AppError } from './errors.ts'
 
 /**
  * Names and ids as types. A string from outside becomes one of these through its parser, by allow-list, and nowhere
- * else (law 6), so that no function further in needs to doubt it.
+ * else (law: parsed-at-the-door), so that no function further in needs to doubt it.
  */
 declare const brand: unique symbol
 type Branded<Name extends string> = string & { readonly [brand]: Name }
@@ -15,7 +15,7 @@ export type CommitId = Branded<'CommitId'>
 export type BranchName = Branded<'BranchName'>
 /** `sha256:` and 64 hex digits. */
 export type Digest = Branded<'Digest'>
-/** An image as engines and the registry know it: `127.0.0.1:5443/<repository>@sha256:…` (D6). */
+/** An image as engines and the registry know it: `127.0.0.1:5443/<repository>@sha256:…` (decision: registry-always). */
 export type ImageReference = Branded<'ImageReference'>
 export type ConfigKey = Branded<'ConfigKey'>
 export type HostName = Branded<'HostName'>
@@ -25,7 +25,7 @@ export type WildcardName = Branded<'WildcardName'>
 export type DomainName = HostName | WildcardName
 export type NodeName = Branded<'NodeName'>
 
-/** How engines name the registry, on every node (D6). */
+/** How engines name the registry, on every node (decision: registry-always). */
 export const registryName = '127.0.0.1:5443'
 
 /** One environment of one app: the unit that has releases, config, formation and hosts. */
@@ -44,7 +44,7 @@ function parser<T extends string>(what: string, pattern: RegExp, rule: string) {
   }
 }
 
-/** 30 characters, so that `lading-<app>-<environment>-…` stays within Swarm's 63 (D2). */
+/** 30 characters, so that `lading-<app>-<environment>-…` stays within Swarm's 63 (decision: service-per-release). */
 export const parseAppName = parser<AppName>(
   'app name',
   /^[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,29}$/,

@@ -1,6 +1,9 @@
 import { inspect } from 'node:util'
 
-/** A value that must not be seen (law 7). It prints as `[secret]` everywhere; only `reveal()` gives it out. */
+/**
+ * A value that must not be seen (law: secret-is-a-type). It prints as `[secret]` everywhere; only `reveal()` gives it
+ * out.
+ */
 export class Secret {
   readonly #value: string
 

@@ -22,7 +22,7 @@ export type RunState = keyof typeof next
 
 export const runStates = Object.keys(next) as RunState[]
 
-/** Throws `internal` when the step is not in the table: states never move backwards (law 1). */
+/** Throws `internal` when the step is not in the table: states never move backwards (law: states-go-forward). */
 export function assertStep(from: RunState, to: RunState): void {
   if (!isStep(from, to)) throw new AppError('internal', `a run cannot go from ${from} to ${to}`)
 }

@@ -4,14 +4,15 @@ import type { Secret } from '../core/secret.ts'
 
 /**
  * The cluster as the control plane uses it: only the verbs we need. Every call that changes something carries the
- * lease's term and is refused by the keeper with `lease-lost` when a higher term was seen (law 11). Every call ends
- * with the signal's reason when it is aborted. Errors: `unavailable` (retryable) when no engine answers.
- * One contract suite runs on the fake and on a real engine: test/contract/engine.contract.ts.
+ * lease's term and is refused by the keeper with `lease-lost` when a higher term was seen (law:
+ * one-control-plane-writes). Every call ends with the signal's reason when it is aborted. Errors: `unavailable`
+ * (retryable) when no engine answers. One contract suite runs on the fake and on a real engine:
+ * test/contract/engine.contract.ts.
  */
 export interface Engine {
   /**
    * Creates a swarm service, then reads it back. A second call with the same name returns what is there and changes
-   * nothing. Rejects `internal` when a policy field was dropped by the engine (law 9).
+   * nothing. Rejects `internal` when a policy field was dropped by the engine (law: one-container-policy).
    */
   createService(spec: ServiceSpec, signal: AbortSignal): Promise<void>
   /** Asks for removal; the processes get SIGTERM, the grace, SIGKILL. No error when it is gone already. */
@@ -78,7 +79,7 @@ export interface ServiceSpec {
   readonly policy: ContainerPolicy
 }
 
-/** One object for services, one-offs, builds and CI steps (law 9). */
+/** One object for services, one-offs, builds and CI steps (law: one-container-policy). */
 export interface ContainerPolicy {
   readonly memory: number
   /** Bytes that must be unreserved on a node before Swarm places a process there; absent: none, and never "no room". */

@@ -67,7 +67,10 @@ const firstPort = 32_768
 const restartDelayMs = 1000
 const nodeMemory = 8 * 1024 ** 3
 
-/** What runs. Swarm's restart policy (any, 1 s) is kept here, with every control plane dead too (law 4). */
+/**
+ * What runs. Swarm's restart policy (any, 1 s) is kept here, with every control plane dead too (law:
+ * apps-outlive-the-control-plane).
+ */
 export class FakeProcesses {
   readonly node = 'node1' as NodeName
   readonly address = '10.79.0.1'

@@ -4,7 +4,10 @@ import type { Labels } from '../core/labels.ts'
 import { FakeProcesses, type Behaviour, type FakeProcess } from './fake-processes.ts'
 import type { ConfigView, Engine, LogLine, LogOptions, OneOffSpec, ServiceSpec, TaskView } from './engine.ts'
 
-/** The number that every changing call carries (law 11); shared by all adapters of one control plane. */
+/**
+ * The number that every changing call carries (law: one-control-plane-writes); shared by all adapters of one control
+ * plane.
+ */
 interface Term {
   readonly current: number
 }

@@ -24,10 +24,10 @@ export interface Call {
 const newestKnown = '1.51'
 
 /**
- * The engine's HTTP API over a Unix socket. It never pins a version (D1): `GET /version` is asked once and again after
- * a lost connection, for the engine may have been upgraded. Connections are not kept: on a Unix socket a new one costs
- * nothing, and a kept one may be dead. Rejects with `AppError`, by status code (http-errors.ts), or with the signal's
- * reason. It never repeats a call.
+ * The engine's HTTP API over a Unix socket. It never pins a version (decision: swarm-is-the-cluster): `GET /version` is
+ * asked once and again after a lost connection, for the engine may have been upgraded. Connections are not kept: on a
+ * Unix socket a new one costs nothing, and a kept one may be dead. Rejects with `AppError`, by status code
+ * (http-errors.ts), or with the signal's reason. It never repeats a call.
  */
 export class DockerHttp {
   readonly #address: DockerAddress

@@ -4,8 +4,8 @@ import { Secret } from '../core/secret.ts'
 import type { ContainerPolicy, OneOffSpec, ServiceSpec } from './engine.ts'
 
 /**
- * Our specs in the engine's JSON, and the comparison of what was asked with what the engine kept (law 9). Pure.
- * Source: Docker Engine API, `POST /services/create` and `POST /containers/create`.
+ * Our specs in the engine's JSON, and the comparison of what was asked with what the engine kept (law:
+ * one-container-policy). Pure. Source: Docker Engine API, `POST /services/create` and `POST /containers/create`.
  */
 const nanoseconds = 1_000_000_000
 const logDriver = { 'max-size': String(defaults.logBytes), 'max-file': String(defaults.logFiles) }
@@ -18,7 +18,7 @@ export function serviceJson(spec: ServiceSpec) {
     TaskTemplate: {
       ContainerSpec: {
         Image: spec.image,
-        // Labels on the container too: the keeper reads them from its own engine (D5).
+        // Labels on the container too: the keeper reads them from its own engine (decision: one-keeper-per-node).
         Labels: spec.labels,
         // `Args` alone would keep the image's entry point in front of the command.
         ...(spec.command === null ? {} : { Command: spec.command }),

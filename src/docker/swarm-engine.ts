@@ -146,7 +146,10 @@ export class SwarmEngine implements Engine {
     throw new AppError('unavailable', `the logs of node ${node} cannot be read from node ${Name}`)
   }
 
-  /** Law 5: nothing without our label is ever deleted, whatever name we were given. No error when it is gone. */
+  /**
+   * law: only-ours-is-deleted. Nothing without our label is ever deleted, whatever name we were given. No error when it
+   * is gone.
+   */
   async #removeOurs(path: string, signal: AbortSignal): Promise<void> {
     const found = (await unlessGone(this.#http.json(get(path), signal))) as Labelled | null
     if (found === null) return

@@ -5,6 +5,8 @@ import type { Secret } from '../core/secret.ts'
 import type { Authority } from '../edge/authority.ts'
 import type { Edges } from '../edge/edges.ts'
 import type { CertificateRow, Store } from '../store/store.ts'
+import { Mutex } from '../lib/async/mutex.ts'
+import { Wakeup } from '../lib/async/wakeup.ts'
 import type { Certificates } from './domains.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
@@ -41,19 +43,21 @@ export function bestOf(rows: readonly CertificateRow[], host: DomainName, now: n
 }
 
 /**
- * Which certificate each host shows (docs/design/domains.md, law 5): looked at when rows change, and once a day, so that an
- * app that nobody deploys does not end with its certificate. One that cannot be made keeps no other host from its own.
+ * Which certificate each host shows (docs/design/domains.md, law: certificate-shown): looked at when rows change, and
+ * once a day, so that an app that nobody deploys does not end with its certificate. One that cannot be made keeps no
+ * other host from its own.
  */
 export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownFor'> {
   readonly #tools: CertificateTools
   readonly #signal: AbortSignal
   readonly #given = new Map<DomainName, string>()
-  #wake: () => void = () => undefined
-  #looking: Promise<void> = Promise.resolve()
+  readonly #looks = new Mutex()
+  readonly #wakeup: Wakeup
 
   constructor(tools: CertificateTools, signal: AbortSignal) {
     this.#tools = tools
     this.#signal = signal
+    this.#wakeup = new Wakeup(tools.clock)
   }
 
   /** The platform's own host, which shows no certificate but the platform CA's. */
@@ -90,18 +94,15 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
   }
 
   changed(): Promise<void> {
-    this.#wake()
+    this.#wakeup.wake()
     return this.#look()
   }
 
   /** Until the signal (the lease) ends it. */
   async run(): Promise<void> {
     while (!this.#signal.aborted) {
-      const waiting = new AbortController()
-      this.#wake = () => waiting.abort()
       await this.#look()
-      const either = AbortSignal.any([this.#signal, waiting.signal])
-      await this.#tools.clock.sleep(await this.#untilNextEnd(), either).catch(() => undefined)
+      await this.#wakeup.wait(await this.#untilNextEnd(), this.#signal)
     }
   }
 
@@ -115,8 +116,7 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
 
   /** One after the other: two that look at once would each give what the other has just replaced. */
   #look(): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#lookNow())
-    return this.#looking
+    return this.#looks.run(() => this.#lookNow())
   }
 
   async #lookNow(): Promise<void> {

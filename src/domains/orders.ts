@@ -5,6 +5,7 @@ import { type DomainName, isWildcard } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
 import type { Edges } from '../edge/edges.ts'
 import type { AcmeRow, CertificateRow, OrderRow, Store } from '../store/store.ts'
+import { Wakeup } from '../lib/async/wakeup.ts'
 import { AcmeClient, Refused } from './acme.ts'
 import type { Ask } from './ask.ts'
 import { bestOf } from './certificates.ts'
@@ -65,18 +66,17 @@ export class Orders {
   readonly #tools: OrderTools
   readonly #signal: AbortSignal
   readonly #clients = new Map<string, AcmeClient>()
-  #wake: () => void = () => undefined
-  #isWoken = false
+  readonly #wakeup: Wakeup
 
   constructor(tools: OrderTools, signal: AbortSignal) {
     this.#tools = tools
     this.#signal = signal
+    this.#wakeup = new Wakeup(tools.clock)
   }
 
   /** Rows have changed: looked at now. */
   wake(): void {
-    this.#isWoken = true
-    this.#wake()
+    this.#wakeup.wake()
   }
 
   /** Whether this directory takes this account; rejects with what it says. */
@@ -87,21 +87,12 @@ export class Orders {
 
   async run(): Promise<void> {
     while (!this.#signal.aborted) {
-      this.#isWoken = false
       const next = await this.#round().catch((error: unknown) => {
         if (!this.#signal.aborted) this.#tools.log('orders were not looked at', { error: asAppError(error).message })
         return this.#tools.clock.now() + minute
       })
-      await this.#rest(next - this.#tools.clock.now())
+      await this.#wakeup.wait(Math.min(Math.max(next - this.#tools.clock.now(), 0), day), this.#signal)
     }
-  }
-
-  async #rest(ms: number): Promise<void> {
-    const waiting = new AbortController()
-    this.#wake = () => waiting.abort()
-    if (this.#isWoken) return
-    const either = AbortSignal.any([this.#signal, waiting.signal])
-    await this.#tools.clock.sleep(Math.min(Math.max(ms, 0), day), either).catch(() => undefined)
   }
 
   /** Every name whose time has come; resolves with when the next one's does. */

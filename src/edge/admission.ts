@@ -1,17 +1,17 @@
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
-import type { Exclusive } from './exclusive.ts'
+import type { Mutex } from '../lib/async/mutex.ts'
 import { commandsFor } from './haproxy/commands.ts'
 import { Unanswered, type Runtime, type SlotState } from './haproxy/runtime.ts'
 import { HeldSlots, releaseId, type Running } from './held-slots.ts'
 import { fullPollMs, isServing, Looking } from './looking.ts'
 import { sameRelease, type EdgeModel } from './model.ts'
-import { Pulse } from './pulse.ts'
+import { Wakeup } from '../lib/async/wakeup.ts'
 import { nextRested, planLane, restedSlots, tenantOf, type Slot } from './slots.ts'
 
 export interface AdmissionOptions {
   readonly clock: Clock
-  readonly exclusive: Exclusive
+  readonly exclusive: Mutex
   readonly model: () => EdgeModel
   readonly runtime: () => Runtime
   readonly log: (line: string) => void
@@ -34,12 +34,13 @@ export interface Proof {
 }
 
 /**
- * Puts processes into slots on the word of their engine and takes them out again (D3c, D4). One loop: it makes the
- * difference between what runs and what HAProxy holds smaller, then looks at the checks (looking.ts).
+ * Puts processes into slots on the word of their engine and takes them out again (decision: keeper-admits, decision:
+ * lanes-and-maps). One loop: it makes the difference between what runs and what HAProxy holds smaller, then looks at
+ * the checks (looking.ts).
  */
 export class Admission {
   readonly #options: AdmissionOptions
-  readonly #pulse: Pulse
+  readonly #wakeup: Wakeup
   readonly #held: HeldSlots
   readonly #looking: Looking
   /** Something may differ between what runs and what HAProxy holds. */
@@ -49,7 +50,7 @@ export class Admission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options
-    this.#pulse = new Pulse(options.clock)
+    this.#wakeup = new Wakeup(options.clock)
     this.#held = new HeldSlots(options.model)
     this.#looking = new Looking(options, this.#held)
   }
@@ -58,7 +59,7 @@ export class Admission {
   put(process: Running): void {
     this.#held.running.set(process.container, process)
     this.#dirty = true
-    this.#pulse.ring()
+    this.#wakeup.wake()
   }
 
   /** The engine says that it has ended. */
@@ -66,14 +67,14 @@ export class Admission {
     this.#looking.forget(container)
     if (!this.#held.running.delete(container)) return
     this.#dirty = true
-    this.#pulse.ring()
+    this.#wakeup.wake()
   }
 
   /** Something changed outside: a lane was leased, a slot went down. */
   ring(): void {
     this.#dirty = true
     this.#looking.ring()
-    this.#pulse.ring()
+    this.#wakeup.wake()
   }
 
   proofOf(container: string): Proof {
@@ -199,12 +200,12 @@ export class Admission {
     while (!signal.aborted) {
       try {
         await this.#options.exclusive.run(() => this.#tick())
-        await this.#pulse.wait(this.#pause(), signal)
+        await this.#wakeup.wait(this.#pause(), signal)
       } catch (error) {
         const isAway = error instanceof AppError && error.code === 'unavailable'
         const isRestart = isAway && !(error instanceof Unanswered)
         if (!isRestart) this.#options.log(`admission: ${error instanceof Error ? error.message : String(error)}`)
-        await this.#pulse.wait(isRestart ? 50 : 500, signal)
+        await this.#wakeup.wait(isRestart ? 50 : 500, signal)
       }
     }
   }

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import type { Clock } from '../core/clock.ts'
 import { parseDomainName, type DomainName } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
+import { ifMissing, readIfThere } from '../lib/files.ts'
 
 const run = promisify(execFile)
 
@@ -32,14 +33,14 @@ export class Authority {
   /** Certificate, CA and key in one PEM text, as HAProxy reads it; made anew when it ends within 30 days. */
   async certificate(host: DomainName, signal: AbortSignal): Promise<Secret> {
     const path = this.#path(host)
-    const present = await readFile(path, 'utf8').catch(ifMissing)
+    const present = await readIfThere(path)
     if (present !== null && this.#holds(present)) return new Secret(present)
     return this.#issue(host, path, signal)
   }
 
   /** Every host that it keeps a certificate of. */
   async hosts(): Promise<readonly DomainName[]> {
-    const files = (await readdir(join(this.#folder, 'hosts')).catch(ifMissing)) ?? []
+    const files = await readdir(join(this.#folder, 'hosts')).catch(ifMissing([]))
     return [...new Set(files.map(file => file.replace(/\.pem(\.key|\.crt|\.new)?$/, '').replace(/^_/, '*')))].map(
       parseDomainName,
     )
@@ -83,9 +84,4 @@ export class Authority {
     await Promise.all([rm(keyFile), rm(`${path}.crt`)])
     return new Secret(pem)
   }
-}
-
-function ifMissing(error: NodeJS.ErrnoException): null {
-  if (error.code === 'ENOENT') return null
-  throw error
 }

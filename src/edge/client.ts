@@ -4,13 +4,14 @@ import type { EnvironmentKey, NodeName } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
 import type { LogLine } from '../docker/engine.ts'
 import type { Edges, EdgeState, EnvironmentView } from './edges.ts'
+import { retry } from '../lib/async/retry.ts'
 import { callKeeper, openStream, readItems, silenceMs, type KeeperCall } from './keeper-http.ts'
 import { mergeStates, mergeViews, type Heard } from './merge.ts'
-import { Pulse } from './pulse.ts'
+import { Wakeup } from '../lib/async/wakeup.ts'
 
 export interface KeeperEdgesOptions {
   readonly sockets: readonly KeeperSocket[]
-  /** The lease's term, asked at each call (law 11). */
+  /** The lease's term, asked at each call (law: one-control-plane-writes). */
   readonly term: () => number
   readonly clock?: Clock
 }
@@ -97,15 +98,9 @@ export async function highestTerm(
 /** Again while the keeper is away, for a few seconds; any other error, and an abort, at once. */
 async function patiently<T>(clock: Clock, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
   const deadline = clock.monotonic() + patienceMs
-  for (;;) {
-    try {
-      return await attempt()
-    } catch (error) {
-      const isAway = error instanceof AppError && error.code === 'unavailable'
-      if (!isAway || clock.monotonic() >= deadline) throw error
-    }
-    await clock.sleep(pauseMs, signal)
-  }
+  const isAway = (error: unknown) => error instanceof AppError && error.code === 'unavailable'
+  const again = (error: unknown) => isAway(error) && clock.monotonic() < deadline
+  return retry(attempt, { clock, everyMs: pauseMs, signal, again })
 }
 
 async function* logLines(
@@ -160,7 +155,7 @@ async function* watchAll(
   signal: AbortSignal,
 ): AsyncIterable<EnvironmentView> {
   const boxes = sockets.map(({ node }): { node: NodeName; view: EnvironmentView | null } => ({ node, view: null }))
-  const pulse = new Pulse(clock)
+  const wakeup = new Wakeup(clock)
   const own = new AbortController()
   const either = AbortSignal.any([signal, own.signal])
   let failure: unknown = null
@@ -168,12 +163,12 @@ async function* watchAll(
     const put = (view: EnvironmentView | null) => {
       const box = boxes[at]
       if (box) box.view = view
-      pulse.ring()
+      wakeup.wake()
     }
     keepReading({ path: `/watch/${key.app}/${key.environment}`, socket, term, clock, put }, either).catch(
       (error: unknown) => {
         failure = error
-        pulse.ring()
+        wakeup.wake()
       },
     )
   })
@@ -185,7 +180,7 @@ async function* watchAll(
       const text = JSON.stringify(view)
       if (view && text !== last) yield view
       last = text
-      await pulse.wait(3_600_000, signal)
+      await wakeup.wait(3_600_000, signal)
     }
   } finally {
     own.abort()

@@ -4,9 +4,9 @@ import type { LogLine } from '../docker/engine.ts'
 
 /**
  * All edges and keepers of the cluster behind one port. The control plane states what should be (lanes, routes); each
- * keeper admits processes by itself, on the word of the engine that runs them (D3c), and reports what it sees.
- * All changing calls are idempotent, carry the term, and have been written to every edge's state directory, applied
- * and read back when they return. Contract suite: test/contract/edges.contract.ts.
+ * keeper admits processes by itself, on the word of the engine that runs them (decision: keeper-admits), and reports
+ * what it sees. All changing calls are idempotent, carry the term, and have been written to every edge's state
+ * directory, applied and read back when they return. Contract suite: test/contract/edges.contract.ts.
  */
 export interface Edges {
   /**

@@ -18,7 +18,7 @@ import {
   withoutRoute,
   withRoute,
 } from './model.ts'
-import { Pulse } from './pulse.ts'
+import { Wakeup } from '../lib/async/wakeup.ts'
 
 export interface FakeEdgesOptions {
   readonly processes: FakeProcesses
@@ -43,7 +43,7 @@ export class FakeEdges {
   readonly #clock: Clock
   readonly #proofMs: number
   readonly #proofs = new Map<string, 'checking' | 'proven'>()
-  readonly #pulses = new Set<Pulse>()
+  readonly #wakeups = new Set<Wakeup>()
   readonly #inFlight = new Map<string, number>()
   readonly #log = new Map<string, LogLine[]>()
   readonly #certificates = new Map<DomainName, Secret>()
@@ -127,7 +127,7 @@ export class FakeEdges {
 
   #changed(): void {
     this.#admit()
-    for (const pulse of this.#pulses) pulse.ring()
+    for (const wakeup of this.#wakeups) wakeup.wake()
   }
 
   /** Checks begin for whoever runs and has a lane; they end with the process or the lane. */
@@ -166,8 +166,8 @@ export class FakeEdges {
   }
 
   async *#watch(key: EnvironmentKey, signal: AbortSignal): AsyncIterable<EnvironmentView> {
-    const pulse = new Pulse(this.#clock)
-    this.#pulses.add(pulse)
+    const wakeup = new Wakeup(this.#clock)
+    this.#wakeups.add(wakeup)
     try {
       let last = ''
       while (!signal.aborted) {
@@ -175,10 +175,10 @@ export class FakeEdges {
         const text = JSON.stringify(view)
         if (text !== last) yield view
         last = text
-        await pulse.wait(silentMs, signal)
+        await wakeup.wait(silentMs, signal)
       }
     } finally {
-      this.#pulses.delete(pulse)
+      this.#wakeups.delete(wakeup)
     }
   }
 
@@ -227,8 +227,8 @@ export class FakeEdges {
   ): AsyncIterable<LogLine> {
     const lines = () => this.#log.get(environmentId(key)) ?? []
     let at = Math.max(0, lines().length - tail)
-    const pulse = new Pulse(this.#clock)
-    this.#pulses.add(pulse)
+    const wakeup = new Wakeup(this.#clock)
+    this.#wakeups.add(wakeup)
     try {
       while (!signal.aborted) {
         for (const line of lines().slice(at)) {
@@ -236,10 +236,10 @@ export class FakeEdges {
           yield line
         }
         if (!follow) return
-        await pulse.wait(silentMs, signal)
+        await wakeup.wait(silentMs, signal)
       }
     } finally {
-      this.#pulses.delete(pulse)
+      this.#wakeups.delete(wakeup)
     }
   }
 }

@@ -1,7 +1,8 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Clock } from '../core/clock.ts'
 import { AppError, type ErrorCode } from '../core/errors.ts'
-import { within } from './deadline.ts'
+import { within } from '../lib/async/deadline.ts'
+import { wholeLines } from '../lib/async/lines.ts'
 
 export interface KeeperCall {
   readonly socketPath: string
@@ -13,8 +14,9 @@ export interface KeeperCall {
 }
 
 /**
- * Longer than the longest lawful call (ms): a lease that waits for a reload (30 s at most), behind a hand-over that fails
- * (30 s too). The signal of a call under the lease ends it long before, when the lease does (law 11).
+ * Longer than the longest lawful call (ms): a lease that waits for a reload (30 s at most), behind a hand-over that
+ * fails (30 s too). The signal of a call under the lease ends it long before, when the lease does (law:
+ * one-control-plane-writes).
  */
 const callMs = 75_000
 /** Two heartbeats and a bit: a stream that has not begun, or that is read and says nothing, for longer is dead (ms). */
@@ -70,13 +72,7 @@ async function readText(response: IncomingMessage, signal: AbortSignal): Promise
 
 /** The body as NDJSON; empty lines (heartbeats) are null, so that a reader can tell a silent keeper from a dead one. */
 export async function* readItems<T>(response: IncomingMessage): AsyncIterable<T | null> {
-  let rest = ''
-  response.setEncoding('utf8')
-  for await (const chunk of response) {
-    const lines = (rest + (chunk as string)).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) yield line === '' ? null : (JSON.parse(line) as T)
-  }
+  for await (const line of wholeLines(response.setEncoding('utf8'))) yield line === '' ? null : (JSON.parse(line) as T)
 }
 
 function away(cause: unknown): AppError {

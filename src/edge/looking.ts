@@ -22,7 +22,10 @@ const rise = 1_000_000_000
 export const fullPollMs = 2000
 const probeMs = 2000
 
-/** Looks at HAProxy's checks and does what they say: gives proof, takes down, brings back, fails open (D3c). */
+/**
+ * Looks at HAProxy's checks and does what they say: gives proof, takes down, brings back, fails open (decision:
+ * keeper-admits).
+ */
 export class Looking {
   readonly #options: LookingOptions
   readonly #held: HeldSlots
@@ -94,7 +97,10 @@ export class Looking {
     return state !== undefined && isServing(state)
   }
 
-  /** D3(c): when every process of a serving lane fails its HTTP check, the checks are wrong more often than all are. */
+  /**
+   * decision: keeper-admits. When every process of a serving lane fails its HTTP check, the checks are wrong more often
+   * than all are.
+   */
   async #failOpen(lane: Lane): Promise<void> {
     const slots = this.#held.of(lane)
     const tenants = slots.filter(slot => tenantOf(slot) !== null && slot.kind !== 'checking')

@@ -6,10 +6,10 @@ import { allBackends, initialCounts, poolFor, pools, type PoolCounts } from './h
 
 /**
  * What an edge has been told and must remember: the one file `edge.json`. Everything else on its disk is derived from
- * it before HAProxy starts. Addresses are not in it: only the engine's word admits a process (D3c).
+ * it before HAProxy starts. Addresses are not in it: only the engine's word admits a process (decision: keeper-admits).
  */
 export interface EdgeModel {
-  /** The highest term seen (law 11). */
+  /** The highest term seen (law: one-control-plane-writes). */
   readonly term: number
   readonly pools: PoolCounts
   readonly lanes: readonly Lane[]
@@ -37,7 +37,7 @@ export const emptyModel: EdgeModel = {
   challenges: {},
 }
 
-/** Serving, warm, draining, next (D4). */
+/** Serving, warm, draining, next (decision: lanes-and-maps). */
 export const lanesPerEnvironment = 4
 
 export function sameEnvironment(one: EnvironmentKey, other: EnvironmentKey): boolean {

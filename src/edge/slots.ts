@@ -13,7 +13,10 @@ export type Slot =
   | { readonly kind: 'admitted'; readonly tenant: Tenant; readonly proven: boolean }
   /** Was admitted; a check or a connection failed. It returns at the next good check while the engine vouches. */
   | { readonly kind: 'down'; readonly tenant: Tenant; readonly since: number }
-  /** All of its lane failed HTTP checks while their containers run: it takes traffic, unchecked by HAProxy (D3c). */
+  /**
+   * All of its lane failed HTTP checks while their containers run: it takes traffic, unchecked by HAProxy (decision:
+   * keeper-admits).
+   */
   | { readonly kind: 'open'; readonly tenant: Tenant }
   /** Its process was told to stop: it ends what it has and gets nothing new. */
   | { readonly kind: 'leaving'; readonly tenant: Tenant }

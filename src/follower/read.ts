@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Clock } from '../core/clock.ts'
+import { ifMissing } from '../lib/files.ts'
 import { parseRecord, type LineRecord } from './record.ts'
 
 /** What a reader wants of an environment's lines. */
@@ -110,7 +111,6 @@ function readOrEmpty(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
-    throw error
+    return ifMissing('')(error)
   }
 }

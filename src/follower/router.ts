@@ -7,6 +7,7 @@ import { KeptRuntime, Runtime } from '../edge/haproxy/runtime.ts'
 import { asLogLine, parseRouterLine } from '../edge/haproxy/router-log.ts'
 import { callKeeper } from '../edge/keeper-http.ts'
 import { defaults } from '../core/defaults.ts'
+import { LineSplitter } from '../lib/async/lines.ts'
 import { Bucket } from './bucket.ts'
 import { platformKey, type Writer } from './container.ts'
 import { inNanoseconds, type LineRecord } from './record.ts'
@@ -111,10 +112,9 @@ export class RouterLog {
       .finally(() => own.abort())
     try {
       const seen = new Seen(this.#options, inNanoseconds(new Date(clock.now()).toISOString()))
-      let rest = ''
+      const splitter = new LineSplitter()
       for await (const text of new Runtime(socket, clock).stream('show events router -w', either)) {
-        const lines = (rest + text).split('\n')
-        rest = lines.pop() ?? ''
+        const lines = splitter.push(text)
         await this.#refreshTenants(either)
         this.#bucket.refill(clock.monotonic())
         for (const line of lines) this.#line(line, seen)

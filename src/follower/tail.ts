@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { ifMissing } from '../lib/files.ts'
 import type { Bucket } from './bucket.ts'
 import type { Writer } from './container.ts'
 import { inNanoseconds, type LineRecord, type Position } from './record.ts'
@@ -290,8 +291,7 @@ function openOrNone(path: string): OpenFile[] {
     const file = openSync(path, 'r')
     return [{ file, ino: String(fstatSync(file, { bigint: true }).ino) }]
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
+    return ifMissing([])(error)
   }
 }
 

@@ -5,7 +5,7 @@ export interface InterfaceAddress {
   readonly name: string
   readonly address: string
   readonly prefix: number
-  /** From DHCP: it may change, and a cluster address may not (D3a). */
+  /** From DHCP: it may change, and a cluster address may not (decision: cluster-address-only). */
   readonly dynamic: boolean
 }
 

@@ -4,7 +4,7 @@ import { systemClock } from '../core/system.ts'
 import { environment } from './config.ts'
 import type { Decisions } from './decisions.ts'
 import { engineAnswers } from './engine-call.ts'
-import { readIfThere, writeWhole } from './files.ts'
+import { readIfThere, writeWhole } from '../lib/files.ts'
 import { reservedInterface } from './addresses.ts'
 import { makeReservedInterface } from './network.ts'
 import { engineIsInstalled, missingPackages } from './packages.ts'
@@ -16,8 +16,8 @@ import { unitText } from './unit.ts'
 import { waitFor } from './waiting.ts'
 
 /**
- * What a node needs before its engine starts, in this order (D3b): the cluster address, then the firewall. The engine
- * starts apps before any keeper runs, so nothing later would do. Idempotent.
+ * What a node needs before its engine starts, in this order (decision: nodes-closed-to-containers): the cluster
+ * address, then the firewall. The engine starts apps before any keeper runs, so nothing later would do. Idempotent.
  */
 export async function prepareNetwork(decisions: Decisions, signal: AbortSignal): Promise<void> {
   if (decisions.clusterInterface === 'reserved') await makeReservedInterface(decisions.clusterAddress, signal)

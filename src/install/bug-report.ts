@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { asAppError } from '../core/errors.ts'
-import { readIfThere } from './files.ts'
+import { readIfThere } from '../lib/files.ts'
 import { checkout, paths } from './paths.ts'
 import { runProgram } from './run-program.ts'
 

@@ -39,7 +39,7 @@ export async function buildImage(job: BuildJob, signal: AbortSignal): Promise<vo
   else await dockerBuild(job, folder.path, signal)
 }
 
-/** Debian from the mirror, imported as an image: no registry is asked (D7). */
+/** Debian from the mirror, imported as an image: no registry is asked (decision: no-docker-hub). */
 async function bootstrap(
   { recipe, keys, mirror, proxy, say }: BuildJob,
   folder: string,
@@ -67,7 +67,7 @@ async function dockerBuild(job: BuildJob, folder: string, signal: AbortSignal): 
   const proxy = { ...(await aptsOwn(signal)), ...job.proxy }
   // By name only, for a proxy's address may hold a password. Docker keeps these out of the image's history.
   for (const name of Object.keys(proxy)) args.push('--build-arg', name)
-  // Containers reach nothing on their node (D3b), and their loopback is another.
+  // Containers reach nothing on their node (decision: nodes-closed-to-containers), and their loopback is another.
   const addresses = Object.entries(proxy).filter(([name]) => !/^no_proxy$/i.test(name))
   if (addresses.some(([, address]) => isOnThisMachine(address))) args.push('--network', 'host')
   await runProgram('docker', [...args, folder], { say, env: { DOCKER_BUILDKIT: '0', ...proxy } }, signal)

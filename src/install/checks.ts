@@ -4,7 +4,7 @@ import { AppError, asAppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import { systemClock } from '../core/system.ts'
 import { engine, engineAnswers, engineVersion, filters } from './engine-call.ts'
-import { GiB, gib } from './gib.ts'
+import { GiB, gib } from '../lib/format.ts'
 import { missingControllers, missingKernelFeatures } from './kernel.ts'
 import { choosePlace } from './network.ts'
 import type { Obstacle } from './obstacle.ts'
@@ -26,7 +26,7 @@ const swarmPorts = [2377, 4789, 7946]
 /** An engine's swarm may take half a minute to start. */
 const lookMs = 60_000
 const nextOfUnknown = 'lading up, if nothing else below says what to do'
-/** Debian 12's (D4): older ones are not tested. */
+/** Debian 12's (decision: swarm-is-the-cluster): older ones are not tested. */
 export const oldestEngine = '20.10'
 
 /** One thing that must be so before anything is changed. */

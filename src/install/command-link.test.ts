@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { commandLinkRemoval, commandLinkStep } from './command-link.ts'
-import { isMissing } from './files.ts'
+import { isMissing } from '../lib/files.ts'
 import type { Step } from './steps.ts'
 
 /** A link's place and two checkouts of Lading. */

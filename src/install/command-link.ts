@@ -1,6 +1,6 @@
 import { lstat, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { isMissing, isThere } from './files.ts'
+import { isMissing, isThere } from '../lib/files.ts'
 import { checkout, paths } from './paths.ts'
 import type { Step } from './steps.ts'
 

@@ -1,6 +1,6 @@
 import { isOldEngine, oldestEngine } from './checks.ts'
 import { engineAnswers, engineVersion } from './engine-call.ts'
-import { readIfThere } from './files.ts'
+import { readIfThere } from '../lib/files.ts'
 import type { Machine } from './machine.ts'
 import type { Obstacle } from './obstacle.ts'
 import { paths } from './paths.ts'

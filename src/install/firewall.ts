@@ -31,7 +31,7 @@ const infrastructure = [
 ]
 
 /**
- * The table `inet lading` (D3b, docs/design/install.md) as one nft transaction: the table is made if absent, deleted
+ * The table `inet lading` (decision: nodes-closed-to-containers, docs/design/install.md) as one nft transaction: the table is made if absent, deleted
  * and written anew, so that no packet meets half of it and no other table is touched. `accept` in it never overrides
  * a refusal in another table; only `drop` is final.
  *

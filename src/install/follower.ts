@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { defaults } from '../core/defaults.ts'
 import { label } from '../core/labels.ts'
 import { systemClock } from '../core/system.ts'
+import { MiB } from '../lib/format.ts'
 import { lastLogLines } from './container-log.ts'
 import type { Decisions } from './decisions.ts'
 import { askSocket, engine, find } from './engine-call.ts'
@@ -15,7 +16,6 @@ import type { Step } from './steps.ts'
 import { platformLabels } from './swarm.ts'
 import { waitFor } from './waiting.ts'
 
-const MiB = 1024 * 1024
 const name = 'lading-logs'
 const stopSeconds = 10
 

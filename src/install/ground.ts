@@ -4,7 +4,7 @@ import { machineChecks, requireAll } from './checks.ts'
 import { commandLinkStep } from './command-link.ts'
 import type { Decisions } from './decisions.ts'
 import { engineAnswers, engineVersion } from './engine-call.ts'
-import { readIfThere, writeWhole } from './files.ts'
+import { readIfThere, writeWhole } from '../lib/files.ts'
 import { firewallText, foreignBridges } from './firewall.ts'
 import type { Machine } from './machine.ts'
 import { choosePlace, hasAddress, listAddresses, listInterfaces } from './network.ts'
@@ -38,8 +38,9 @@ import { swarmState } from './swarm-state.ts'
 import { unitText } from './unit.ts'
 
 /**
- * From a bare Debian to a cluster of one: packages, cluster address, firewall, engine, swarm. In this order, because the
- * engine's package may start the engine, and the firewall must be there before it (D3b).
+ * From a bare Debian to a cluster of one: packages, cluster address, firewall, engine, swarm. In this order, because
+ * the engine's package may start the engine, and the firewall must be there before it (decision:
+ * nodes-closed-to-containers).
  */
 export function groundSteps(site: Site, machine: Machine, options: UpOptions): Step[] {
   const tools = groundPackages(machine)

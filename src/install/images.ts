@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import { buildImage } from './build-image.ts'
 import { find } from './engine-call.ts'
-import { readIfThere, writeWhole } from './files.ts'
+import { readIfThere, writeWhole } from '../lib/files.ts'
 import type { Obstacle } from './obstacle.ts'
 import type { UpOptions } from './options.ts'
 import { checkout } from './paths.ts'
@@ -178,7 +178,7 @@ export async function saveImages(site: Site, file: string, signal: AbortSignal):
   await runProgram('docker', ['save', '--output', file, ...tags], {}, signal)
 }
 
-/** One file each of the control plane, the keeper and the command line (D10). */
+/** One file each of the control plane, the keeper and the command line (decision: pinned-node). */
 function bundleStep(): Step {
   const stamp = join(checkout, 'dist/.sources')
   return {

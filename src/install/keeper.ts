@@ -5,6 +5,7 @@ import { defaults } from '../core/defaults.ts'
 import { asAppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import { systemClock } from '../core/system.ts'
+import { MiB } from '../lib/format.ts'
 import type { Decisions } from './decisions.ts'
 import { lastLogLines } from './container-log.ts'
 import { askSocket, engine, filters } from './engine-call.ts'
@@ -16,7 +17,6 @@ import type { Step } from './steps.ts'
 import { platformLabels } from './swarm.ts'
 import { waitFor } from './waiting.ts'
 
-const MiB = 1024 * 1024
 const generationLabel = 'lading.generation'
 /** So long `up` waits for the old keeper's connections; what is open then goes on, and the next `up` clears up (s). */
 const drainSeconds = 30
@@ -26,8 +26,9 @@ const servingSeconds = 60
 const endingSeconds = 30
 
 /**
- * This node's keeper (D5): a plain container, so that it needs neither registry nor swarm. One that is made from
- * something else hands its listeners to the new one, which has the next generation (docs/design/edge.md), and drains.
+ * This node's keeper (decision: one-keeper-per-node): a plain container, so that it needs neither registry nor swarm.
+ * One that is made from something else hands its listeners to the new one, which has the next generation
+ * (docs/design/edge.md), and drains.
  */
 export function keeperStep(site: Site): Step {
   return {
@@ -78,7 +79,7 @@ export function keeperJson(decisions: Decisions) {
     HostConfig: {
       NetworkMode: may.network,
       PidMode: may.pid,
-      // `unless-stopped` did not come back after a kill of the engine (D5).
+      // `unless-stopped` did not come back after a kill of the engine (decision: one-keeper-per-node).
       RestartPolicy: { Name: 'always' },
       Init: true,
       CapAdd: may.capAdd,

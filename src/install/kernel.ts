@@ -1,6 +1,6 @@
 import { access, readFile } from 'node:fs/promises'
 import { release } from 'node:os'
-import { readIfThere } from './files.ts'
+import { readIfThere } from '../lib/files.ts'
 
 /** Layers of images, and the network between processes of one app (VXLAN) with the firewall around it. */
 const features = ['overlay', 'bridge', 'veth', 'vxlan', 'nf_tables'] as const

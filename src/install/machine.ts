@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { AppError } from '../core/errors.ts'
 import { parseNodeName, type NodeName } from '../core/names.ts'
-import { readIfThere } from './files.ts'
+import { readIfThere } from '../lib/files.ts'
 import { debianRelease } from './packages.ts'
 import { checkout } from './paths.ts'
 

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { debianSuite } from './recipes.ts'
-import { readIfThere } from './files.ts'
+import { readIfThere } from '../lib/files.ts'
 import { runProgram } from './run-program.ts'
 
 /**

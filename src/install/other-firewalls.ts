@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { asAppError } from '../core/errors.ts'
-import { readIfThere } from './files.ts'
+import { readIfThere } from '../lib/files.ts'
 import { iptablesTable } from './iptables-rules.ts'
 import { listInterfaces } from './network.ts'
 import { nftTables } from './nft-rules.ts'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { AppError } from '../core/errors.ts'
 import { runApt } from './apt.ts'
 import { environment } from './config.ts'
-import { readIfThere, writeWhole } from './files.ts'
+import { readIfThere, writeWhole } from '../lib/files.ts'
 import { paths } from './paths.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
-import { readIfThere } from './files.ts'
+import { readIfThere } from '../lib/files.ts'
 
 type Protocol = 'tcp' | 'udp'
 

@@ -12,7 +12,7 @@ import { commandLinkRemoval } from './command-link.ts'
 import { isOurs } from './down.ts'
 import { engine, engineAnswers, filters, find } from './engine-call.ts'
 import { removeEngineNetwork } from './engine-network.ts'
-import { isMissing, readIfThere } from './files.ts'
+import { isMissing, readIfThere } from '../lib/files.ts'
 import { removeInterface } from './network.ts'
 import { missingPackages, purgePackages, recordedPackages } from './packages.ts'
 import { paths } from './paths.ts'
@@ -23,8 +23,8 @@ import { gatewayBridge, platformLabels } from './swarm.ts'
 import { waitFor } from './waiting.ts'
 
 /**
- * After `down`: removes what is ours and nothing else. By label in the engine (law 5), by name where we chose it. The
- * engine itself goes only if we installed it and nothing of anybody else is in it.
+ * After `down`: removes what is ours and nothing else. By label in the engine (law: only-ours-is-deleted), by name
+ * where we chose it. The engine itself goes only if we installed it and nothing of anybody else is in it.
  */
 export function purgeSteps(machine: { readonly hasSystemd: boolean; readonly hasDeadSwarm: boolean }): Step[] {
   return [
@@ -141,7 +141,7 @@ export function ourImages(names: readonly string[]): string[] {
   return names.filter(name => (platform.test(name) || name.startsWith(`${registryName}/`)) && !name.endsWith('@<none>'))
 }
 
-/** By name. Nothing is pruned (law 5). */
+/** By name. Nothing is pruned (law: only-ours-is-deleted). */
 function images(): Step {
   const ours = async (signal: AbortSignal) => {
     if (!(await engineAnswers(signal))) return []

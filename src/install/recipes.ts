@@ -19,7 +19,10 @@ export interface Recipe {
 
 export const debianSuite = 'trixie'
 export const hostCertificates = '/etc/ssl/certs/ca-certificates.crt'
-/** Says which image it is. Never a label of law 5: every container made from an image inherits the image's labels. */
+/**
+ * Says which image it is. Never a label that says whose it is (law: readable-from-the-cluster): every container made
+ * from an image inherits the image's labels.
+ */
 export const imageLabel = 'lading.image'
 /** On `base`: which certificates it carries. */
 export const certificatesLabel = 'lading.certificates'

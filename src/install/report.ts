@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile, rm, stat } from 'node:fs/promises'
 import { askEdge } from './edge-request.ts'
-import { readIfThere } from './files.ts'
+import { readIfThere } from '../lib/files.ts'
 import { apiHost, helloHost } from './hello.ts'
 import { closedToVisitors, readOtherFirewalls } from './other-firewalls.ts'
 import { checkout, paths } from './paths.ts'

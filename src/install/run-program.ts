@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { AppError } from '../core/errors.ts'
 import { environment } from './config.ts'
-import { isMissing } from './files.ts'
+import { isMissing } from '../lib/files.ts'
 
 export interface ProgramOptions {
   readonly cwd?: string
@@ -18,9 +18,9 @@ export interface ProgramOptions {
 const linesKept = 30
 
 /**
- * Runs one program with an argument array (law 6) and returns its standard output without the last line break.
- * Rejects `internal` with the exit code in the message and the last lines of both streams in `details`; `unavailable`
- * when the program is not installed; the signal's reason when aborted (the program gets SIGTERM).
+ * Runs one program with an argument array (law: no-shell-text) and returns its standard output without the last line
+ * break. Rejects `internal` with the exit code in the message and the last lines of both streams in `details`;
+ * `unavailable` when the program is not installed; the signal's reason when aborted (the program gets SIGTERM).
  */
 export async function runProgram(
   file: string,

@@ -3,6 +3,7 @@ import { label, type Labels } from '../core/labels.ts'
 import { registryName } from '../core/names.ts'
 import { defaults } from '../core/defaults.ts'
 import { privateNetworksDefault } from '../core/limits.ts'
+import { MiB } from '../lib/format.ts'
 import type { Decisions } from './decisions.ts'
 import { paths } from './paths.ts'
 import { privileges, type Privileges } from './privileges.ts'
@@ -35,8 +36,6 @@ export interface PlatformService {
   readonly memory: number
 }
 
-const MiB = 1024 * 1024
-
 /** The image store: it listens on its socket only. Its data lies on this node. */
 export function registryService({ decisions, nodeId, networkId }: ServiceFacts): PlatformService {
   return {
@@ -53,7 +52,10 @@ export function registryService({ decisions, nodeId, networkId }: ServiceFacts):
   }
 }
 
-/** The control plane (D9): one writer, where its state lies. Environment: src/server/config.ts. */
+/**
+ * The control plane (decision: control-plane-is-an-app): one writer, where its state lies. Environment:
+ * src/server/config.ts.
+ */
 export function controlService({ decisions, nodeId, networkId, dataKeyId, version }: ServiceFacts): PlatformService {
   return {
     name: 'lading-control',
@@ -98,7 +100,10 @@ export function specKey(service: PlatformService): string {
 
 export const specLabel = 'lading.spec'
 
-/** The whole specification of one release of a platform service, labelled like an app's (law 5). */
+/**
+ * The whole specification of one release of a platform service, labelled like an app's (law:
+ * readable-from-the-cluster).
+ */
 export function serviceJson(service: PlatformService, release: number) {
   const labels: Labels = {
     ...platformLabels,

@@ -14,8 +14,9 @@ const bridgeView = z.object({
 })
 
 /**
- * D3(a): published ports are bound to the cluster address only, and containers of different spaces do not see each
- * other on this bridge. Swarm makes the bridge without these options when it is not there before.
+ * decision: cluster-address-only. Published ports are bound to the cluster address only, and containers of different
+ * spaces do not see each other on this bridge. Swarm makes the bridge without these options when it is not there
+ * before.
  */
 export function gatewayOptions(clusterAddress: string): Record<string, string> {
   return {

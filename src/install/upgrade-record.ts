@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
-import { readIfThere, writeWhole } from './files.ts'
+import { readIfThere, writeWhole } from '../lib/files.ts'
 import { paths } from './paths.ts'
 import { serviceSpec } from './platform-service.ts'
 

@@ -120,7 +120,10 @@ export function keeperApi(options: ApiOptions): (request: IncomingMessage, respo
   }
 }
 
-/** The term of a changing call. Rejects `invalid-input` without one: every writer holds a lease (law 11). */
+/**
+ * The term of a changing call. Rejects `invalid-input` without one: every writer holds a lease (law:
+ * one-control-plane-writes).
+ */
 export function termOf(request: IncomingMessage): number {
   const text = request.headers['lading-term']
   if (typeof text === 'string' && /^\d{1,15}$/.test(text)) return Number(text)

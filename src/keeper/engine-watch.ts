@@ -3,8 +3,8 @@ import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import { label } from '../core/labels.ts'
 import type { DockerHttp } from '../docker/http.ts'
-import { wholeLines } from '../edge/lines.ts'
-import { Pulse } from '../edge/pulse.ts'
+import { wholeLines } from '../lib/async/lines.ts'
+import { Wakeup } from '../lib/async/wakeup.ts'
 import { Processes, processOf, startTimeOf, type Inspected, type Process } from './processes.ts'
 
 export interface EngineWatchOptions {
@@ -24,9 +24,10 @@ const inspectsAtOnce = 8
 const eyeMs = 50
 
 /**
- * Follows the node's own engine: the only first-hand source of who listens on which port (D5). It listens first and
- * lists then, so that nothing is missed. While the engine is away, it looks at the processes themselves: port numbers
- * start over with a new engine, so whoever ends must be out of the edge before that.
+ * Follows the node's own engine: the only first-hand source of who listens on which port (decision:
+ * one-keeper-per-node). It listens first and lists then, so that nothing is missed. While the engine is away, it looks
+ * at the processes themselves: port numbers start over with a new engine, so whoever ends must be out of the edge
+ * before that.
  */
 export class EngineWatch {
   readonly processes = new Processes()
@@ -36,12 +37,12 @@ export class EngineWatch {
   /** How many inspections were begun, and of each container the latest that was taken: answers overtake each other. */
   #inspections = 0
   readonly #taken = new Map<string, number>()
-  readonly #away: Pulse
+  readonly #away: Wakeup
   #connected = false
 
   constructor(options: EngineWatchOptions) {
     this.#options = options
-    this.#away = new Pulse(options.clock)
+    this.#away = new Wakeup(options.clock)
   }
 
   get connected(): boolean {
@@ -83,7 +84,7 @@ export class EngineWatch {
       }
       if (this.#connected) log('engine: the event stream ended; watching the processes themselves')
       this.#connected = false
-      this.#away.ring()
+      this.#away.wake()
       await clock.sleep(eyeMs)
     }
   }

@@ -29,7 +29,10 @@ const handOverMs = 30_000
 /** The first list of the engine may take so long before HAProxy starts without it (ms). */
 const firstListMs = 5000
 
-/** One node's keeper (D5): thin, without decisions. The order of its start is the law: docs/design/edge.md. */
+/**
+ * One node's keeper (decision: one-keeper-per-node): thin, without decisions. The order of its start is fixed:
+ * docs/design/edge.md.
+ */
 export class Keeper {
   readonly #options: KeeperOptions
   readonly #ownership: Ownership

@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:net'
 import { request as httpRequest } from 'node:http'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
-import { persistently } from '../core/waiting.ts'
-import { readOrNull, writeDurably } from '../edge/haproxy/disk.ts'
+import { persistently } from '../lib/async/retry.ts'
+import { readIfThere, writeWhole } from '../lib/files.ts'
 import { isRunning } from '../edge/haproxy/process.ts'
 
 /**
@@ -50,14 +50,14 @@ export interface OwnerRecord {
 }
 
 export async function readOwner(path: string): Promise<OwnerRecord | null> {
-  const text = await readOrNull(path)
+  const text = await readIfThere(path)
   if (text === null) return null
   // A keeper from before there were such doors wrote none.
   return { drainDoors: [], ...(JSON.parse(text) as Omit<OwnerRecord, 'drainDoors'> & Partial<OwnerRecord>) }
 }
 
 export async function writeOwner(path: string, record: OwnerRecord): Promise<void> {
-  await writeDurably(path, `${JSON.stringify(record)}\n`)
+  await writeWhole(path, `${JSON.stringify(record)}\n`)
 }
 
 /** One that is silent for longer (ms) is not waited for. */

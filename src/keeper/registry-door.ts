@@ -1,7 +1,7 @@
 import { watch } from 'node:fs'
 import { chmod, chown, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Pulse } from '../edge/pulse.ts'
+import { Wakeup } from '../lib/async/wakeup.ts'
 import type { KeeperOptions } from './keeper.ts'
 
 /**
@@ -14,9 +14,9 @@ export async function shareRegistrySocket(options: KeeperOptions, signal: AbortS
   if (user === null || config.edge.registryPort === null) return
   const group = await groupId(user)
   const path = join(config.runDir, 'registry.sock')
-  const pulse = new Pulse(clock)
+  const wakeup = new Wakeup(clock)
   const watcher = watch(config.runDir, { signal }, (_event, name) => {
-    if (name === 'registry.sock') pulse.ring()
+    if (name === 'registry.sock') wakeup.wake()
   })
   watcher.on('error', error => log(`keeper: cannot watch ${config.runDir}: ${error.message}`))
   while (!signal.aborted) {
@@ -25,7 +25,7 @@ export async function shareRegistrySocket(options: KeeperOptions, signal: AbortS
       await chown(path, found.uid, group)
       await chmod(path, 0o660)
     }
-    await pulse.wait(60_000, signal)
+    await wakeup.wait(60_000, signal)
   }
 }
 

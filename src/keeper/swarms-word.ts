@@ -12,7 +12,9 @@ interface Task {
   }
 }
 
-/** Polling all tasks does not scale (D5): a real edge of this kind would not ask more often. */
+/**
+ * Polling all tasks does not scale (decision: one-keeper-per-node): a real edge of this kind would not ask more often.
+ */
 const pollMs = 5000
 
 /**

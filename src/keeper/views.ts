@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import type { EnvironmentKey, NodeName } from '../core/names.ts'
 import type { EnvironmentView, ProcessView } from '../edge/edges.ts'
 import type { HaproxyEdge } from '../edge/haproxy/edge.ts'
-import { Pulse } from '../edge/pulse.ts'
+import { Wakeup } from '../lib/async/wakeup.ts'
 import type { Process, Processes } from './processes.ts'
 
 export interface ViewsOptions {
@@ -18,20 +18,20 @@ const inFlightMs = 250
 /** What runs of an environment and what this edge knows of it: whole views, the newest only. */
 export class Views {
   readonly #options: ViewsOptions
-  readonly #pulses = new Set<Pulse>()
+  readonly #wakeups = new Set<Wakeup>()
 
   constructor(options: ViewsOptions) {
     this.#options = options
   }
 
   changed(): void {
-    for (const pulse of this.#pulses) pulse.ring()
+    for (const wakeup of this.#wakeups) wakeup.wake()
   }
 
   /** The present, then each change; a reader that is slow gets fewer. Ends by abort. */
   async *watch(key: EnvironmentKey, signal: AbortSignal): AsyncIterable<EnvironmentView> {
-    const pulse = new Pulse(this.#options.clock)
-    this.#pulses.add(pulse)
+    const wakeup = new Wakeup(this.#options.clock)
+    this.#wakeups.add(wakeup)
     try {
       let last = ''
       while (!signal.aborted) {
@@ -39,10 +39,10 @@ export class Views {
         const text = JSON.stringify(view)
         if (text !== last) yield view
         last = text
-        await pulse.wait(inFlightMs, signal)
+        await wakeup.wait(inFlightMs, signal)
       }
     } finally {
-      this.#pulses.delete(pulse)
+      this.#wakeups.delete(wakeup)
     }
   }
 

@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { AppError } from '../core/errors.ts'
 import type { EnvironmentKey } from '../core/names.ts'
+import { wholeLines } from '../lib/async/lines.ts'
 import type { KeptLine, KeptLines, KeptQuery } from './kept-lines.ts'
 
 /** The port `KeptLines` over the Unix socket of this node's follower. */
@@ -32,13 +33,8 @@ function pathOf({ app, environment, tail, follow, since, sources }: KeptQuery): 
 }
 
 async function* itemsOf(answer: IncomingMessage): AsyncGenerator<KeptLine, void, undefined> {
-  let rest = ''
-  for await (const chunk of answer.setEncoding('utf8')) {
-    const lines = (rest + (chunk as string)).split('\n')
-    rest = lines.pop() ?? ''
-    // An empty one says that the follower lives.
-    for (const line of lines) if (line !== '') yield JSON.parse(line) as KeptLine
-  }
+  // An empty one says that the follower lives.
+  for await (const line of wholeLines(answer.setEncoding('utf8'))) if (line !== '') yield JSON.parse(line) as KeptLine
 }
 
 async function call(

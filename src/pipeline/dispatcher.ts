@@ -14,7 +14,8 @@ import { Progress } from './progress.ts'
 import { isAutomatic, settleOrRollBack } from './settle-or-roll-back.ts'
 import type { Tools } from './tools.ts'
 import { Traffic } from './traffic.ts'
-import { orAborted, Turns } from './turns.ts'
+import { withAbort } from '../lib/async/abort.ts'
+import { KeyedMutex } from '../lib/async/mutex.ts'
 import { isDestroyed, Upkeep } from './upkeep.ts'
 import { watchWarm } from './warm.ts'
 import { way } from './way.ts'
@@ -28,7 +29,7 @@ export class Dispatcher implements Pipeline {
   readonly #tools: Tools
   readonly #signal: AbortSignal
   readonly #progress: Progress
-  readonly #turns = new Turns()
+  readonly #turns = new KeyedMutex()
   readonly #trips = new Map<RunId, Trip>()
   readonly #upkeep: Upkeep
   readonly #traffic: Traffic
@@ -43,7 +44,7 @@ export class Dispatcher implements Pipeline {
 
   /**
    * After a start: runs before the point of no return are cancelled, those past it are carried on, edges and cluster are
-   * brought in line with the rows. Call it before any door opens (law 3).
+   * brought in line with the rows. Call it before any door opens (law: kill-anywhere).
    */
   async recover(): Promise<void> {
     const carriedOn: Run[] = []
@@ -97,7 +98,7 @@ export class Dispatcher implements Pipeline {
       }
       const settledEnough = isFinal(run.state) || (wentLive(run.state) && !this.#trips.get(id)?.isLanding)
       if (settledEnough) return yield { kind: 'outcome', run }
-      await orAborted(news, signal)
+      await withAbort(news, signal)
     }
   }
 

@@ -3,6 +3,7 @@ import type { CommitId } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
 import { wentLive } from '../core/states.ts'
+import { retry } from '../lib/async/retry.ts'
 import type { Tools } from './tools.ts'
 import type { Traffic } from './traffic.ts'
 import { isDestroyed } from './upkeep.ts'
@@ -83,16 +84,13 @@ export async function landBranch(
 async function untilDone(
   what: string,
   work: () => Promise<void>,
-  tools: Pick<Tools, 'clock' | 'log'>,
+  { clock, log }: Pick<Tools, 'clock' | 'log'>,
   signal: AbortSignal,
 ): Promise<void> {
-  for (;;) {
-    try {
-      return await work()
-    } catch (error) {
-      signal.throwIfAborted()
-      tools.log('retry', { what, error: asAppError(error).message })
-      await tools.clock.sleep(retryMs, signal)
-    }
+  const again = (error: unknown) => {
+    signal.throwIfAborted()
+    log('retry', { what, error: asAppError(error).message })
+    return true
   }
+  return retry(work, { clock, everyMs: retryMs, signal, again })
 }

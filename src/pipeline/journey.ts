@@ -4,7 +4,7 @@ import type { Run } from '../core/run.ts'
 import { isFinal, runStates, type RunState } from '../core/states.ts'
 import type { Progress } from './progress.ts'
 import type { Tools } from './tools.ts'
-import type { Turns } from './turns.ts'
+import type { KeyedMutex } from '../lib/async/mutex.ts'
 import type { Journey } from './way.ts'
 
 /** One run under way in this control plane: its row, its signal, its turn. */
@@ -14,11 +14,11 @@ export class Trip implements Journey {
   isLanding = true
   readonly #tools: Tools
   readonly #progress: Progress
-  readonly #turns: Turns
+  readonly #turns: KeyedMutex
   readonly #abort = new AbortController()
   #endTurn: (() => void) | null = null
 
-  constructor(run: Run, tools: Tools, progress: Progress, turns: Turns) {
+  constructor(run: Run, tools: Tools, progress: Progress, turns: KeyedMutex) {
     this.run = run
     this.#tools = tools
     this.#progress = progress

@@ -1,7 +1,7 @@
 import { AppError, asAppError } from '../core/errors.ts'
 import { environmentId, environmentOf, label, type Labels } from '../core/labels.ts'
 import type { BranchName, CommitId, DomainName, EnvironmentKey } from '../core/names.ts'
-import { persistently } from '../core/waiting.ts'
+import { persistently } from '../lib/async/retry.ts'
 import type { ConfigView, ServiceView } from '../docker/engine.ts'
 import type { EdgeState } from '../edge/edges.ts'
 import { readDocument, type ReleaseDocument } from '../release/document.ts'
@@ -18,10 +18,11 @@ type RecoveryTools = Pick<Tools, 'store' | 'engine' | 'edges' | 'repositories' |
 }
 
 /**
- * A database without a single app beside a cluster that holds our releases has been lost: the rows of what runs are read
- * back from the releases' sealed documents, the swarm services and the edges (law 5, docs/design/store.md). To be called
- * with the lease, before `Dispatcher.recover`, which then finds what it would find after any start. Only reads, then one
- * batch: killed anywhere, it begins again. Rejects when no document opens: then the data key is another one.
+ * A database without a single app beside a cluster that holds our releases has been lost: the rows of what runs are
+ * read back from the releases' sealed documents, the swarm services and the edges (law: readable-from-the-cluster,
+ * docs/design/store.md). To be called with the lease, before `Dispatcher.recover`, which then finds what it would find
+ * after any start. Only reads, then one batch: killed anywhere, it begins again. Rejects when no document opens: then
+ * the data key is another one.
  */
 export async function recoverFromCluster(tools: RecoveryTools, signal: AbortSignal): Promise<void> {
   const { store, clock, quiet, log } = tools

@@ -29,7 +29,10 @@ export interface Tools {
   readonly certify: (hosts: readonly DomainName[], signal: AbortSignal) => Promise<void>
   /** Certificates and keys of names that nobody has any more go; no error when there are none. */
   readonly forgetStrangers: (signal: AbortSignal) => Promise<void>
-  /** Resolves when nothing of an earlier control plane can be under way any more; awaited before the first delete (law 11). */
+  /**
+   * Resolves when nothing of an earlier control plane can be under way any more; awaited before the first delete (law:
+   * one-control-plane-writes).
+   */
   readonly quiet: (signal: AbortSignal) => Promise<void>
   /** Removes the kept log lines of an environment that is gone. */
   readonly forgetLines: (key: EnvironmentKey, signal: AbortSignal) => Promise<void>

@@ -3,10 +3,11 @@ import { releasesToKeep, servingRelease } from '../core/keep.ts'
 import { environmentId } from '../core/labels.ts'
 import type { DomainName, EnvironmentKey } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
-import { first, persistently } from '../core/waiting.ts'
+import { first } from '../lib/async/ticks.ts'
+import { persistently } from '../lib/async/retry.ts'
 import { laneSpec } from '../run/spec.ts'
 import type { Tools } from './tools.ts'
-import { Turns } from './turns.ts'
+import { KeyedMutex } from '../lib/async/mutex.ts'
 import { isDestroyed } from './upkeep.ts'
 
 type TrafficTools = Pick<Tools, 'store' | 'edges' | 'clock' | 'hosts' | 'certify' | 'forgetStrangers'>
@@ -17,7 +18,7 @@ type TrafficTools = Pick<Tools, 'store' | 'edges' | 'clock' | 'hosts' | 'certify
  */
 export class Traffic {
   readonly #tools: TrafficTools
-  readonly #turns = new Turns()
+  readonly #turns = new KeyedMutex()
 
   constructor(tools: TrafficTools) {
     this.#tools = tools

@@ -1,10 +1,10 @@
 import { defaults } from '../core/defaults.ts'
-import { asAppError } from '../core/errors.ts'
+import { asAppError, isPassing } from '../core/errors.ts'
 import { releasesToKeep } from '../core/keep.ts'
 import { environmentId } from '../core/labels.ts'
 import type { AppName, EnvironmentKey } from '../core/names.ts'
 import { wentLive } from '../core/states.ts'
-import { isPassing } from '../core/waiting.ts'
+import { retry } from '../lib/async/retry.ts'
 import { spaceNetwork } from '../run/spec.ts'
 import { removeSpace, Sweeper, type Rows } from '../run/sweep.ts'
 import type { Tools } from './tools.ts'
@@ -26,14 +26,8 @@ export class Upkeep {
 
   /** What a lost answer leaves behind would stay until the next run: tried again for as long as the lease lasts. */
   async sweep(key: EnvironmentKey): Promise<void> {
-    for (;;) {
-      try {
-        return await this.#sweeper.sweep(key, this.#signal)
-      } catch (error) {
-        if (!isPassing(error)) throw error
-        await this.#tools.clock.sleep(sweepAgainMs, this.#signal)
-      }
-    }
+    const [signal, { clock }] = [this.#signal, this.#tools]
+    await retry(() => this.#sweeper.sweep(key, signal), { clock, everyMs: sweepAgainMs, signal, again: isPassing })
   }
 
   /** All that ran of an environment whose app is destroyed and that has no traffic any more. False: its network is still in use, and is all that is left. */

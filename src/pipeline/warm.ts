@@ -1,6 +1,6 @@
 import { defaults } from '../core/defaults.ts'
 import type { Release } from '../core/release.ts'
-import { withTicks } from '../core/waiting.ts'
+import { withTicks } from '../lib/async/ticks.ts'
 import type { ProcessView } from '../edge/edges.ts'
 import type { Tools } from './tools.ts'
 

@@ -5,8 +5,8 @@ import { Secret } from '../core/secret.ts'
 import type { ConfigVersion } from '../store/store.ts'
 
 /**
- * Everything that a release needs to be known again without our database (law 5): one sealed document per release, in a
- * Swarm config that is there before the first of its processes and goes after the last.
+ * Everything that a release needs to be known again without our database (law: readable-from-the-cluster): one sealed
+ * document per release, in a Swarm config that is there before the first of its processes and goes after the last.
  */
 export interface ReleaseDocument {
   readonly release: Release

@@ -3,7 +3,7 @@ import { environmentLabels, label } from '../core/labels.ts'
 import type { CommitId } from '../core/names.ts'
 import type { Image, Release, Verdict } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
-import { persistently } from '../core/waiting.ts'
+import { persistently } from '../lib/async/retry.ts'
 import type { Engine } from '../docker/engine.ts'
 import type { Store } from '../store/store.ts'
 import { documentName, writeDocument } from './document.ts'
@@ -31,8 +31,9 @@ export interface Parts {
 }
 
 /**
- * Appends the release and puts its sealed document into the cluster (law 5, D8), so that a lost database costs history,
- * not apps. Once per run: entered again, the same release comes back. An engine that is away for a moment is asked again.
+ * Appends the release and puts its sealed document into the cluster (law: readable-from-the-cluster), so that a lost
+ * database costs history, not apps. Once per run: entered again, the same release comes back. An engine that is away
+ * for a moment is asked again.
  */
 export async function makeRelease(run: Run, parts: Parts, tools: ReleaseTools, signal: AbortSignal): Promise<Release> {
   const { app, environment, by } = run

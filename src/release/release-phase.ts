@@ -3,7 +3,7 @@ import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import { inWords, type Limits } from '../core/limits.ts'
 import type { RunId } from '../core/names.ts'
-import { persistently } from '../core/waiting.ts'
+import { persistently } from '../lib/async/retry.ts'
 import type { Engine, OneOffSpec, OneOffView } from '../docker/engine.ts'
 import type { Store } from '../store/store.ts'
 

@@ -1,7 +1,6 @@
 import { defaults } from '../core/defaults.ts'
-import { AppError } from '../core/errors.ts'
+import { AppError, isPassing } from '../core/errors.ts'
 import type { Release } from '../core/release.ts'
-import { isPassing } from '../core/waiting.ts'
 import type { TaskView } from '../docker/engine.ts'
 import type { RunTools } from './roll-out.ts'
 import { serviceSpecs } from './spec.ts'

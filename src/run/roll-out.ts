@@ -1,11 +1,12 @@
 import type { Clock } from '../core/clock.ts'
 import { defaults } from '../core/defaults.ts'
-import { AppError } from '../core/errors.ts'
+import { AppError, isPassing } from '../core/errors.ts'
 import { environmentLabels } from '../core/labels.ts'
 import { count, type Release } from '../core/release.ts'
 import type { Limits } from '../core/limits.ts'
 import type { Secret } from '../core/secret.ts'
-import { isPassing, persistently, withTicks } from '../core/waiting.ts'
+import { persistently, retry } from '../lib/async/retry.ts'
+import { withTicks } from '../lib/async/ticks.ts'
 import type { Engine, ServiceSpec } from '../docker/engine.ts'
 import type { Edges, EnvironmentView, LaneSpec, ProcessView } from '../edge/edges.ts'
 import { diagnose } from './diagnose.ts'
@@ -73,15 +74,13 @@ async function leaseWhenFree(
 ): Promise<void> {
   const { drainSeconds, stopSeconds } = release.image.settings
   const until = clock.monotonic() + (drainSeconds + stopSeconds) * 1000 + laneMarginMs
-  for (let tries = 0; ; tries++) {
-    try {
-      return await edges.lease(lane, signal)
-    } catch (error) {
-      if (!isPassing(error) || clock.monotonic() >= until) throw error
-      if (tries === 0 && error.code === 'no-room') say('       waiting until an older release has drained')
-      await clock.sleep(tickMs, signal)
-    }
+  let tries = 0
+  const again = (error: unknown) => {
+    if (!isPassing(error) || clock.monotonic() >= until) return false
+    if (tries++ === 0 && error.code === 'no-room') say('       waiting until an older release has drained')
+    return true
   }
+  await retry(() => edges.lease(lane, signal), { clock, everyMs: tickMs, signal, again })
 }
 
 async function allUp(

@@ -12,7 +12,10 @@ type Env = Readonly<Record<string, Secret>>
 /** The port that every `web` process is told to listen on, inside its own network namespace. */
 export const containerPort = 8080
 
-/** One swarm service per process type that has processes (D2). Pure: the same release gives the same specs. */
+/**
+ * One swarm service per process type that has processes (decision: service-per-release). Pure: the same release gives
+ * the same specs.
+ */
 export function serviceSpecs(release: Release, config: Env, limits: Limits = defaultLimits): readonly ServiceSpec[] {
   return release.image.processes
     .filter(process => count(release, process.type) > 0)

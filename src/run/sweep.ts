@@ -1,6 +1,7 @@
 import { environmentId, environmentLabels, label } from '../core/labels.ts'
 import type { EnvironmentKey } from '../core/names.ts'
-import { isPassing, withTicks } from '../core/waiting.ts'
+import { isPassing } from '../core/errors.ts'
+import { withTicks } from '../lib/async/ticks.ts'
 import type { EnvironmentView, ReleaseKey } from '../edge/edges.ts'
 import type { RunTools } from './roll-out.ts'
 
@@ -10,7 +11,10 @@ const spaceMs = 30_000
 
 /** What the sweep asks the rows; `keep` and `openRuns` are asked after the cluster was listed, so that a release made meanwhile is never taken for an orphan. */
 export interface Rows {
-  /** Resolves when an earlier control plane can have nothing under way any more: before the first delete (law 11). */
+  /**
+   * Resolves when an earlier control plane can have nothing under way any more: before the first delete (law:
+   * one-control-plane-writes).
+   */
   quiet(signal: AbortSignal): Promise<void>
   keep(key: EnvironmentKey): Promise<ReadonlySet<number>>
   openRuns(key: EnvironmentKey): Promise<ReadonlySet<string>>

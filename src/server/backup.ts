@@ -21,6 +21,7 @@ import { systemClock } from '../core/system.ts'
 import { wantedImages } from '../pipeline/clean.ts'
 import { OperatorLimits } from '../pipeline/operator-limits.ts'
 import { checkSqliteFile, openSqliteStore } from '../store/sqlite.ts'
+import { gib } from '../lib/format.ts'
 import { readConfig, type Config } from './config.ts'
 
 /**
@@ -56,7 +57,7 @@ async function writeOut(chunks: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of chunks) if (!process.stdout.write(chunk)) await once(process.stdout, 'drain')
 }
 
-/** Law 2: the older ones go after the new one was opened again from where it lies, never before. */
+/** law: older-backup-stays. The older ones go after the new one was opened again from where it lies, never before. */
 async function keep(config: Config, shelf: Shelf, count: number, signal: AbortSignal): Promise<Result> {
   const kept = await shelf.list(signal)
   await requireRoom(config, shelf, kept.at(-1)?.size ?? 0)
@@ -75,14 +76,14 @@ async function requireRoom({ stateDir }: Config, shelf: Shelf, lastSize: number)
     const { bavail, bsize } = await statfs(disk)
     const least = defaults.buildDiskBytes + 2 * lastSize
     if (bavail * bsize >= least) continue
-    throw new AppError('no-room', `${disk} has ${gib(bavail * bsize)} free, and a backup begins above ${gib(least)}`, {
-      hint: 'What fills it: lading doctor. Or put backups elsewhere: lading backup schedule --to FOLDER',
-    })
+    throw new AppError(
+      'no-room',
+      `${disk} has ${gib(bavail * bsize, 2)} free, and a backup begins above ${gib(least, 2)}`,
+      {
+        hint: 'What fills it: lading doctor. Or put backups elsewhere: lading backup schedule --to FOLDER',
+      },
+    )
   }
-}
-
-function gib(bytes: number): string {
-  return `${(bytes / 1024 ** 3).toFixed(2)} GiB`
 }
 
 function packed(config: Config, passphrase: Secret, signal: AbortSignal): AsyncIterable<Uint8Array> {
@@ -137,7 +138,7 @@ function packed(config: Config, passphrase: Secret, signal: AbortSignal): AsyncI
   return encrypted(parts(), passphrase)
 }
 
-/** Restores into a throwaway place (law 1). */
+/** Restores into a throwaway place (law: backup-was-opened). */
 function opened(config: Config, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Verified> {
   return tryRestore(chunks, config.dataKey, join(config.stateDir, 'backup.opened'), {
     checkStore: checkSqliteFile,

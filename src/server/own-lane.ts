@@ -1,13 +1,16 @@
 import { environmentId } from '../core/labels.ts'
 import { parseAppName, parseHostName, production, type HostName } from '../core/names.ts'
 import type { Secret } from '../core/secret.ts'
-import { first } from '../core/waiting.ts'
+import { first } from '../lib/async/ticks.ts'
 import type { Edges } from '../edge/edges.ts'
 
 /** A push is silent while a build step is: nobody cuts the control plane's own connections before an hour (s). */
 const patientSeconds = 3600
 
-/** The control plane stands behind the edge like any app (D9): the environment `lading/production`. */
+/**
+ * The control plane stands behind the edge like any app (decision: control-plane-is-an-app): the environment
+ * `lading/production`.
+ */
 export const ownKey = { app: parseAppName('lading'), environment: production }
 
 export function ownHost(baseDomain: HostName): HostName {

@@ -7,6 +7,7 @@ import type { GitProgram } from '../commit/git-program.ts'
 import { parseAppName } from '../core/names.ts'
 import { bringBack } from '../pipeline/bring-back.ts'
 import type { Tools } from '../pipeline/tools.ts'
+import { ifMissing } from '../lib/files.ts'
 
 interface TakeUp extends Pick<Tools, 'store' | 'repositories' | 'clock' | 'ids' | 'log'> {
   readonly git: GitProgram
@@ -20,7 +21,7 @@ interface TakeUp extends Pick<Tools, 'store' | 'repositories' | 'clock' | 'ids' 
  */
 export async function takeUpBackup(parts: TakeUp, signal: AbortSignal): Promise<void> {
   const { folder, repositories, git, log } = parts
-  if (!(await isThere(folder))) return
+  if (!(await isFolder(folder))) return
   const { apps, made } = await readManifest(folder)
   log('taking up a backup', { made, apps: apps.length })
   for (const { app: name, hasBundle } of apps) {
@@ -34,11 +35,10 @@ export async function takeUpBackup(parts: TakeUp, signal: AbortSignal): Promise<
   await rm(folder, { recursive: true })
 }
 
-async function isThere(folder: string): Promise<boolean> {
+async function isFolder(folder: string): Promise<boolean> {
   try {
     return (await stat(folder)).isDirectory()
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
-    throw error
+    return ifMissing(false)(error)
   }
 }

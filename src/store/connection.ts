@@ -6,8 +6,9 @@ export interface Connection {
   /** Builds queries; it never runs one. */
   readonly db: Kysely<Tables>
   /**
-   * Runs the statements in this order as one transaction, without code between them (D8): a precondition is part of
-   * its statement, and what was found is judged afterwards. Rejects `unavailable` or `internal`; then nothing was done.
+   * Runs the statements in this order as one transaction, without code between them (decision: statements-in-batches):
+   * a precondition is part of its statement, and what was found is judged afterwards. Rejects `unavailable` or
+   * `internal`; then nothing was done.
    */
   readonly batch: <const Queries extends readonly Compilable<unknown>[]>(
     ...queries: Queries

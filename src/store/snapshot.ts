@@ -1,6 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
+import { flush, ifMissing } from '../lib/files.ts'
 import { copyTo, migrateFile } from './sqlite.ts'
 
 /**
@@ -73,18 +74,11 @@ export async function putBack(snapshot: string, path: string): Promise<void> {
   await flush(dirname(path))
 }
 
-async function flush(path: string): Promise<void> {
-  const file = await open(path, 'r')
-  await file.sync()
-  await file.close()
-}
-
 async function isFile(path: string): Promise<boolean> {
   try {
     await (await open(path, 'r')).close()
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw error
+    return ifMissing(false)(error)
   }
 }

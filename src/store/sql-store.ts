@@ -23,7 +23,10 @@ export interface SqlDatabase {
   readonly close: () => Promise<void>
 }
 
-/** The store on any database that speaks SQL and runs a batch of statements as one transaction (D8). */
+/**
+ * The store on any database that speaks SQL and runs a batch of statements as one transaction (decision:
+ * statements-in-batches).
+ */
 export async function openSqlStore({ db, sealer, batch, copyTo, close }: SqlDatabase): Promise<Store> {
   const connection: Connection = {
     db,

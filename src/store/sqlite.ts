@@ -4,6 +4,7 @@ import { type CompiledQuery, Kysely, SqliteDialect } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { AppError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
+import { isSystemError } from '../lib/files.ts'
 import { migrations } from './migrations.ts'
 import { createSealer } from './seal.ts'
 import { openSqlStore } from './sql-store.ts'
@@ -125,7 +126,7 @@ function batchOf(database: SqliteDatabase.Database) {
 export async function copyTo(database: SqliteDatabase.Database, path: string): Promise<void> {
   // `wx`: it is ours alone, also when two of them begin at once.
   const file = await open(path, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'EEXIST') throw new AppError('already-exists', `${path} is there already`, { cause })
+    if (isSystemError(cause, 'EEXIST')) throw new AppError('already-exists', `${path} is there already`, { cause })
     throw new AppError('unavailable', `the store cannot be copied to ${path}: ${cause.message}`, { cause })
   })
   await file.close()

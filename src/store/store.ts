@@ -6,8 +6,8 @@ import type { RunState } from '../core/states.ts'
 
 /**
  * The rows. Asynchronous, each method one batch of statements with preconditions and no code between read and write
- * (D8), so that SQLite, a replicated SQLite or Postgres can serve it. Law 1: who may write what stands at each method.
- * Contract suite: test/contract/store.contract.ts.
+ * (decision: statements-in-batches), so that SQLite, a replicated SQLite or Postgres can serve it. law:
+ * one-writer-per-field; who may write what stands at each method. Contract suite: test/contract/store.contract.ts.
  */
 export interface Store {
   /** `already-exists` when the name is taken. Makes `production`, bound to branch `main`, with empty config version 1. */
@@ -125,8 +125,9 @@ export interface Store {
   removeAcme(): Promise<void>
 
   /**
-   * Rows read back from the cluster into an empty database (law 5): all of them in one batch, or none, so that whoever is
-   * killed in it starts from the beginning. The only writer of a run that does not begin as `queued`. What is there stays.
+   * Rows read back from the cluster into an empty database (law: readable-from-the-cluster): all of them in one batch,
+   * or none, so that whoever is killed in it starts from the beginning. The only writer of a run that does not begin as
+   * `queued`. What is there stays.
    */
   restore(apps: readonly RestoredApp[]): Promise<void>
 

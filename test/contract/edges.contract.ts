@@ -3,7 +3,7 @@ import { suite, test } from 'node:test'
 import { AppError, type ErrorCode } from '../../src/core/errors.ts'
 import { label, type Labels } from '../../src/core/labels.ts'
 import { parseAppName, parseDomainName, parseHostName, production, type EnvironmentKey } from '../../src/core/names.ts'
-import { first } from '../../src/core/waiting.ts'
+import { first } from '../../src/lib/async/ticks.ts'
 import type { Edges, EnvironmentView, LaneSpec, ProcessView } from '../../src/edge/edges.ts'
 import { eventually } from '../rig/eventually.ts'
 

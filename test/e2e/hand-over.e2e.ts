@@ -13,9 +13,10 @@ import { oneReboot, survivesAll, twiceEach } from './outages/outages.ts'
 import { Town } from './outages/town.ts'
 
 /**
- * Every upgrade is a hand-over (D5): `lading up` from an updated checkout starts the keeper of the next generation beside
- * the one that serves. Twice in a row and once while deploys are under way, with everything open that a visitor may have
- * open, and no request may be lost. Then come the outages, and all comes back by itself.
+ * Every upgrade is a hand-over (decision: one-keeper-per-node): `lading up` from an updated checkout starts the keeper
+ * of the next generation beside the one that serves. Twice in a row and once while deploys are under way, with
+ * everything open that a visitor may have open, and no request may be lost. Then come the outages, and all comes back
+ * by itself.
  */
 const say = (text: string): void => void process.stderr.write(text)
 const rig = new Rig({ name: process.env['LADING_RIG'] ?? 'e2ehand', say: line => say(`${line}\n`) })

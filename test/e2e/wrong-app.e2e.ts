@@ -15,9 +15,9 @@ import { Load } from './load.ts'
 import type { LoadReport } from './load/report.ts'
 
 /**
- * D3(c): a port number says nothing about who listens. Twenty apps that answer their own name are asked all the time
- * while numbers start over, slots change hands, the edge and the keeper are killed or stopped: a refusal is forgiven
- * here, a wrong name never. The same test is run with planted faults, and must find them.
+ * decision: keeper-admits. A port number says nothing about who listens. Twenty apps that answer their own name are
+ * asked all the time while numbers start over, slots change hands, the edge and the keeper are killed or stopped: a
+ * refusal is forgiven here, a wrong name never. The same test is run with planted faults, and must find them.
  */
 const rig = new Rig({ name: process.env['LADING_RIG'] ?? 'e2ewrong', say: line => process.stderr.write(`${line}\n`) })
 const signal = AbortSignal.timeout(20 * 60_000)

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { label } from '../../core/labels.ts'
 import type { Limits } from '../../core/limits.ts'
+import { MiB } from '../../lib/format.ts'
 
 export interface CageOptions {
   /** The builder's image, by id. */
@@ -16,7 +17,6 @@ export interface CageOptions {
 
 export const builderName = 'lading-builder'
 
-const MiB = 1024 * 1024
 /** What the builder's own engine keeps for itself: a hungry build is killed in its cgroup and never the engine. */
 const engineMemory = 256 * MiB
 const enginePids = 512
@@ -38,10 +38,11 @@ export const builderPrivileges = {
 } as const
 
 /**
- * The builder's container (D11): an engine of its own, so that the cage is the container's, on every engine and both
- * cgroup versions. Not `Privileged`: that asks for every capability there is, which an engine that lacks one (a rented
- * machine without CAP_SYS_RESOURCE, say) cannot give, and for the machine's devices. It gets what an engine
- * cannot do without (SYSLOG: the record of memory kills), and mounts it may write; still, whoever breaks out of a build has much. Builds inside have neither.
+ * The builder's container (decision: caged-builder): an engine of its own, so that the cage is the container's, on
+ * every engine and both cgroup versions. Not `Privileged`: that asks for every capability there is, which an engine
+ * that lacks one (a rented machine without CAP_SYS_RESOURCE, say) cannot give, and for the machine's devices. It gets
+ * what an engine cannot do without (SYSLOG: the record of memory kills), and mounts it may write; still, whoever breaks
+ * out of a build has much. Builds inside have neither.
  */
 export function builderSpec(options: CageOptions, limits: Limits): Readonly<Record<string, unknown>> {
   const { memory, pids } = buildLimits(limits)

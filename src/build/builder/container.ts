@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Clock } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Limits } from '../../core/limits.ts'
+import { Mutex } from '../../lib/async/mutex.ts'
 import { builderName, builderSpec, buildLimits, specLabel, type CageOptions } from './cage.ts'
 import type { EngineHttp } from './engine-http.ts'
 import { execIn, type Exec, type ExecEnd } from './exec.ts'
@@ -28,7 +29,7 @@ export class BuilderContainer {
   readonly #options: BuilderContainerOptions
   #limits: Limits
   /** Starts and stops, one after the other. */
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Mutex()
   #users = 0
   /** Builds that run in it were started by this process; others are orphans of one that is gone. */
   #ours = false
@@ -55,7 +56,7 @@ export class BuilderContainer {
     this.#users++
     this.#idle.abort()
     try {
-      await this.#inTurn(() => this.#ensure(signal))
+      await this.#turns.run(() => this.#ensure(signal))
       return await work()
     } finally {
       if (--this.#users === 0) this.#stopLater()
@@ -75,7 +76,7 @@ export class BuilderContainer {
   /** Stops it and gives up the wait for idleness. */
   async stop(signal: AbortSignal): Promise<void> {
     this.#idle.abort()
-    await this.#inTurn(() => ifThere(this.#post('stop', { t: stopSeconds }, signal)))
+    await this.#turns.run(() => ifThere(this.#post('stop', { t: stopSeconds }, signal)))
   }
 
   async #ensure(signal: AbortSignal): Promise<void> {
@@ -132,7 +133,7 @@ export class BuilderContainer {
     this.#idle = new AbortController()
     const { signal } = this.#idle
     const stopping = clock.sleep(limits().builderIdleSeconds * 1000, signal).then(() =>
-      this.#inTurn(async () => {
+      this.#turns.run(async () => {
         // Once begun it is not given up: who comes meanwhile waits for its turn and starts it again.
         if (this.#users === 0) await ifThere(this.#post('stop', { t: stopSeconds }, new AbortController().signal))
       }),
@@ -140,12 +141,6 @@ export class BuilderContainer {
     stopping.catch((error: unknown) => {
       if (!signal.aborted) warn('the idle builder could not be stopped', error)
     })
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work)
-    this.#turn = mine.catch(() => undefined)
-    return mine
   }
 }
 

@@ -1,4 +1,4 @@
-import { withAbort } from './abort.ts'
+import { withAbort } from '../../lib/async/abort.ts'
 
 interface Waiting {
   readonly owner: string

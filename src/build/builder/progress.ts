@@ -1,4 +1,5 @@
 import { defaults } from '../../core/defaults.ts'
+import { LineSplitter } from '../../lib/async/lines.ts'
 
 /** What BuildKit tells about one step; `buildx --progress=rawjson` writes one such object after another. */
 interface Vertex {
@@ -35,8 +36,10 @@ const keptLines = 50
 const heldCharacters = 16 * 1024
 const explainingCharacters = 4096
 /** Of one object of the client's (characters). */
-const objectCharacters = 16 * 1024 * 1024
+const objectBound = { characters: 16 * 1024 * 1024, keeps: 'beginning' } as const
 const objectLines = 100_000
+/** The end of a line is what a terminal would show of it. */
+const outputBound = { characters: heldCharacters, keeps: 'end' } as const
 
 /**
  * Turns BuildKit's progress into lines in Heroku's manner as it comes, and keeps what explains a failure. Lines have no
@@ -47,11 +50,10 @@ export class Progress {
   readonly #say: (line: string) => void
   readonly #worthTelling: ((step: string) => boolean) | null
   readonly #shown = new Set<string>()
-  readonly #unfinished = new Map<string, string>()
+  readonly #unfinished = new Map<string, LineSplitter>()
   /** The first that each step wrote. */
   readonly #first = new Map<string, string>()
-  #text: string[] = []
-  #held = 0
+  #splitter = new LineSplitter(objectBound)
   #object: string[] = []
   #lines = 0
   #last: readonly string[] = []
@@ -81,27 +83,13 @@ export class Progress {
   }
 
   push(chunk: Uint8Array): void {
-    const [first = '', ...further] = this.#decoder.decode(chunk, { stream: true }).split('\n')
-    this.#hold(first)
-    for (const next of further) {
-      this.#line(this.#text.join(''))
-      this.#text = []
-      this.#held = 0
-      this.#hold(next)
-    }
-  }
-
-  /** Joined when its end has come: text that grows chunk by chunk is copied chunk by chunk. */
-  #hold(part: string): void {
-    this.#held += part.length
-    if (this.#held <= objectCharacters) this.#text.push(part)
+    for (const line of this.#splitter.push(this.#decoder.decode(chunk, { stream: true }))) this.#line(line)
   }
 
   end(): void {
-    const rest = this.#text.join('')
-    if (rest !== '') this.#line(rest)
-    this.#text = []
-    for (const rest of this.#unfinished.values()) if (rest !== '') this.#output(rest)
+    if (this.#splitter.rest !== '') this.#line(this.#splitter.rest)
+    this.#splitter = new LineSplitter(objectBound)
+    for (const { rest } of this.#unfinished.values()) if (rest !== '') this.#output(rest)
     this.#unfinished.clear()
   }
 
@@ -151,10 +139,9 @@ export class Progress {
   #log(vertex: string, text: string): void {
     if (!this.#first.has(vertex))
       this.#first.set(vertex, printable((text.split('\n', 1)[0] ?? '').slice(0, heldCharacters)))
-    const lines = ((this.#unfinished.get(vertex) ?? '') + text).split('\n')
-    // The end of a line is what a terminal would show of it.
-    this.#unfinished.set(vertex, (lines.pop() ?? '').slice(-heldCharacters))
-    for (const line of lines) this.#output(line)
+    const splitter = this.#unfinished.get(vertex) ?? new LineSplitter(outputBound)
+    this.#unfinished.set(vertex, splitter)
+    for (const line of splitter.push(text)) this.#output(line)
   }
 
   #output(raw: string): void {

@@ -3,7 +3,8 @@ import type { Clock } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
 import type { AppName, ImageReference } from '../../core/names.ts'
 import type { Secret } from '../../core/secret.ts'
-import { withAbort } from './abort.ts'
+import { withAbort } from '../../lib/async/abort.ts'
+import { within } from '../../lib/async/deadline.ts'
 import type { BuilderContainer } from './container.ts'
 import { writeTar } from '../code-tar.ts'
 import type { ExecEnd } from './exec.ts'
@@ -119,28 +120,22 @@ export function buildCommand(
 }
 
 async function untilEnd(job: BuildJob, tools: BuildTools, progress: Progress, signal: AbortSignal): Promise<ExecEnd> {
-  const { container, clock } = tools
-  const limit = new AbortController()
-  const done = new AbortController()
-  const timer = clock.sleep(tools.timeLimit, done.signal).then(
-    () => limit.abort(tooLong(tools.timeLimit)),
-    () => undefined,
-  )
-  const ending = AbortSignal.any([signal, limit.signal])
+  const { container, clock, timeLimit } = tools
+  const limit = { clock, ms: timeLimit, late: () => tooLong(timeLimit) }
+  let ending = signal
   const connection = new AbortController()
   const running = container.exec(
     { command: buildCommand(job), stdin: writeTar(contentOf(job)), onStderr: chunk => progress.push(chunk) },
     connection.signal,
   )
   try {
-    return await withAbort(running, ending)
+    return await within(limit, over => withAbort(running, (ending = AbortSignal.any([signal, over]))))
   } catch (error) {
     if (ending.aborted) await endTree(job, tools)
     throw connectionLost(error) ?? error
   } finally {
     connection.abort()
-    done.abort()
-    await Promise.allSettled([running, timer])
+    await Promise.allSettled([running])
   }
 }
 
@@ -174,22 +169,19 @@ function contentOf(job: BuildJob) {
 
 /** Kills the build's processes; when they cannot be killed one by one, the whole builder. */
 async function endTree(job: BuildJob, { container, clock }: BuildTools): Promise<void> {
-  const patience = new AbortController()
-  const done = new AbortController()
-  const timer = clock.sleep(cancelMs, done.signal).then(
-    () => patience.abort(new AppError('unavailable', 'the build does not end', { retryable: true })),
-    () => undefined,
-  )
+  let isLate = false
+  const late = () => {
+    isLate = true
+    return new AppError('unavailable', 'the build does not end', { retryable: true })
+  }
+  const command = ['lading-build-cancel', job.id, job.app]
   try {
-    const { exitCode } = await container.exec({ command: ['lading-build-cancel', job.id, job.app] }, patience.signal)
+    const { exitCode } = await within({ clock, ms: cancelMs, late }, over => container.exec({ command }, over))
     if (exitCode === 0) return
   } catch (error) {
     // A container that is gone, or does not run, holds no build.
     if (error instanceof AppError && (error.code === 'not-found' || error.code === 'conflict')) return
-    if (!patience.signal.aborted) throw error
-  } finally {
-    done.abort()
-    await timer
+    if (!isLate) throw error
   }
   await container.kill(new AbortController().signal)
 }

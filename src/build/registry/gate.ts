@@ -27,9 +27,9 @@ export interface Pass extends Disposable {
 }
 
 /**
- * The builder's door to the registry (D6, docs/design/registry.md): every request carries the token of a build that runs
- * now, and is held against the rights of its app. Tokens live in this process alone: with the control plane, or with
- * the build, they are gone.
+ * The builder's door to the registry (decision: registry-always, docs/design/registry.md): every request carries the
+ * token of a build that runs now, and is held against the rights of its app. Tokens live in this process alone: with
+ * the control plane, or with the build, they are gone.
  */
 export class RegistryGate {
   readonly #options: GateOptions

@@ -12,8 +12,8 @@ const believedMs = 60_000
 const patienceMs = 3_000
 
 /**
- * Whether a Dockerfile may name images of public registries (D7): any answer, a refusal too, says that they are in reach.
- * A yes and a no are believed for a minute; builds that ask meanwhile wait for the same answer.
+ * Whether a Dockerfile may name images of public registries (decision: no-docker-hub): any answer, a refusal too, says
+ * that they are in reach. A yes and a no are believed for a minute; builds that ask meanwhile wait for the same answer.
  */
 export function publicRegistry({ clock, fetch, log }: Tools): () => Promise<boolean> {
   let asked = -Infinity

@@ -20,7 +20,7 @@ export interface Base {
   readonly instead: ImageReference | null
 }
 
-/** The platform's own images, which stand for Docker Hub's where there is none (D7). */
+/** The platform's own images, which stand for Docker Hub's where there is none (decision: no-docker-hub). */
 export function ownMirrors(base: ImageReference, node: ImageReference): BasePolicy['mirrors'] {
   return {
     'debian:latest': base,
@@ -34,7 +34,8 @@ export function ownMirrors(base: ImageReference, node: ImageReference): BasePoli
 
 /**
  * Which image stands for each one that a Dockerfile names. Rejects `build-failed` at once, before anything is built,
- * when one is not to be had, and when one is another app's: an app's image belongs to that app (D6).
+ * when one is not to be had, and when one is another app's: an app's image belongs to that app (decision:
+ * registry-always).
  */
 export async function chooseBases(
   images: readonly DockerfileImage[],

@@ -47,7 +47,7 @@ export interface Built {
   readonly tells: readonly string[] | null
 }
 
-/** Of layers: a base, dependencies, and the code put on them without a builder (D11). */
+/** Of layers: a base, dependencies, and the code put on them without a builder (decision: assembled-images). */
 export interface Assembled {
   readonly method: 'assembled'
   readonly stack: string

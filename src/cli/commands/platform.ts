@@ -10,7 +10,7 @@ import { Client } from '../client.ts'
 import { addCommand, type Common, on } from '../command.ts'
 import { credential } from '../credential.ts'
 import { pinnedCa } from '../pin.ts'
-import { keep, originOf, readOrNull, refuseClearText } from '../places.ts'
+import { keep, originOf, readIfAllowed, refuseClearText } from '../places.ts'
 import type { Session } from '../session.ts'
 import { when, whatIs } from '../words.ts'
 
@@ -69,7 +69,7 @@ export function platformCommands(program: Command, session: Session): void {
       const url = originOf(text, 'this')
       refuseClearText(url)
       const caFile = options.ca ?? session.config.caFile
-      const read = caFile === null ? null : await readOrNull(caFile)
+      const read = caFile === null ? null : await readIfAllowed(caFile)
       if (caFile !== null && read === null) throw new AppError('invalid-input', `${caFile} cannot be read`)
       const isPinned = url.startsWith('https:') && (read === null || options.fingerprint !== undefined)
       const given = isPinned ? await pinnedCa(session, url, options.fingerprint ?? null) : read

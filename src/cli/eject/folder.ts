@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AppError } from '../../core/errors.ts'
+import { ifMissing, isSystemError } from '../../lib/files.ts'
 
 /**
  * A folder that is there whole or not at all: everything goes into `.NAME.part` beside it, which becomes it at the end. What
@@ -55,9 +56,7 @@ async function entries(path: string): Promise<readonly string[]> {
   try {
     return await readdir(path)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') return []
-    if (code === 'ENOTDIR') return [path]
-    throw error
+    if (isSystemError(error, 'ENOTDIR')) return [path]
+    return ifMissing([])(error)
   }
 }

@@ -2,15 +2,15 @@ import { spawn } from 'node:child_process'
 import { AppError } from '../../core/errors.ts'
 import type { DomainName } from '../../core/names.ts'
 import { Secret } from '../../core/secret.ts'
-import { readOrNull, writeDurably } from './disk.ts'
+import { readIfThere, writeWhole } from '../../lib/files.ts'
 import type { EdgePaths } from './files.ts'
 import type { Runtime } from './runtime.ts'
 
 /** 443 binds from the first start: with a certificate that nobody trusts, until the platform's CA gives better ones. */
 export async function ensureDefaultCertificate(paths: EdgePaths): Promise<void> {
   const path = paths.certificate('default')
-  if ((await readOrNull(path)) !== null) return
-  await writeDurably(path, (await selfSigned('lading')).reveal(), 0o600)
+  if ((await readIfThere(path)) !== null) return
+  await writeWhole(path, (await selfSigned('lading')).reveal(), 0o600)
 }
 
 /** Key and certificate in one PEM text, signed by nobody. */

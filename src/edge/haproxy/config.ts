@@ -70,7 +70,10 @@ function global({ paths, process, edge }: ConfigInput): string {
   )
 }
 
-/** Rings cost next to nothing when nobody reads; a datagram socket to a log daemon costs half the throughput (D4). */
+/**
+ * Rings cost next to nothing when nobody reads; a datagram socket to a log daemon costs half the throughput (decision:
+ * lanes-and-maps).
+ */
 function rings(): string {
   return lines(
     'ring router',
@@ -214,7 +217,7 @@ function lanes(input: ConfigInput): readonly string[] {
       `  http-request set-timeout server ${firstByte}`,
       `  http-request set-timeout tunnel ${idle}`,
       `  http-response set-timeout server ${idle}`,
-      // A slot goes down at the first refused connection and returns only by the keeper: `rise` is out of reach (D3c).
+      // A slot goes down at the first refused connection and returns only by the keeper: `rise` is out of reach (decision: keeper-admits).
       `  default-server check inter 2s fastinter 200ms downinter 200ms rise 1000000000 fall 2 tcp-ut 2s pool-purge-delay 1s observe layer4 error-limit 1 on-error mark-down${pool.protocol === 'h2c' ? ' proto h2' : ''}`,
       ...slots(pool.slots, input.admitted.get(backend)),
     ),

@@ -1,29 +1,11 @@
-import { mkdir, open, readFile, rename, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, rename, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { AppError } from '../../core/errors.ts'
+import { readIfThere, writeWhole } from '../../lib/files.ts'
 import { emptyModel, type EdgeModel } from '../model.ts'
 import type { EdgePaths } from './files.ts'
 import { mapNames, mapsOf, mapText } from './maps.ts'
 import { pages } from './pages.ts'
-
-/** Written whole or not at all, and on the disk when it resolves. */
-export async function writeDurably(path: string, text: string, mode = 0o644): Promise<void> {
-  const next = `${path}.next`
-  const file = await open(next, 'w', mode)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(next, path)
-  const folder = await open(dirname(path), 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
-}
 
 export async function prepareFolders(paths: EdgePaths): Promise<void> {
   await mkdir(paths.certificates, { recursive: true, mode: 0o700 })
@@ -33,7 +15,7 @@ export async function prepareFolders(paths: EdgePaths): Promise<void> {
 
 /** Rejects `internal` when the file is there but cannot be read: an edge must not forget by mistake. */
 export async function readModel(paths: EdgePaths): Promise<EdgeModel> {
-  const text = await readOrNull(paths.model)
+  const text = await readIfThere(paths.model)
   if (text === null) return emptyModel
   try {
     return { ...emptyModel, ...(JSON.parse(text) as EdgeModel) }
@@ -46,7 +28,7 @@ export async function readModel(paths: EdgePaths): Promise<EdgeModel> {
 }
 
 export async function writeModel(paths: EdgePaths, model: EdgeModel): Promise<void> {
-  await writeDurably(paths.model, `${JSON.stringify(model)}\n`)
+  await writeWhole(paths.model, `${JSON.stringify(model)}\n`)
 }
 
 /** All that HAProxy reads at its start, derived from the model. Not synced: it is written anew before every start. */
@@ -64,13 +46,4 @@ export async function pointTo(link: string, target: string): Promise<void> {
   const next = `${link}.next`
   await symlink(target, next)
   await rename(next, link)
-}
-
-export async function readOrNull(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw error
-  }
 }

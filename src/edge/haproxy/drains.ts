@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { isMissing, isSystemError } from '../../lib/files.ts'
 
 /** Requests and open connections by backend. */
 export type Counts = ReadonlyMap<string, number>
@@ -67,9 +68,8 @@ export class EarlierDrains {
     try {
       this.#last.set(door, await askDoor(door))
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
       // A keeper ends after its last HAProxy.
-      if (code === 'ENOENT' || code === 'ECONNREFUSED') this.#last.delete(door)
+      if (isMissing(error) || isSystemError(error, 'ECONNREFUSED')) this.#last.delete(door)
     }
   }
 }

@@ -5,11 +5,12 @@ import type { DomainName, EnvironmentKey } from '../../core/names.ts'
 import type { Secret } from '../../core/secret.ts'
 import { Admission, type TestSwitches } from '../admission.ts'
 import type { EdgeState, LaneSpec, ReleaseKey, Route } from '../edges.ts'
-import { Exclusive } from '../exclusive.ts'
+import { Mutex } from '../../lib/async/mutex.ts'
 import * as models from '../model.ts'
 import { ensureDefaultCertificate, loadCertificate, pemBlocks, unloadCertificate } from './certificates.ts'
 import { haproxyConfig, type EdgeSettings } from './config.ts'
-import { prepareFolders, readModel, writeDerived, writeDurably, writeModel } from './disk.ts'
+import { writeWhole } from '../../lib/files.ts'
+import { prepareFolders, readModel, writeDerived, writeModel } from './disk.ts'
 import { EarlierDrains, sumOf } from './drains.ts'
 import type { EdgePaths } from './files.ts'
 import { mapChanges, mapsOf, type MapName } from './maps.ts'
@@ -37,7 +38,8 @@ export class HaproxyEdge {
   readonly admission: Admission
   readonly supervisor: Supervisor
   readonly #options: EdgeOptions
-  readonly #exclusive = new Exclusive()
+  /** What is told to HAProxy must not interleave with a reload. */
+  readonly #exclusive = new Mutex()
   #model = models.emptyModel
   #process = 0
   #mapsInDoubt = false
@@ -147,7 +149,7 @@ export class HaproxyEdge {
       const isNew = !this.#model.certificates.includes(host)
       // HAProxy first: one that it refuses would keep the next from starting. Repeated, for the call was not answered.
       await loadCertificate({ runtime: this.supervisor.runtime, paths, host, pem })
-      await writeDurably(paths.certificate(host), pem, 0o600)
+      await writeWhole(paths.certificate(host), pem, 0o600)
       if (isNew) await this.#commit({ ...this.#model, certificates: [...this.#model.certificates, host] })
     })
   }
@@ -176,7 +178,10 @@ export class HaproxyEdge {
     return models.edgeState(this.#model)
   }
 
-  /** Rejects `lease-lost` when a higher term has been seen; remembers a higher one first (law 11). */
+  /**
+   * Rejects `lease-lost` when a higher term has been seen; remembers a higher one first (law:
+   * one-control-plane-writes).
+   */
   async assertTerm(term: number): Promise<void> {
     this.#assertNotOver(term)
     if (term === this.#model.term) return
@@ -221,7 +226,7 @@ export class HaproxyEdge {
     await promise
   }
 
-  /** Disk first, then HAProxy, then the answer is read back (D4): but for certificates. */
+  /** Disk first, then HAProxy, then the answer is read back (decision: lanes-and-maps): but for certificates. */
   async #commit(after: models.EdgeModel): Promise<void> {
     const before = this.#model
     if (after === before && !this.#mapsInDoubt) return

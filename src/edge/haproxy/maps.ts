@@ -4,7 +4,7 @@ import { laneOf, type EdgeModel } from '../model.ts'
 
 /**
  * HAProxy's maps, derived from the model. host → environment and environment → lane are two maps, so that a switch is
- * one `set map` however many hosts an environment has (D4).
+ * one `set map` however many hosts an environment has (decision: lanes-and-maps).
  */
 export const mapNames = ['hosts', 'lanes', 'health', 'first-byte', 'idle', 'challenges', 'https-only'] as const
 export type MapName = (typeof mapNames)[number]

@@ -2,8 +2,8 @@ import { AppError } from '../../core/errors.ts'
 import type { LaneSpec } from '../edges.ts'
 
 /**
- * Lanes are anonymous backends, made in advance in pools (D4): HAProxy cannot add backends at run time. What cannot
- * be changed at run time is the pool's: protocol to the process, kind of check, number of slots.
+ * Lanes are anonymous backends, made in advance in pools (decision: lanes-and-maps): HAProxy cannot add backends at run
+ * time. What cannot be changed at run time is the pool's: protocol to the process, kind of check, number of slots.
  */
 export interface Pool {
   readonly name: string

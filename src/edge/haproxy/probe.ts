@@ -1,6 +1,6 @@
 import { get } from 'node:http'
 import type { Clock } from '../../core/clock.ts'
-import { within } from '../deadline.ts'
+import { within } from '../../lib/async/deadline.ts'
 import { checkAnswerMs, connectMs } from '../slots.ts'
 
 /** As long as HAProxy gives a check. All changes of the edge wait for it, so it holds for an answer byte by byte too. */

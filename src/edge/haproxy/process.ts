@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { AppError } from '../../core/errors.ts'
 import type { Clock } from '../../core/clock.ts'
+import { LineSplitter } from '../../lib/async/lines.ts'
 import type { Counts } from './drains.ts'
 import { answerMs, KeptRuntime, Runtime, Unanswered } from './runtime.ts'
 
@@ -87,12 +88,8 @@ function ifUnanswered(error: unknown): false {
 
 function follow(child: ChildProcess, line: (text: string) => void): void {
   for (const stream of [child.stdout, child.stderr]) {
-    let rest = ''
-    stream?.setEncoding('utf8').on('data', (chunk: string) => {
-      const parts = (rest + chunk).split('\n')
-      rest = parts.pop() ?? ''
-      parts.forEach(line)
-    })
+    const splitter = new LineSplitter()
+    stream?.setEncoding('utf8').on('data', (chunk: string) => splitter.push(chunk).forEach(text => line(text)))
   }
 }
 

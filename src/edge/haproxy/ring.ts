@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
-import { wholeLines } from '../lines.ts'
+import { wholeLines } from '../../lib/async/lines.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import type { Clock } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
-import { within } from '../deadline.ts'
+import { within } from '../../lib/async/deadline.ts'
 import { checkAnswerMs, connectMs } from '../slots.ts'
 import { mapNames, type MapChange, type MapName, type Maps } from './maps.ts'
 

@@ -23,8 +23,8 @@ const after: Record<Stage, 'cancelled' | 'carried'> = {
 
 /**
  * The two oracles, no third: the run ended without a trace, or it was carried to its own end. Updates what serves;
- * traces are looked for later (`noTraces`), because the first delete of a new control plane waits (law 11).
- * Rejects when neither holds.
+ * traces are looked for later (`noTraces`), because the first delete of a new control plane waits (law:
+ * one-control-plane-writes). Rejects when neither holds.
  */
 export async function judge(site: Site, push: Pushed, { stage, target }: Moment, isVictim: boolean): Promise<End> {
   const { code, stderr } = await push.outcome

@@ -42,8 +42,9 @@ interface Container {
 }
 
 /**
- * D3(b): containers open no connection to a node but to its edge, spaces do not meet, and the network outside reaches
- * nothing but the edge. Each refusal is of something that answers the node itself, and is gone with the table.
+ * decision: nodes-closed-to-containers. Containers open no connection to a node but to its edge, spaces do not meet,
+ * and the network outside reaches nothing but the edge. Each refusal is of something that answers the node itself, and
+ * is gone with the table.
  */
 export function firewall(platform: () => Platform, another: () => Promise<Host>): void {
   let host: Host

@@ -16,7 +16,7 @@ import { runOf } from '../kills/socket.ts'
 /**
  * A push through the real edge that is broken off, by ctrl-C, a cut line or the builder's death. The edge may keep it to
  * itself that the client has left. Before the point of no return the run is cancelled without a trace, after it the run
- * goes on alone (docs/design/receive.md, law 3).
+ * goes on alone (docs/design/receive.md, law: lost-push-cancels).
  */
 export function interruptedPushes(platform: () => Platform, another: () => Promise<Host>): void {
   let site: Site

@@ -8,7 +8,10 @@ import { Load } from '../load.ts'
 const service = 'lading-control'
 const files = ['', '-wal', '-shm'].map(ending => `/var/lib/lading/control/lading.db${ending}`)
 
-/** Law 5: what runs is read back from the cluster. To be run last: earlier releases of every app are lost here. */
+/**
+ * law: readable-from-the-cluster. What runs is read back from the cluster. To be run last: earlier releases of every
+ * app are lost here.
+ */
 export function lostDatabase(platform: () => Platform): void {
   let app: App
   let load: Load | undefined

@@ -1,5 +1,4 @@
-import type { Clock } from './clock.ts'
-import { AppError } from './errors.ts'
+import type { Clock } from '../../core/clock.ts'
 
 /**
  * The newest value of `source`, again at least every `everyMs`: a loop that must also notice that nothing happens.
@@ -39,30 +38,4 @@ const asTick = () => 'tick' as const
 export async function first<T>(source: AsyncIterable<T>, test: (value: T) => boolean): Promise<T | undefined> {
   for await (const value of source) if (test(value)) return value
   return undefined
-}
-
-const retryMs = 500
-
-/**
- * `work`, tried again while it is refused for a passing reason (`retryable`), until `until` on the monotonic clock (ms);
- * then its last error. For idempotent calls only: a call whose answer was lost looks like one that was refused.
- */
-export async function persistently<T>(
-  work: () => Promise<T>,
-  { clock, until, signal }: { readonly clock: Clock; readonly until: number; readonly signal: AbortSignal },
-): Promise<T> {
-  for (;;) {
-    try {
-      return await work()
-    } catch (error) {
-      signal.throwIfAborted()
-      if (!isPassing(error) || clock.monotonic() >= until) throw error
-      await clock.sleep(retryMs, signal)
-    }
-  }
-}
-
-/** The same call may succeed later without a change. */
-export function isPassing(error: unknown): error is AppError {
-  return error instanceof AppError && error.retryable
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Turns } from './turns.ts'
+import { KeyedMutex } from './mutex.ts'
 
 const forever = new AbortController().signal
 
 test('turns of one key come one after the other, those of another key at once', async () => {
-  const turns = new Turns()
+  const turns = new KeyedMutex()
   const order: string[] = []
   const end = await turns.take('a', forever)
   const second = turns.take('a', forever).then(next => (order.push('second'), next))
@@ -17,7 +17,7 @@ test('turns of one key come one after the other, those of another key at once', 
 })
 
 test('one that is aborted while it waits lets those behind it wait for the one before', async () => {
-  const turns = new Turns()
+  const turns = new KeyedMutex()
   const end = await turns.take('a', forever)
   const impatient = new AbortController()
   const aborted = turns.take('a', impatient.signal)

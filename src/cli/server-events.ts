@@ -1,14 +1,4 @@
-/** The lines of a byte stream, without their ends; an empty line is a line. */
-export async function* linesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
-  const decoder = new TextDecoder()
-  let rest = ''
-  for await (const chunk of stream) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-    rest = lines.pop() ?? ''
-    yield* lines
-  }
-  if (rest !== '') yield rest
-}
+import { linesOf } from '../lib/async/lines.ts'
 
 export interface ServerEvent {
   readonly id: string | null

@@ -1,0 +1,69 @@
+import { mkdir, open, readFile, rename, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/** The text of a file; null when there is none. */
+export async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    return ifMissing(null)(error)
+  }
+}
+
+/**
+ * Writes whole or not at all: beside its place (`<path>.next`), flushed, renamed, and the folder flushed. A crash leaves
+ * the old text; the new one is on the disk when this resolves. One writer per path at a time.
+ */
+export async function writeWhole(path: string, text: string, mode = 0o644): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  const beside = `${path}.next`
+  const file = await open(beside, 'w', mode)
+  try {
+    // Before its content: a crash may have left one of another mode, and the umask takes away.
+    await file.chmod(mode)
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(beside, path)
+  await flush(dirname(path))
+}
+
+/** Resolves when what was written to this file, or the names in this folder, are on the disk. */
+export async function flush(path: string): Promise<void> {
+  const file = await open(path, 'r')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Something is at this path; through links. */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    return ifMissing(false)(error)
+  }
+}
+
+/** "No such file or directory", of a file, a socket or a program. */
+export function isMissing(error: unknown): boolean {
+  return isSystemError(error, 'ENOENT')
+}
+
+/** For `.catch`: the value instead of what is missing; any other error is thrown again. */
+export function ifMissing<T>(instead: T): (error: unknown) => T {
+  return error => {
+    if (isMissing(error)) return instead
+    throw error
+  }
+}
+
+/** An error of the system with one of these codes (`EACCES`, …; errno(3)). */
+export function isSystemError(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code))
+}
