@@ -10,12 +10,16 @@ const access = tokenAccess([
   { name: 'owner', token: new Secret(token) },
   { name: 'ci', token: new Secret('0'.repeat(64)) },
 ])
+const memberNamed = (name: string) => {
+  const grants = [{ role: 'owner', app: null }]
+  return { kind: 'member', name, grants, credential: { kind: 'token', id: 'file' } }
+}
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
 
 test('a token is known as Bearer and as the password of Basic', () => {
-  assert.deepEqual(access.authenticate(`Bearer ${token}`), { kind: 'token', name: 'owner' })
-  assert.deepEqual(access.authenticate(`bearer ${'0'.repeat(64)}`), { kind: 'token', name: 'ci' })
-  assert.deepEqual(access.authenticate(basic(`anybody:${token}`)), { kind: 'token', name: 'owner' })
+  assert.deepEqual(access.authenticate(`Bearer ${token}`), memberNamed('owner'))
+  assert.deepEqual(access.authenticate(`bearer ${'0'.repeat(64)}`), memberNamed('ci'))
+  assert.deepEqual(access.authenticate(basic(`anybody:${token}`)), memberNamed('owner'))
 })
 
 test('anything else is nobody', () => {

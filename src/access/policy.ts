@@ -1,8 +1,20 @@
 import { AppError } from '../core/errors.ts'
 import type { Principal } from './principal.ts'
+import { platformWide, rolesAt, type Place, type Role } from './roles.ts'
 
-/** `anyone`: also nobody. `member`: whoever has a token, and root. `root`: only the server's own. */
-type Requirement = 'anyone' | 'member' | 'root'
+/**
+ * `anyone`: also nobody. `known`: whoever showed something we know. `member`: every person, and root. `root`: only the
+ * server's own. A list: who has one of these roles at the place that the call is about; `robot`: a deploy token there.
+ */
+type Requirement = 'anyone' | 'known' | 'member' | 'root' | readonly (Role | 'robot')[]
+
+const owners = ['owner'] as const
+const operators = ['owner', 'operator'] as const
+const developers = ['owner', 'developer'] as const
+const deployers = ['owner', 'developer', 'robot'] as const
+const readers = ['owner', 'developer', 'viewer'] as const
+const watchers = ['owner', 'operator', 'developer', 'viewer'] as const
+const followers = [...watchers, 'robot'] as const
 
 /**
  * The one table of who may do what, for every door (law: one-policy-table). What does not stand here is denied;
@@ -10,53 +22,81 @@ type Requirement = 'anyone' | 'member' | 'root'
  */
 export const policy: Readonly<Record<string, Requirement>> = {
   'GET /v1/healthz': 'anyone',
-  'GET /v1/info': 'member',
+  'GET /v1/info': 'known',
+  // Of nodes it tells operators only.
   'GET /v1/version': 'member',
-  'POST /v1/clean': 'member',
+  'POST /v1/clean': operators,
   'GET /v1/limits': 'member',
-  'PATCH /v1/limits': 'member',
-  'GET /v1/backups': 'member',
+  'PATCH /v1/limits': operators,
+  'GET /v1/backups': operators,
   'GET /v1/backups/kept': 'root',
   'POST /v1/backups': 'root',
   'PATCH /v1/backups/schedule': 'root',
   'POST /v1/backups/file': 'root',
   'POST /v1/backups/verify': 'root',
+  // A list holds what the asker sees.
   'GET /v1/apps': 'member',
-  'POST /v1/apps': 'member',
-  'GET /v1/apps/:app': 'member',
-  'DELETE /v1/apps/:app': 'member',
-  'GET /v1/apps/:app/environments/:environment/releases': 'member',
-  'GET /v1/apps/:app/environments/:environment/releases/:number': 'member',
-  'POST /v1/apps/:app/environments/:environment/deploy': 'member',
-  'POST /v1/apps/:app/environments/:environment/rollback': 'member',
-  'POST /v1/apps/:app/environments/:environment/scale': 'member',
-  'GET /v1/apps/:app/environments/:environment/config': 'member',
-  'PATCH /v1/apps/:app/environments/:environment/config': 'member',
-  'GET /v1/apps/:app/environments/:environment/processes': 'member',
-  'GET /v1/apps/:app/environments/:environment/logs': 'member',
-  'GET /v1/apps/:app/environments/:environment/runs': 'member',
-  'GET /v1/apps/:app/environments/:environment/eject': 'member',
-  'GET /v1/apps/:app/environments/:environment/releases/:number/image': 'member',
-  'GET /v1/apps/:app/repository': 'member',
+  'POST /v1/apps': developers,
+  'GET /v1/apps/:app': watchers,
+  'DELETE /v1/apps/:app': owners,
+  'GET /v1/apps/:app/environments/:environment/releases': followers,
+  'GET /v1/apps/:app/environments/:environment/releases/:number': followers,
+  'POST /v1/apps/:app/environments/:environment/deploy': deployers,
+  'POST /v1/apps/:app/environments/:environment/rollback': developers,
+  'POST /v1/apps/:app/environments/:environment/scale': developers,
+  'GET /v1/apps/:app/environments/:environment/config': developers,
+  'PATCH /v1/apps/:app/environments/:environment/config': developers,
+  'GET /v1/apps/:app/environments/:environment/processes': watchers,
+  'GET /v1/apps/:app/environments/:environment/logs': readers,
+  'GET /v1/apps/:app/environments/:environment/runs': followers,
+  'GET /v1/apps/:app/environments/:environment/eject': developers,
+  'GET /v1/apps/:app/environments/:environment/releases/:number/image': developers,
+  'GET /v1/apps/:app/repository': developers,
   'GET /v1/domains': 'member',
-  'GET /v1/certificates': 'member',
-  'POST /v1/certificates': 'member',
-  'DELETE /v1/certificates/:certificate': 'member',
-  'GET /v1/acme': 'member',
-  'PUT /v1/acme': 'member',
-  'DELETE /v1/acme': 'member',
-  'GET /v1/apps/:app/environments/:environment/domains': 'member',
-  'POST /v1/apps/:app/environments/:environment/domains': 'member',
-  'DELETE /v1/apps/:app/environments/:environment/domains/:domain': 'member',
-  'GET /v1/runs/:run': 'member',
-  'GET /v1/runs/:run/events': 'member',
-  'POST /v1/runs/:run/cancel': 'member',
-  'git upload-pack': 'member',
-  'git receive-pack': 'member',
+  'GET /v1/certificates': operators,
+  'POST /v1/certificates': operators,
+  'DELETE /v1/certificates/:certificate': operators,
+  'GET /v1/acme': operators,
+  'PUT /v1/acme': operators,
+  'DELETE /v1/acme': operators,
+  'GET /v1/apps/:app/environments/:environment/domains': watchers,
+  'POST /v1/apps/:app/environments/:environment/domains': developers,
+  'DELETE /v1/apps/:app/environments/:environment/domains/:domain': developers,
+  'GET /v1/runs/:run': followers,
+  'GET /v1/runs/:run/events': followers,
+  'POST /v1/runs/:run/cancel': deployers,
+  // Of tokens the lists below say who; the calls look at the row and the body (src/api/tokens.ts).
+  'GET /v1/tokens': 'member',
+  'POST /v1/tokens': 'member',
+  'DELETE /v1/tokens/:token': 'member',
+  'token of a robot': developers,
+  'token of another member': owners,
+  'GET /v1/members': owners,
+  'PUT /v1/members/:member': owners,
+  'DELETE /v1/members/:member': owners,
+  'git upload-pack': developers,
+  'git receive-pack': deployers,
 }
 
-/** Rejects `not-authenticated` for nobody and `not-allowed` for somebody who may not, or when no line allows it. */
-export function authorize(action: string, principal: Principal | null): void {
+/** Whether the table lets the principal do it there. */
+export function may(action: string, principal: Principal, place: Place): boolean {
+  const requirement = Object.hasOwn(policy, action) ? policy[action] : undefined
+  if (requirement === undefined) return false
+  if (requirement === 'anyone' || requirement === 'known' || principal.kind === 'root') return true
+  if (requirement === 'root') return false
+  if (requirement === 'member') return principal.kind === 'member'
+  return rolesAt(principal, place).some(role => requirement.includes(role))
+}
+
+/**
+ * Rejects `not-authenticated` for nobody, `not-allowed` for somebody who may not, or when no line allows it; and for an app
+ * that the principal does not see what there would be without the app: `absent`, else `not-found`.
+ */
+export function authorize(
+  action: string,
+  principal: Principal | null,
+  place: Place & { readonly absent?: AppError } = platformWide,
+): void {
   const requirement = Object.hasOwn(policy, action) ? policy[action] : undefined
   if (requirement === 'anyone') return
   if (principal === null) {
@@ -64,8 +104,18 @@ export function authorize(action: string, principal: Principal | null): void {
       hint: 'Run "lading login URL"; the owner\'s token is in /etc/lading/token on the server.',
     })
   }
-  if (requirement === 'root' && principal.kind !== 'root') {
+  if (may(action, principal, place)) return
+  if (requirement === undefined) throw new AppError('not-allowed', `nothing allows ${action}`)
+  if (requirement === 'root') {
     throw new AppError('not-allowed', 'only root on the server may do this', { hint: 'Run the command there.' })
   }
-  if (requirement === undefined) throw new AppError('not-allowed', `nothing allows ${action}`)
+  if (place.app !== null && rolesAt(principal, place).length === 0) throw place.absent ?? noApp(place.app)
+  throw new AppError('not-allowed', `${principal.name} may not do this${place.app ? ` on ${place.app}` : ''}`, {
+    hint: `It takes ${typeof requirement === 'string' ? 'a member' : requirement.join(' or ')}: an owner gives roles with "lading members add".`,
+  })
+}
+
+/** The same sentence for an app that is not there and for one that is not the asker's to see. */
+export function noApp(app: string): AppError {
+  return new AppError('not-found', `there is no app ${app.slice(0, 60)}`, { hint: '"lading apps" lists them.' })
 }

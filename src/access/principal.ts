@@ -1,18 +1,59 @@
-/** Who asks. Roles and people come with teams; every door turns what it is shown into one of these, or into nobody. */
-export type Principal =
-  /** Whoever may open the Unix socket of the control plane: root on its machine. */
-  { readonly kind: 'root' } | { readonly kind: 'token'; readonly name: string }
+import type { AppName, EnvironmentName } from '../core/names.ts'
+import type { Grant } from './roles.ts'
+
+/** What somebody showed to be known; `id` is what `lading tokens` and `lading keys` list, never the secret itself. */
+export type Credential =
+  | { readonly kind: 'token'; readonly id: string }
+  | { readonly kind: 'ssh-key'; readonly fingerprint: string }
+  | { readonly kind: 'session'; readonly id: string }
+
+/** Who asks, at every door: the API, git over HTTPS, streams. Each turns what it is shown into one of these, or into nobody. */
+export type Principal = Root | Member | Robot
+
+/** Whoever may open the Unix socket of the control plane: root on its machine. */
+export interface Root {
+  readonly kind: 'root'
+  readonly name: 'root'
+}
+
+/** A person. */
+export interface Member {
+  readonly kind: 'member'
+  readonly name: string
+  /** As they were when he was let in; a change of them ends what he has open. */
+  readonly grants: readonly Grant[]
+  readonly credential: Credential
+}
+
+/** A program with a deploy token: it knows one environment of one app. */
+export interface Robot {
+  readonly kind: 'robot'
+  /** `robot/ci`: no member has such a name. */
+  readonly name: string
+  readonly app: AppName
+  readonly environment: EnvironmentName
+  readonly credential: Credential
+}
 
 /** How one door finds out who asks. */
 export interface Access {
   /** `authorization`: the HTTP header as it came, or null. Null: nobody we know. */
   authenticate(authorization: string | null): Principal | null
+  /** Aborted in the moment in which what the principal showed, or what it allows, is taken back. */
+  revoked(principal: Principal): AbortSignal
+  /** What the principal showed has come to its end by itself. */
+  isExpired(principal: Principal): boolean
 }
 
 /** As it stands in releases and runs: who did it. */
 export function nameOf(principal: Principal): string {
-  return principal.kind === 'root' ? 'root' : principal.name
+  return principal.name
 }
 
+const never = new AbortController().signal
+
+/** For credentials that nobody takes back while this process lives. */
+export const lasting = { revoked: () => never, isExpired: () => false }
+
 /** The Unix socket: the kernel has checked already (it is 0600 and root's). */
-export const rootAccess: Access = { authenticate: () => ({ kind: 'root' }) }
+export const rootAccess: Access = { authenticate: () => ({ kind: 'root', name: 'root' }), ...lasting }

@@ -1,7 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+// eslint-disable-next-line no-restricted-imports -- a token is a secret: it is never from a seed
+import { createHash, randomBytes } from 'node:crypto'
 import { AppError } from '../core/errors.ts'
-import type { Secret } from '../core/secret.ts'
-import type { Access } from './principal.ts'
+import { Secret } from '../core/secret.ts'
+import { type Access, lasting, type Principal } from './principal.ts'
 
 export interface Token {
   /** Stands in releases and runs. */
@@ -9,41 +10,49 @@ export interface Token {
   readonly token: Secret
 }
 
-/**
- * Tokens in `Authorization: Bearer …`, or as the password of `Basic …`, which is all that git can send. Only their
- * SHA-256 is kept: they are random, so there is nothing to guess and nothing to slow down.
- */
+/** Tokens from a file, each its owner's; the store's are the roll's (roll.ts). */
 export function tokenAccess(tokens: readonly Token[]): Access {
-  const known = tokens.map(({ name, token }) => {
-    if (token.reveal().length < 32) {
-      throw new AppError('invalid-input', `the token ${name} is shorter than 32 characters`, {
-        hint: 'Make one of random bytes: openssl rand -hex 32',
-      })
-    }
-    return { name, hash: sha256(token.reveal()) }
-  })
+  const known = new Map(
+    tokens.map(({ name, token }): [string, Principal] => {
+      if (token.reveal().length < 32) {
+        throw new AppError('invalid-input', `the token ${name} is shorter than 32 characters`, {
+          hint: 'Make one of random bytes: openssl rand -hex 32',
+        })
+      }
+      const grants = [{ role: 'owner', app: null }] as const
+      return [hashOf(token.reveal()), { kind: 'member', name, grants, credential: { kind: 'token', id: 'file' } }]
+    }),
+  )
   return {
-    authenticate(authorization) {
-      const shown = tokenOf(authorization ?? '')
-      if (shown === null) return null
-      const hash = sha256(shown)
-      // All are compared, each in constant time, so that the time says nothing about which one came near.
-      const matching = known.filter(token => timingSafeEqual(token.hash, hash))
-      return matching[0] ? { kind: 'token', name: matching[0].name } : null
-    },
+    authenticate: authorization => known.get(hashOf(shownToken(authorization ?? '') ?? '')) ?? null,
+    ...lasting,
   }
 }
 
-/** RFC 6750 and RFC 7617; the user name of Basic is not looked at. */
-function tokenOf(authorization: string): string | null {
+/** A new one: 256 random bits, with a beginning that scanners for leaked secrets can look for. */
+export function newToken(): Secret {
+  return new Secret(`lading_${randomBytes(32).toString('hex')}`)
+}
+
+/** What `lading tokens` calls it by. */
+export function newTokenId(): string {
+  return randomBytes(4).toString('hex')
+}
+
+/**
+ * SHA-256, hex. Only this is kept: tokens are random, so there is nothing to guess and nothing to slow down, and a look-up
+ * by it tells by its time nothing about which token came near.
+ */
+export function hashOf(token: string): string {
+  return createHash('sha256').update(token, 'utf8').digest('hex')
+}
+
+/** In `Bearer …`, or the password of `Basic …`, which is all that git can send (RFC 6750, RFC 7617). Null: there is none. */
+export function shownToken(authorization: string): string | null {
   const [, scheme = '', credentials = ''] = /^(\w+) +([^ ]+)$/.exec(authorization) ?? []
   if (scheme.toLowerCase() === 'bearer') return credentials
   if (scheme.toLowerCase() !== 'basic') return null
   const text = Buffer.from(credentials, 'base64').toString('utf8')
   const colon = text.indexOf(':')
   return colon < 0 ? null : text.slice(colon + 1)
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text, 'utf8').digest()
 }

@@ -3,6 +3,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { matchedRoutes } from 'hono/route'
 import { authorize } from '../access/policy.ts'
 import { AppError, asAppError } from '../core/errors.ts'
+import { cutWhenRevoked } from './cut.ts'
 import { appRoutes } from './apps.ts'
 import { backupFileRoutes, backupRoutes } from './backups.ts'
 import { configRoutes } from './config.ts'
@@ -13,13 +14,16 @@ import { domainRoutes } from './domains.ts'
 import { bodyBytes } from './input.ts'
 import { limitRoutes } from './limits.ts'
 import { logRoutes } from './logs.ts'
+import { memberRoutes } from './members.ts'
 import { refuseOtherSites } from './other-sites.ts'
 import type { ApiEnv, ApiParts } from './parts.ts'
+import { placeOf } from './place.ts'
 import { platformRoutes } from './platform.ts'
 import { problemResponse } from './problem.ts'
 import { processRoutes } from './processes.ts'
 import { releaseRoutes } from './releases.ts'
 import { runRoutes } from './runs.ts'
+import { tokenRoutes } from './tokens.ts'
 
 /** The HTTP API, `/v1`: the same behind each door, apart from who stands before it (docs/design/api.md). */
 export function createApi(parts: ApiParts): Hono<ApiEnv> {
@@ -52,21 +56,30 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
     runRoutes,
     ejectRoutes,
     limitRoutes,
+    tokenRoutes,
+    memberRoutes,
   ])
     routes(api, parts)
   return api
 }
 
 /** Before every handler: who asks, and whether the policy table lets them (law: one-policy-table). */
-function guard(api: Hono<ApiEnv>, { access, platform }: ApiParts): void {
+function guard(api: Hono<ApiEnv>, { access, platform, store }: ApiParts): void {
   api.use(async (c, next) => {
     const principal = access.authenticate(c.req.header('authorization') ?? null)
     const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')
     // An address that leads nowhere says so to members only: to others, all addresses look alike.
-    authorize(route ? `${route.method} ${route.path}` : 'GET /v1/info', principal)
+    const action = route ? `${route.method} ${route.path}` : 'GET /v1/info'
+    // Nobody is told apart by how long a look-up takes.
+    authorize(action, principal, principal && route ? await placeOf(route.path, c.req.path, store) : undefined)
     refuseOtherSites(c.req)
     if (principal) c.set('principal', principal)
     await next()
+    if (principal && c.res.body && !/^application\/(problem\+)?json/.test(c.res.headers.get('content-type') ?? '')) {
+      // Streams and files of any length; what is one JSON text has been told by now.
+      const ends = { revoked: access.revoked(principal), isExpired: () => access.isExpired(principal) }
+      c.res = new Response(cutWhenRevoked(c.res.body, ends), c.res)
+    }
     // Not for strangers: it tells them which faults to try.
     if (principal) c.header('lading-version', platform.version)
     if (!c.res.headers.has('cache-control')) c.header('cache-control', 'no-store')

@@ -1,6 +1,8 @@
 import type { Context, Hono } from 'hono'
 import { z } from 'zod'
+import { noApp } from '../access/policy.ts'
 import { nameOf } from '../access/principal.ts'
+import { sees } from '../access/roles.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import { parseAppName, production } from '../core/names.ts'
 import type { Run } from '../core/run.ts'
@@ -17,11 +19,12 @@ const newApp = z.strictObject({ name: z.string() })
 const destruction = z.strictObject({ confirm: z.string() })
 
 export function appRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
-  const { store, repositories, clock, platform } = parts
+  const { store, repositories, clock, platform, roll } = parts
 
   api.get('/v1/apps', async c => {
     const [apps, present] = await Promise.all([store.listApps(), presentOf(parts)])
-    return c.json(await Promise.all(apps.map(app => describe(app, present, parts))))
+    const seen = apps.filter(({ app }) => sees(c.get('principal'), app))
+    return c.json(await Promise.all(seen.map(app => describe(app, present, parts))))
   })
 
   api.post('/v1/apps', async c => {
@@ -31,6 +34,8 @@ export function appRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
         hint: `If the app is yours, connect a folder to it: lading connect ${app}`,
       })
     }
+    // Roles and tokens of an older app of this name went with its rows.
+    await roll.reload()
     // The repository first: left over after a crash it harms nobody, and the next try finds it.
     await repositories.create(app, c.req.raw.signal)
     const row = await store.createApp(app, nameOf(c.get('principal')), clock.now())
@@ -60,7 +65,7 @@ async function appOf(c: Context<ApiEnv>, { store }: ApiParts): Promise<AppRow> {
   const app = parseAppName(c.req.param('app') ?? '')
   const row = await store.findApp(app)
   if (row) return row
-  throw new AppError('not-found', `there is no app ${app}`, { hint: '"lading apps" lists them.' })
+  throw noApp(app)
 }
 
 interface Present {

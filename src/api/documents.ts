@@ -7,6 +7,7 @@ import type { Run } from '../core/run.ts'
 import { billOfLading } from '../core/bill.ts'
 import type { Ejected } from '../pipeline/eject.ts'
 import type { HostCertificate } from '../domains/domains.ts'
+import type { MemberRow } from '../store/access-store.ts'
 import type { AcmeSettings, AppRow, CertificateRow, OrderRow } from '../store/store.ts'
 import type { NodeVersions, Platform } from './parts.ts'
 
@@ -159,6 +160,24 @@ export interface AcmeDocument {
   readonly account: (Omit<AcmeSettings, 'ca'> & { readonly hasOwnCa: boolean }) | null
   readonly orders: readonly OrderRow[]
 }
+
+export interface TokenDocument {
+  /** What it is called by; not the token. */
+  readonly id: string
+  readonly name: string
+  /** Whose; null: a robot's, of this environment. */
+  readonly member: string | null
+  readonly app: string | null
+  readonly environment: string | null
+  readonly by: string
+  readonly at: number
+  /** Null: never. */
+  readonly expiresAt: number | null
+  /** To the minute; null: never. */
+  readonly usedAt: number | null
+}
+
+export type MemberDocument = MemberRow
 
 export interface LogEntry {
   /** RFC 3339 with nanoseconds, UTC. */

@@ -1,6 +1,8 @@
 import type { Hono } from 'hono'
 import { z } from 'zod'
 import { nameOf } from '../access/principal.ts'
+import { sees } from '../access/roles.ts'
+import { AppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
 import { isBelow, parseDomainName } from '../core/names.ts'
 import type { DomainRow } from '../store/store.ts'
@@ -17,7 +19,7 @@ export function domainRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
 
   /** Of all environments. */
   api.get('/v1/domains', async c => {
-    const domains = await store.listDomains()
+    const domains = (await store.listDomains()).filter(({ app }) => sees(c.get('principal'), app))
     return c.json(await Promise.all(domains.map(domain => described(domain, parts))))
   })
 
@@ -32,6 +34,11 @@ export function domainRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
     const key = await environmentOf(c, store)
     const name = parseNewDomain((await bodyOf(c, newDomain)).name, key, platform.baseDomain)
     const present = (await store.listDomains()).find(domain => domain.name === name)
+    if (present !== undefined && !sees(c.get('principal'), present.app)) {
+      throw new AppError('already-exists', `${name} belongs to another app of this platform`, {
+        hint: 'Ask an owner of the platform.',
+      })
+    }
     // Whose it is already is told by the row. Root's word is enough: he answers for the platform.
     const isKnown = present !== undefined || c.get('principal').kind === 'root' || isBelow(name, platform.baseDomain)
     if (!isKnown) await certificates.assertOwned(name, key, c.req.raw.signal)

@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import { z } from 'zod'
+import { noApp } from '../access/policy.ts'
 import { requireFlatJson, shortened } from '../core/bounds.ts'
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
@@ -47,7 +48,7 @@ export async function environmentOf(c: Context, store: Store): Promise<Environme
   const app = parseAppName(c.req.param('app') ?? '')
   const environment = parseEnvironmentName(c.req.param('environment') ?? '')
   const [appRow, row] = await Promise.all([store.findApp(app), store.findEnvironment({ app, environment })])
-  if (!appRow) throw new AppError('not-found', `there is no app ${app}`, { hint: '"lading apps" lists them.' })
+  if (!appRow) throw noApp(app)
   if (!row) throw new AppError('not-found', `${app} has no environment ${environment}`)
   return { app, environment }
 }

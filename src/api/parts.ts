@@ -1,4 +1,5 @@
 import type { Access, Principal } from '../access/principal.ts'
+import type { Roll } from '../access/roll.ts'
 import type { Backups } from '../backup/backups.ts'
 import type { Repositories } from '../commit/repository.ts'
 import type { Clock } from '../core/clock.ts'
@@ -30,6 +31,8 @@ export interface ApiParts {
   readonly platform: Platform
   /** Who asks, at the door this API stands behind: root's Unix socket and the network have one each. */
   readonly access: Access
+  /** Members and tokens, behind all doors the same. */
+  readonly roll: Roll
   /** Told of every failure that is nobody's input: for the control plane's log. */
   readonly report: (error: AppError) => void
 }

@@ -1,5 +1,6 @@
 import type { Hono } from 'hono'
 import { nameOf } from '../access/principal.ts'
+import { operates } from '../access/roles.ts'
 import { AppError } from '../core/errors.ts'
 import type { CleanedDocument, InfoDocument, VersionDocument } from './documents.ts'
 import type { ApiEnv, ApiParts } from './parts.ts'
@@ -19,6 +20,8 @@ export function platformRoutes(api: Hono<ApiEnv>, { store, platform, pipeline }:
 
   api.get('/v1/version', async c => {
     const { version, build, loop } = platform
+    // Nodes are the operators' business.
+    if (!operates(c.get('principal'))) return c.json({ version, build, nodes: [] } satisfies VersionDocument)
     const nodes = await platform.nodes(c.req.raw.signal)
     return c.json({ version, build, nodes, ...(loop ? { loop: loop() } : {}) } satisfies VersionDocument)
   })

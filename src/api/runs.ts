@@ -1,12 +1,12 @@
 import type { Context, Hono } from 'hono'
 import { z } from 'zod'
 import { nameOf } from '../access/principal.ts'
-import { AppError } from '../core/errors.ts'
 import { parseRunId } from '../core/names.ts'
 import type { Run } from '../core/run.ts'
 import type { RunEvent } from '../pipeline/pipeline.ts'
 import { environmentOf, limitQuery, queryOf } from './input.ts'
 import type { ApiEnv, ApiParts } from './parts.ts'
+import { noRun } from './place.ts'
 import { serverSentEvents, streamed } from './stream.ts'
 
 const eventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).default(0) })
@@ -45,6 +45,6 @@ export function runRoutes(api: Hono<ApiEnv>, { store, pipeline, clock }: ApiPart
     const id = parseRunId(c.req.param('run') ?? '')
     const run = await store.findRun(id)
     if (run) return run
-    throw new AppError('not-found', `there is no run ${id}`, { hint: '"lading runs" lists them.' })
+    throw noRun(id)
   }
 }

@@ -1,10 +1,12 @@
 import { FakeBackups } from '../backup/fake.ts'
 import { createHash } from 'node:crypto'
 import { rootAccess, type Access } from '../access/principal.ts'
+import { Roll } from '../access/roll.ts'
+import { tokenAccess } from '../access/tokens.ts'
 import { FakeBuilder } from '../build/fake.ts'
 import { FakeRepositories } from '../commit/fake-repositories.ts'
 import type { Clock } from '../core/clock.ts'
-import { AppError } from '../core/errors.ts'
+import { AppError, asAppError } from '../core/errors.ts'
 import {
   type EnvironmentKey,
   parseAppName,
@@ -42,10 +44,10 @@ const testNodes = [
 
 /** An API on a real store in memory, with a pipeline that brings every run to life at once, and edges that say what they are told. */
 export async function makeTestApi({
-  access = rootAccess,
+  access = 'root',
   clock = systemClock,
   keptLines,
-}: { readonly access?: Access; readonly clock?: Clock; readonly keptLines?: KeptLines } = {}) {
+}: { readonly access?: Access | 'root' | 'network'; readonly clock?: Clock; readonly keptLines?: KeptLines } = {}) {
   const store = await openSqliteStore({ path: ':memory:', dataKey: new Secret('5a'.repeat(32)) })
   const repositories = new FakeRepositories()
   const world = new World()
@@ -64,11 +66,15 @@ export async function makeTestApi({
     privateNetworks: 'deny-own',
   }
   const limits = await OperatorLimits.open(store, () => undefined)
+  const file = tokenAccess([{ name: 'owner', token: new Secret('0f'.repeat(32)) }])
+  const roll = await Roll.open({ store, clock, file, report: error => reported.push(asAppError(error)) })
+  const doors = { root: rootAccess, network: roll }
   const api = createApi({
+    roll,
     store,
     repositories,
     backups: new FakeBackups(),
-    access,
+    access: typeof access === 'string' ? doors[access] : access,
     platform,
     pipeline: fakePipeline(store, cuts),
     limits,
@@ -88,7 +94,7 @@ export async function makeTestApi({
     })
     return { status: response.status, body: (await response.json()) as T }
   }
-  return { api, call, store, repositories, world, reported, place, cuts }
+  return { api, call, roll, store, repositories, world, reported, place, cuts }
 }
 
 /** What the fake edges and engine say. */

@@ -78,6 +78,8 @@ function told({ out, err, code }: Result): string {
     .map(line =>
       line
         .replace(/\b0[0-9a-z]{13}\b/g, '<id_of_a_run_>')
+        .replace(/lading_[0-9a-f]{64}/g, '<token>')
+        .replace(/(?<=^|\()[0-9a-f]{8}(?=  |\))/, '<ident_>')
         .replace(/\b20\d\d-\d\d-\d\d \d\d:\d\d\b/g, '<date_and_time_>')
         .replace(/"(createdAt|changedAt|at)": \d+/g, '"$1": 0'),
     )

@@ -12,9 +12,11 @@ import type {
   InfoDocument,
   LimitDocument,
   LogEntry,
+  MemberDocument,
   ProcessDocument,
   ReleaseDocument,
   StreamError,
+  TokenDocument,
   VersionDocument,
 } from '../api/documents.ts'
 import type { Problem } from '../api/problem.ts'
@@ -123,6 +125,14 @@ export class Client {
     }
   }
 
+  tokens = () => this.#json<TokenDocument[]>('GET', '/v1/tokens')
+  createToken = (wanted: object) => this.#json<TokenDocument & { readonly token: string }>('POST', '/v1/tokens', wanted)
+  revokeToken = (id: string) => this.#json<TokenDocument>('DELETE', `/v1/tokens/${encodeURIComponent(id)}`)
+  members = () => this.#json<MemberDocument[]>('GET', '/v1/members')
+  addMember = (name: string, grant: object) => this.#json<MemberDocument>('PUT', memberPath(name), grant)
+  removeMember = (name: string, grant: object) =>
+    this.#json<{ readonly name: string }>('DELETE', memberPath(name), grant)
+
   eject = (app: string) => this.#json<EjectDocument>('GET', `${environmentPath(app)}/eject`)
   image = (app: string, release: number) => this.#download(`${environmentPath(app)}/releases/${release}/image`)
   repository = (app: string) => this.#download(`${appPath(app)}/repository`)
@@ -166,6 +176,10 @@ function appPath(app: string): string {
 /** Until environments have a command of their own, there is production. */
 function environmentPath(app: string): string {
   return `${appPath(app)}/environments/production`
+}
+
+function memberPath(name: string): string {
+  return `/v1/members/${encodeURIComponent(name)}`
 }
 
 function runPath(id: string): string {

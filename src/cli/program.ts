@@ -8,10 +8,12 @@ import { ejectCommands } from './commands/eject.ts'
 import { certificateCommands } from './commands/certificates.ts'
 import { domainCommands } from './commands/domains.ts'
 import { limitCommands } from './commands/limits.ts'
+import { memberCommands } from './commands/members.ts'
 import { platformCommands } from './commands/platform.ts'
 import { processCommands } from './commands/processes.ts'
 import { releaseCommands } from './commands/releases.ts'
 import { runCommands } from './commands/runs.ts'
+import { tokenCommands } from './commands/tokens.ts'
 import type { Session } from './session.ts'
 
 /** All commands. Commander's own errors are thrown, never printed: main.ts tells every error in one way. */
@@ -34,6 +36,8 @@ export function createProgram(session: Session): Command {
     runCommands,
     ejectCommands,
     limitCommands,
+    tokenCommands,
+    memberCommands,
     platformCommands,
   ])
     add(program, session)

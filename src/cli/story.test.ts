@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { getRequestListener } from '@hono/node-server'
 import { OperatorLimits } from '../pipeline/operator-limits.ts'
 import { authorize } from '../access/policy.ts'
+import { Roll } from '../access/roll.ts'
 import { tokenAccess } from '../access/tokens.ts'
 import { createApi } from '../api/api.ts'
 import { fakeCertificates } from '../api/test-api.ts'
@@ -59,16 +60,17 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
     },
     stop.signal,
   )
-  const access = tokenAccess([{ name: 'owner', token: new Secret(token) }])
+  const file = tokenAccess([{ name: 'owner', token: new Secret(token) }])
+  const access = await Roll.open({ store, clock: systemClock, file, report: error => assert.fail(String(error)) })
   const git = createGitDoor({
     ...common,
     pipeline,
     runDir: join(rig.folder, 'run'),
     log,
-    authenticate: ({ headers }) =>
-      Promise.resolve(access.authenticate(headers.authorization ?? null) && { name: 'owner' }),
-    authorize: (principal, { action }) => {
-      authorize(action === 'push' ? 'git receive-pack' : 'git upload-pack', { kind: 'token', name: principal.name })
+    authenticate: ({ headers }) => Promise.resolve(access.authenticate(headers.authorization ?? null)),
+    authorize: (principal, { app, action }) => {
+      const place = { app, environment: null }
+      authorize(action === 'push' ? 'git receive-pack' : 'git upload-pack', principal, place)
       return Promise.resolve(true)
     },
   })
@@ -93,6 +95,7 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
       ejector: new Ejector({ ...common, builder, limits: limits.current }),
       platform,
       access,
+      roll: access,
       report: log,
     }).fetch,
   )

@@ -13,7 +13,7 @@ import { inspect, roomFor, type InspectTools } from './inspect.ts'
 import { ReceiveSocket } from './receive-socket.ts'
 import { receive } from './receive.ts'
 
-export interface GitDoorOptions extends Pick<GitHttpContext, 'authenticate' | 'authorize' | 'log'> {
+export interface GitDoorOptions extends Pick<GitHttpContext, 'authenticate' | 'authorize' | 'revoked' | 'log'> {
   readonly repositories: GitRepositories
   readonly store: Pick<Store, 'findApp' | 'environmentOfBranch' | 'servingRelease'>
   readonly pipeline: Pick<Pipeline, 'submit' | 'follow' | 'cancel'>

@@ -1,14 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Principal } from '../access/principal.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import { parseAppName, type AppName } from '../core/names.ts'
 import type { Store } from '../store/store.ts'
 import type { GitProgram } from './git-program.ts'
+import type { Caller } from './receive-socket.ts'
 import { plain, serveGit, type GitRequest } from './http-backend.ts'
 
-/** Who is at the door. */
-export interface Principal {
-  readonly name: string
+interface GitAction {
+  readonly app: AppName
+  readonly action: 'fetch' | 'push'
+  /** For the record of who did what. */
+  readonly request: IncomingMessage
 }
 
 export interface GitHttpContext {
@@ -18,9 +22,11 @@ export interface GitHttpContext {
   /** Null: 401. Git clients send the token as the password of Basic authentication (RFC 7617). */
   readonly authenticate: (request: IncomingMessage) => Promise<Principal | null>
   /** False: 403. An AppError is answered with its own status and words. */
-  readonly authorize: (principal: Principal, what: { app: AppName; action: 'fetch' | 'push' }) => Promise<boolean>
+  readonly authorize: (principal: Principal, what: GitAction) => Promise<boolean>
+  /** Aborted when what the principal showed is taken back: then the line is cut. Without it, it never is. */
+  readonly revoked?: (principal: Principal) => AbortSignal
   /** A push is about to call through its hook; `done` when it is over, or its client has left (any number of times). */
-  readonly admit: (caller: { app: AppName; by: string }) => Promise<{
+  readonly admit: (caller: Caller) => Promise<{
     hookEnvironment: Readonly<Record<string, string>>
     done: () => void
   }>
@@ -56,11 +62,17 @@ async function serve(request: IncomingMessage, response: ServerResponse, context
     throw new AppError('not-authenticated', 'Give your Lading token as the password; any user name will do.')
   const app = await findApp(route.appText, context)
   const isPush = route.service === 'git-receive-pack'
-  if (!(await context.authorize(principal, { app, action: isPush ? 'push' : 'fetch' }))) {
+  const action = { app, action: isPush ? 'push' : 'fetch', request } as const
+  if (!(await authorized(principal, action, context))) {
     throw new AppError('not-allowed', `${principal.name} may not ${isPush ? 'push to' : 'fetch from'} ${app}.`)
   }
   const { operation, service } = route
-  const caller = { app, by: principal.name }
+  const only = principal.kind === 'robot' ? { only: principal.environment } : {}
+  const caller = { app, by: principal.name, ...only }
+  // As if the client had left: a push that nobody may make any more ends like one whose line was cut.
+  const cut = () => response.destroy()
+  const revoked = context.revoked?.(principal)
+  revoked?.addEventListener('abort', cut, { once: true })
   const { hookEnvironment, done } =
     operation === 'push' ? await context.admit(caller) : { hookEnvironment: {}, done: () => {} }
   try {
@@ -74,6 +86,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, context
     )
     if (end.code !== 0 && !end.clientLeft) context.log('git-ended', { app, service, code: end.code, said: end.stderr })
   } finally {
+    revoked?.removeEventListener('abort', cut)
     done()
   }
 }
@@ -94,8 +107,21 @@ function parseRoute(request: IncomingMessage): Route | null {
 async function findApp(text: string, { store }: GitHttpContext): Promise<AppName> {
   const row = isAppName(text) ? await store.findApp(parseAppName(text)) : null
   if (row && row.destroyedAt === null) return row.app
+  throw noSuchApp(text)
+}
+
+/** Who does not see the app is told what he would be told without it. */
+async function authorized(principal: Principal, action: GitAction, context: GitHttpContext): Promise<boolean> {
+  try {
+    return await context.authorize(principal, action)
+  } catch (error) {
+    throw asAppError(error).code === 'not-found' ? noSuchApp(action.app) : error
+  }
+}
+
+function noSuchApp(text: string): AppError {
   const shown = text.replace(/[^A-Za-z0-9._-]/g, '?').slice(0, 60)
-  throw new AppError('not-found', `There is no app ${shown} here.`, { hint: '"lading create" makes one.' })
+  return new AppError('not-found', `There is no app ${shown} here.`, { hint: '"lading create" makes one.' })
 }
 
 function isAppName(text: string): boolean {

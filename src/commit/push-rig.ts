@@ -1,3 +1,4 @@
+import type { Principal } from '../access/principal.ts'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
@@ -59,7 +60,8 @@ export class PushRig {
         servingRelease: async () => null,
       },
       pipeline: this.pipeline,
-      authenticate: async ({ headers }) => (headers.authorization === goodToken ? { name: 'ada' } : null),
+      authenticate: async ({ headers }) => (headers.authorization === goodToken ? this.principal : null),
+      revoked: () => this.revoked.signal,
       authorize: async (_, { app }) => {
         if (app === 'broken') throw new AppError('unavailable', 'the store does not answer')
         return app !== 'foreign'
@@ -81,6 +83,12 @@ export class PushRig {
       { app: parseAppName(name), createdAt: 0, createdBy: 'ada', destroyedAt: null },
     ]),
   )
+
+  /** Takes the good token back. */
+  readonly revoked = new AbortController()
+
+  /** Whom the good token is of. */
+  principal: Principal = { kind: 'member', name: 'ada', grants: [], credential: { kind: 'token', id: 'a' } }
 
   destroy(): void {
     this.#apps.set('shop', { ...this.#apps.get('shop')!, destroyedAt: 1 })

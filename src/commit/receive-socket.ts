@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { defaults } from '../core/defaults.ts'
 import { AppError, asAppError } from '../core/errors.ts'
-import { parseCommitId, type AppName, type CommitId } from '../core/names.ts'
+import { parseCommitId, type AppName, type CommitId, type EnvironmentName } from '../core/names.ts'
 import { visible } from '../core/visible.ts'
 import { flush, packet, PacketReader } from './packets.ts'
 import type { Arrival } from './inspect.ts'
@@ -14,6 +14,8 @@ import type { Answer, Command, Push } from './receive.ts'
 export interface Caller {
   readonly app: AppName
   readonly by: string
+  /** A robot's environment: it moves that one's branch and nothing else. */
+  readonly only?: EnvironmentName
 }
 
 export interface ReceiveSocketOptions {
@@ -123,7 +125,7 @@ export class ReceiveSocket {
     const send = (band: number, payload: string | Buffer) => write(socket, frame(band, payload), signal)
 
     if (question === 'check') {
-      const may = await this.#may({ app: caller.app, folder, reader, send }, signal)
+      const may = await this.#may({ caller, folder, reader, send }, signal)
       socket.removeListener('end', gone).removeListener('close', gone)
       if (may) await send(toGit, 'ok')
       socket.write(flush)
@@ -133,9 +135,9 @@ export class ReceiveSocket {
     const atomic = /\0(?:.* )?atomic(?: |$)/.test(greeting[0] ?? '')
     await send(toGit, Buffer.concat([packet(atomic ? 'version=1\0atomic' : 'version=1'), flush]))
     const commands = (await reader.section(defaults.refsOfPush)).map(parseCommand)
-    const { app, by } = caller
+    const { app, by, only } = caller
     const say = (line: string) => send(toPusher, `${printable(line)}\n`)
-    const answers = await this.#answers({ app, by, atomic, commands, say }, signal)
+    const answers = await this.#answers({ app, by, atomic, commands, say, ...(only && { only }) }, signal)
     const report = answers.map(({ ref, reason }) =>
       packet(reason === null ? `ok ${ref}\n` : `ng ${ref} ${printable(reason)}\n`),
     )
@@ -147,9 +149,13 @@ export class ReceiveSocket {
   }
 
   /** Answers the hook `pre-receive`: the pusher is told why not. */
-  async #may({ app, folder, reader, send }: Question, signal: AbortSignal): Promise<boolean> {
+  async #may({ caller, folder, reader, send }: Question, signal: AbortSignal): Promise<boolean> {
+    const { app, only } = caller
     try {
       const refs = (await reader.section(defaults.refsOfPush + 1)).map(parseCommand)
+      if (only !== undefined && refs.some(({ ref }) => !ref.startsWith('refs/heads/'))) {
+        throw new AppError('not-allowed', `a deploy token pushes the branch of ${only} and nothing else`)
+      }
       await this.#options.inspect({ app, quarantine: quarantineIn(folder), refs }, signal)
       return true
     } catch (error) {
@@ -173,7 +179,7 @@ export class ReceiveSocket {
 }
 
 interface Question {
-  readonly app: AppName
+  readonly caller: Caller
   readonly folder: string
   readonly reader: PacketReader
   readonly send: (band: number, payload: string | Buffer) => Promise<void>

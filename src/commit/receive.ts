@@ -1,5 +1,5 @@
 import { AppError, asAppError } from '../core/errors.ts'
-import { parseBranchName, type AppName, type BranchName, type CommitId } from '../core/names.ts'
+import { parseBranchName, type AppName, type BranchName, type CommitId, type EnvironmentName } from '../core/names.ts'
 import type { RefMove, Run } from '../core/run.ts'
 import { wentLive } from '../core/states.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
@@ -11,6 +11,8 @@ import type { Repositories } from './repository.ts'
 export interface Push {
   readonly app: AppName
   readonly by: string
+  /** Nothing but the branch of this environment may be moved. */
+  readonly only?: EnvironmentName
   readonly atomic: boolean
   readonly commands: readonly Command[]
   /** One line for the pusher. Resolves when the line is on its way: a client that is paused pauses us. */
@@ -53,7 +55,7 @@ type Stored = Extract<Plan, { kind: 'store' }>
  */
 export async function receive(push: Push, tools: ReceiveTools, signal: AbortSignal): Promise<readonly Answer[]> {
   const plans: Plan[] = []
-  for (const command of push.commands) plans.push(await plan(push.app, command, tools, signal))
+  for (const command of push.commands) plans.push(await plan(push, command, tools, signal))
   if (push.atomic) return receiveAtomically(push, plans, tools, signal)
   const reasons = new Map<Plan, string | null>()
   for (const kind of ['refused', 'store', 'deploy'] as const) {
@@ -96,11 +98,14 @@ async function receiveAtomically(
 const notMoved = 'not moved, because another branch of this atomic push was rejected'
 
 /** Everything that can be known before anything is started. */
-async function plan(app: AppName, command: Command, tools: ReceiveTools, signal: AbortSignal): Promise<Plan> {
+async function plan({ app, only }: Push, command: Command, tools: ReceiveTools, signal: AbortSignal): Promise<Plan> {
   try {
     const { from, to } = command
     const branch = branchOf(command.ref)
     const environment = await tools.store.environmentOfBranch(app, branch)
+    if (only !== undefined && environment?.environment !== only) {
+      throw refusal(`a deploy token of ${only} may not move ${branch}`, `Push the branch that ${only} follows.`)
+    }
     if (to === null) {
       if (environment) throw refusal(`${environment.environment} follows ${branch}`, 'A bound branch is not deleted.')
       return { kind: 'store', command, branch, move: { branch, from, force: true } }

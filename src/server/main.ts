@@ -3,6 +3,7 @@ import { mkdir, readFile, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { rootAccess } from '../access/principal.ts'
 import { authorize } from '../access/policy.ts'
+import { Roll } from '../access/roll.ts'
 import { tokenAccess } from '../access/tokens.ts'
 import { createApi } from '../api/api.ts'
 import { ownMirrors } from '../build/stacks/bases.ts'
@@ -219,7 +220,10 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   }
   const backups = new BackupKeeper({ store, clock: systemClock, log, program: [backupProgram], signal })
   const ejector = new Ejector(tools)
+  const file = tokenAccess([{ name: 'owner', token: new Secret(readFileSync(config.tokenFile, 'utf8').trim()) }])
+  const roll = await Roll.open({ store, clock: systemClock, file, report: logError })
   const parts = {
+    roll,
     store,
     pipeline,
     ejector,
@@ -234,7 +238,6 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     platform,
     report: logError,
   }
-  const tokens = tokenAccess([{ name: 'owner', token: new Secret(readFileSync(config.tokenFile, 'utf8').trim()) }])
   const git = createGitDoor({
     repositories,
     store,
@@ -244,19 +247,17 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     limits: limits.current,
     freeBytes: () => freeBytes(config.stateDir),
     log,
-    authenticate: async request => {
-      const principal = tokens.authenticate(request.headers.authorization ?? null)
-      return principal && { name: principal.kind === 'root' ? 'root' : principal.name }
-    },
-    authorize: async (principal, { action }) => {
-      authorize(action === 'push' ? 'git receive-pack' : 'git upload-pack', { kind: 'token', name: principal.name })
+    authenticate: request => Promise.resolve(roll.authenticate(request.headers.authorization ?? null)),
+    revoked: principal => roll.revoked(principal),
+    authorize: async (principal, { app, action }) => {
+      authorize(action === 'push' ? 'git receive-pack' : 'git upload-pack', principal, { app, environment: null })
       return true
     },
   })
   await git.start(signal)
   const gate = new Gate()
   if (trial === null) gate.open()
-  const api = createApi({ ...parts, access: tokens })
+  const api = createApi({ ...parts, access: roll })
   const doors = [
     await openNetworkDoor({ api, git, port: config.port, url: platform.url, gate }),
     await openSocketDoor(createApi({ ...parts, access: rootAccess }), join(config.runDir, 'control.sock'), gate),

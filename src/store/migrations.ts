@@ -165,4 +165,46 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .execute()
     },
   },
+  '0004-access': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('members')
+        .addColumn('name', 'text', c => c.primaryKey())
+        .addColumn('created_by', 'text', c => c.notNull())
+        .addColumn('created_at', 'bigint', c => c.notNull())
+        .execute()
+      await db.schema
+        .createTable('grants')
+        .addColumn('member', 'text', c => c.notNull().references('members.name').onDelete('cascade'))
+        .addColumn('role', 'text', c => c.notNull())
+        .addColumn('app', 'text', c => c.references('apps.app').onDelete('cascade'))
+        // The app, or nothing for the platform: a key holds no null.
+        .addColumn('scope', 'text', c => c.notNull())
+        .addPrimaryKeyConstraint('grants_key', ['member', 'role', 'scope'])
+        .execute()
+      await db.schema
+        .createTable('tokens')
+        .addColumn('id', 'text', c => c.primaryKey())
+        .addColumn('name', 'text', c => c.notNull())
+        .addColumn('hash', 'text', c => c.notNull().unique())
+        // Of a member or of an environment; `holder` names either.
+        .addColumn('holder', 'text', c => c.notNull())
+        .addColumn('member', 'text', c => c.references('members.name').onDelete('cascade'))
+        .addColumn('app', 'text')
+        .addColumn('environment', 'text')
+        .addColumn('created_by', 'text', c => c.notNull())
+        .addColumn('created_at', 'bigint', c => c.notNull())
+        .addColumn('expires_at', 'bigint')
+        .addColumn('used_at', 'bigint')
+        .addUniqueConstraint('tokens_name', ['holder', 'name'])
+        .addForeignKeyConstraint(
+          'tokens_environment',
+          ['app', 'environment'],
+          'environments',
+          ['app', 'environment'],
+          c => c.onDelete('cascade'),
+        )
+        .execute()
+    },
+  },
 }

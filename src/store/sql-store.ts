@@ -1,4 +1,5 @@
 import type { CompiledQuery, Kysely } from 'kysely'
+import { accessStore } from './access-store.ts'
 import { appStore } from './apps.ts'
 import { assertDataKey, configStore } from './config.ts'
 import type { Connection } from './connection.ts'
@@ -42,6 +43,7 @@ export async function openSqlStore({ db, sealer, batch, copyTo, close }: SqlData
     ...certificateStore(connection, sealer),
     ...restoringStore(connection, sealer),
     ...settingStore(connection, sealer),
+    ...accessStore(connection),
     copyTo,
     close,
   }

@@ -17,6 +17,10 @@ export interface Tables {
   acme: { id: number; settings: string; sealed: string }
   images: { app: string; build_key: string; image: string; saved_at: number }
   settings: { name: string; sealed: string }
+  members: { name: string; created_by: string; created_at: number }
+  /** `scope`: the app, or empty for the platform. */
+  grants: { member: string; role: string; app: string | null; scope: string }
+  tokens: TokenColumns
 }
 
 export interface RunColumns {
@@ -81,4 +85,18 @@ export interface OrderColumns {
   attempts: number
   next_at: number
   changed_at: number
+}
+
+export interface TokenColumns {
+  id: string
+  name: string
+  hash: string
+  holder: string
+  member: string | null
+  app: string | null
+  environment: string | null
+  created_by: string
+  created_at: number
+  expires_at: number | null
+  used_at: number | null
 }

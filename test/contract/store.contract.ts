@@ -102,6 +102,35 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
     })
 
   describe(`a store on ${name}`, () => {
+    given(
+      'keeps members, roles and tokens: the same once more is no change, and what is of an app goes with it',
+      async store => {
+        await store.createApp(shop, 'ann', 1)
+        const grant = { member: 'ann', role: 'viewer', by: 'root', at: 5 }
+        for (const app of [null, shop, shop]) await store.saveGrant({ ...grant, app })
+        const token = { hash: 'aa', by: 'root', at: 6, expiresAt: null, usedAt: null }
+        await store.addToken({ ...token, id: 't1', name: 'laptop', holder: 'ann', expiresAt: 90 })
+        await store.addToken({ ...token, id: 't2', name: 'ci', hash: 'bb', holder: key })
+        await rejectsWith('already-exists', store.addToken({ ...token, id: 't3', name: 'ci', hash: 'cc', holder: key }))
+        await store.touchToken('t1', 7)
+        const first = { ...token, id: 't1', name: 'laptop', holder: 'ann', expiresAt: 90, usedAt: 7 }
+        const grants = [{ role: 'viewer', app: null }]
+        assert.deepEqual(await store.readAccess(), {
+          members: [{ name: 'ann', by: 'root', at: 5, grants: [...grants, { role: 'viewer', app: shop }] }],
+          tokens: [first, { ...token, id: 't2', name: 'ci', hash: 'bb', holder: key }],
+        })
+        await store.markAppDestroyed(shop, 8)
+        await store.removeApp(shop)
+        const member = { name: 'ann', by: 'root', at: 5 }
+        assert.deepEqual(await store.readAccess(), { members: [{ ...member, grants }], tokens: [first] })
+        await store.removeGrant({ member: 'ann', role: 'viewer', app: null })
+        await store.removeToken('nothing')
+        assert.deepEqual(await store.readAccess(), { members: [{ ...member, grants: [] }], tokens: [first] })
+        await store.removeMember('ann')
+        assert.deepEqual(await store.readAccess(), { members: [], tokens: [] })
+      },
+    )
+
     given('makes an app with production, bound to main, with an empty config', async store => {
       const row = await store.createApp(shop, 'ann', 5)
       assert.deepEqual(row, { app: shop, createdAt: 5, createdBy: 'ann', destroyedAt: null })
