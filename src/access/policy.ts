@@ -74,6 +74,7 @@ export const policy: Readonly<Record<string, Requirement>> = {
   'GET /v1/members': owners,
   'PUT /v1/members/:member': owners,
   'DELETE /v1/members/:member': owners,
+  'GET /v1/audit': operators,
   'git upload-pack': developers,
   'git receive-pack': deployers,
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { AppName, EnvironmentName } from '../core/names.ts'
 import type { Grant } from './roles.ts'
 
@@ -43,6 +44,8 @@ export interface Access {
   revoked(principal: Principal): AbortSignal
   /** What the principal showed has come to its end by itself. */
   isExpired(principal: Principal): boolean
+  /** From where; `forwardedFor`: what the edge set of that name, or null. */
+  addressOf(forwardedFor: string | null): string
 }
 
 /** As it stands in releases and runs: who did it. */
@@ -53,7 +56,16 @@ export function nameOf(principal: Principal): string {
 const never = new AbortController().signal
 
 /** For credentials that nobody takes back while this process lives. */
-export const lasting = { revoked: () => never, isExpired: () => false }
+export const lasting = { revoked: () => never, isExpired: () => false, addressOf }
 
 /** The Unix socket: the kernel has checked already (it is 0600 and root's). */
-export const rootAccess: Access = { authenticate: () => ({ kind: 'root', name: 'root' }), ...lasting }
+export const rootAccess: Access = {
+  authenticate: () => ({ kind: 'root', name: 'root' }),
+  ...lasting,
+  addressOf: () => 'server',
+}
+
+/** The edge sets one address, whatever came (src/edge/haproxy/identity.ts); anything else is not its word. */
+export function addressOf(forwardedFor: string | null): string {
+  return forwardedFor !== null && isIP(forwardedFor) !== 0 ? forwardedFor : 'unknown'
+}

@@ -3,7 +3,7 @@ import { AppError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
 import { Mutex } from '../lib/async/mutex.ts'
 import type { AccessStore, MemberRow, TokenRow } from '../store/access-store.ts'
-import type { Access, Member, Principal, Robot } from './principal.ts'
+import { type Access, addressOf, type Member, type Principal, type Robot } from './principal.ts'
 import { assertGrant, type Grant, type Role } from './roles.ts'
 import { hashOf, newToken, newTokenId, shownToken } from './tokens.ts'
 
@@ -71,6 +71,10 @@ export class Roll implements Access {
   isExpired(principal: Principal): boolean {
     const row = this.#tokenOf(idOf(principal))
     return row !== undefined && this.#isOver(row)
+  }
+
+  addressOf(forwardedFor: string | null): string {
+    return addressOf(forwardedFor)
   }
 
   /** Ms since the epoch at which what the principal showed ends; null: it does not. */

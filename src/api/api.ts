@@ -9,6 +9,7 @@ import { backupFileRoutes, backupRoutes } from './backups.ts'
 import { configRoutes } from './config.ts'
 import { deployRoutes } from './deploy.ts'
 import { ejectRoutes } from './eject.ts'
+import { auditRoutes } from './audit.ts'
 import { certificateRoutes } from './certificates.ts'
 import { domainRoutes } from './domains.ts'
 import { bodyBytes } from './input.ts'
@@ -58,23 +59,35 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
     limitRoutes,
     tokenRoutes,
     memberRoutes,
+    auditRoutes,
   ])
     routes(api, parts)
   return api
 }
 
 /** Before every handler: who asks, and whether the policy table lets them (law: one-policy-table). */
-function guard(api: Hono<ApiEnv>, { access, platform, store }: ApiParts): void {
+function guard(api: Hono<ApiEnv>, { access, audit, platform, store }: ApiParts): void {
   api.use(async (c, next) => {
     const principal = access.authenticate(c.req.header('authorization') ?? null)
     const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')
     // An address that leads nowhere says so to members only: to others, all addresses look alike.
     const action = route ? `${route.method} ${route.path}` : 'GET /v1/info'
-    // Nobody is told apart by how long a look-up takes.
-    authorize(action, principal, principal && route ? await placeOf(route.path, c.req.path, store) : undefined)
-    refuseOtherSites(c.req)
+    const record = (status: number) => {
+      if (!principal) return
+      const from = access.addressOf(c.req.header('x-forwarded-for') ?? null)
+      return audit.record({ principal, action, target: c.req.path, from, status, note: c.get('note') ?? '' })
+    }
+    try {
+      // Nobody is told apart by how long a look-up takes.
+      authorize(action, principal, principal && route ? await placeOf(route.path, c.req.path, store) : undefined)
+      refuseOtherSites(c.req)
+    } catch (error) {
+      await record(asAppError(error).status)
+      throw error
+    }
     if (principal) c.set('principal', principal)
     await next()
+    await record(c.res.status)
     if (principal && c.res.body && !/^application\/(problem\+)?json/.test(c.res.headers.get('content-type') ?? '')) {
       // Streams and files of any length; what is one JSON text has been told by now.
       const ends = { revoked: access.revoked(principal), isExpired: () => access.isExpired(principal) }

@@ -36,6 +36,7 @@ export function configRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
 
   api.patch(path, async c => {
     const wanted = await bodyOf(c, changes)
+    c.set('note', Object.keys(wanted).join(', '))
     for (const [name, value] of Object.entries(wanted)) assertConfig(name, value)
     const key = await environmentOf(c, store)
     const by = nameOf(c.get('principal'))

@@ -7,6 +7,7 @@ import type { Run } from '../core/run.ts'
 import { billOfLading } from '../core/bill.ts'
 import type { Ejected } from '../pipeline/eject.ts'
 import type { HostCertificate } from '../domains/domains.ts'
+import type { AuditRow } from '../store/audit-store.ts'
 import type { MemberRow } from '../store/access-store.ts'
 import type { AcmeSettings, AppRow, CertificateRow, OrderRow } from '../store/store.ts'
 import type { NodeVersions, Platform } from './parts.ts'
@@ -178,6 +179,8 @@ export interface TokenDocument {
 }
 
 export type MemberDocument = MemberRow
+
+export type AuditDocument = AuditRow
 
 export interface LogEntry {
   /** RFC 3339 with nanoseconds, UTC. */

@@ -23,7 +23,9 @@ export function limitRoutes(api: Hono<ApiEnv>, { limits, platform }: ApiParts): 
 
   /** All of them are looked at before the first is written. */
   api.patch('/v1/limits', async c => {
-    const wanted = Object.entries(await bodyOf(c, changes)).map(([text, value]) => {
+    const asked = Object.entries(await bodyOf(c, changes))
+    c.set('note', asked.map(([name, value]) => `${name}=${value ?? 'default'}`).join(', '))
+    const wanted = asked.map(([text, value]) => {
       const name = parseLimitName(text)
       return [name, value === null ? null : parseLimit(name, value)] as const
     })

@@ -29,6 +29,7 @@ export function memberRoutes(api: Hono<ApiEnv>, { roll, store }: ApiParts): void
   /** A role more; the member is made where there is none. */
   api.put('/v1/members/:member', async c => {
     const body = await bodyOf(c, grantBody)
+    c.set('note', `${body.role} of ${body.app ?? 'the platform'}`)
     const name = parseMemberName(c.req.param('member'))
     const grant = grantOf(body.role, body.app)
     const app = grant.app === null ? null : await store.findApp(grant.app)
@@ -40,6 +41,7 @@ export function memberRoutes(api: Hono<ApiEnv>, { roll, store }: ApiParts): void
   /** One role, or without a role the member with all of them and the tokens; what is open ends at once. */
   api.delete('/v1/members/:member', async c => {
     const { role, app } = await bodyOf(c, removal)
+    c.set('note', role === undefined ? 'the whole member' : `${role} of ${app ?? 'the platform'}`)
     const name = parseMemberName(c.req.param('member'))
     if (role === undefined && app !== null) {
       throw new AppError('invalid-input', 'which role on this app?', {

@@ -1,4 +1,5 @@
 import type { Access, Principal } from '../access/principal.ts'
+import type { Audit } from '../access/audit.ts'
 import type { Roll } from '../access/roll.ts'
 import type { Backups } from '../backup/backups.ts'
 import type { Repositories } from '../commit/repository.ts'
@@ -33,6 +34,7 @@ export interface ApiParts {
   readonly access: Access
   /** Members and tokens, behind all doors the same. */
   readonly roll: Roll
+  readonly audit: Audit
   /** Told of every failure that is nobody's input: for the control plane's log. */
   readonly report: (error: AppError) => void
 }
@@ -69,5 +71,6 @@ export interface KeeperVersion {
 }
 
 export interface ApiEnv {
-  Variables: { principal: Principal }
+  /** `note`: what the body asked for, without values, for the record of who did what. */
+  Variables: { principal: Principal; note?: string }
 }

@@ -42,7 +42,11 @@ async function world() {
   for (const app of [shop, other])
     tokens.set(`robot-${app}`, (await token('ci', { app, environment: production })).token.reveal())
   const shopRobot = roll.tokens().find(row => typeof row.holder !== 'string' && row.holder.app === shop)!
-  const ask = (name: string, line: string, { app = shop, query = '', body = {} } = {}) => {
+  const ask = (
+    name: string,
+    line: string,
+    { app = shop, query = '', body = {} }: { app?: string; query?: string; body?: object } = {},
+  ) => {
     const [method = '', path = ''] = line.split(' ')
     const address = path
       .replace(':app', app)

@@ -1,6 +1,7 @@
 import { FakeBackups } from '../backup/fake.ts'
 import { createHash } from 'node:crypto'
 import { rootAccess, type Access } from '../access/principal.ts'
+import { Audit } from '../access/audit.ts'
 import { Roll } from '../access/roll.ts'
 import { tokenAccess } from '../access/tokens.ts'
 import { FakeBuilder } from '../build/fake.ts'
@@ -69,8 +70,10 @@ export async function makeTestApi({
   const file = tokenAccess([{ name: 'owner', token: new Secret('0f'.repeat(32)) }])
   const roll = await Roll.open({ store, clock, file, report: error => reported.push(asAppError(error)) })
   const doors = { root: rootAccess, network: roll }
+  const audit = new Audit(store, clock, error => reported.push(asAppError(error)))
   const api = createApi({
     roll,
+    audit,
     store,
     repositories,
     backups: new FakeBackups(),
@@ -94,7 +97,7 @@ export async function makeTestApi({
     })
     return { status: response.status, body: (await response.json()) as T }
   }
-  return { api, call, roll, store, repositories, world, reported, place, cuts }
+  return { api, call, roll, audit, store, repositories, world, reported, place, cuts }
 }
 
 /** What the fake edges and engine say. */

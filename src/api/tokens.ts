@@ -38,6 +38,8 @@ export function tokenRoutes(api: Hono<ApiEnv>, { roll, store, clock }: ApiParts)
   /** The only answer that holds the token. */
   api.post('/v1/tokens', async c => {
     const wanted = await bodyOf(c, newToken)
+    const whose = wanted.app ?? wanted.member ?? ownName(c.get('principal'))
+    c.set('note', `token ${wanted.name} of ${whose}`)
     const holder = await holderOf(c, wanted)
     const own = roll.expiryOf(c.get('principal'))
     const asked = wanted.expiresIn === null ? null : clock.now() + wanted.expiresIn * 1000
@@ -45,6 +47,7 @@ export function tokenRoutes(api: Hono<ApiEnv>, { roll, store, clock }: ApiParts)
     const expiresAt = own === null ? asked : Math.min(own, asked ?? own)
     const by = nameOf(c.get('principal'))
     const { row, token } = await roll.create({ name: wanted.name, holder, by, expiresAt })
+    c.set('note', `token ${row.name} (${row.id}) of ${whose}`)
     return c.json({ ...documentOf(row), token: token.reveal() }, 201)
   })
 
@@ -54,6 +57,7 @@ export function tokenRoutes(api: Hono<ApiEnv>, { roll, store, clock }: ApiParts)
     if (!row) {
       throw new AppError('not-found', `there is no token ${id.slice(0, 60)}`, { hint: '"lading tokens" lists them.' })
     }
+    c.set('note', `token ${row.name}`)
     await roll.revoke(row.id)
     return c.json(documentOf(row))
   })

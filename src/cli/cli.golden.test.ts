@@ -81,7 +81,7 @@ function told({ out, err, code }: Result): string {
         .replace(/lading_[0-9a-f]{64}/g, '<token>')
         .replace(/(?<=^|\()[0-9a-f]{8}(?=  |\))/, '<ident_>')
         .replace(/\b20\d\d-\d\d-\d\d \d\d:\d\d\b/g, '<date_and_time_>')
-        .replace(/"(createdAt|changedAt|at)": \d+/g, '"$1": 0'),
+        .replace(/"(createdAt|changedAt|at)": ?\d+/g, '"$1": 0'),
     )
     .join('\n')
 }

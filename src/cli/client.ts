@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type {
   AppDocument,
+  AuditDocument,
   BillDocument,
   CleanedDocument,
   ConfigChangeDocument,
@@ -99,12 +100,13 @@ export class Client {
     if (since !== null) query.set('since', since)
     if (sources.length > 0) query.set('source', sources.join(','))
     const answer = await this.#send({ method: 'GET', path: `${environmentPath(app)}/logs?${query.toString()}` })
-    for await (const line of linesOf(this.#body(answer))) {
-      if (line === '') continue
-      const entry = JSON.parse(line) as LogEntry | StreamError
-      if ('error' in entry) throw new AppError(entry.error.code, entry.error.message)
-      yield entry
-    }
+    yield* this.#lines<LogEntry>(answer)
+  }
+
+  /** Oldest first: the newest `tail`; null: all that are kept. */
+  async *audit(tail: number | null): AsyncGenerator<AuditDocument, void, undefined> {
+    const path = tail === null ? '/v1/audit' : `/v1/audit?tail=${tail}`
+    yield* this.#lines<AuditDocument>(await this.#send({ method: 'GET', path }))
   }
 
   runs = (app: string, limit: number) => this.#json<Run[]>('GET', `${environmentPath(app)}/runs?limit=${limit}`)
@@ -141,6 +143,16 @@ export class Client {
     const answer = await this.#send({ method: 'GET', path })
     const length = answer.headers['content-length']
     return { bytes: length === undefined ? null : Number(length), chunks: this.#body(answer) }
+  }
+
+  /** NDJSON; an empty line is a heartbeat. */
+  async *#lines<T extends object>(answer: IncomingMessage): AsyncGenerator<T, void, undefined> {
+    for await (const line of linesOf(this.#body(answer))) {
+      if (line === '') continue
+      const item = JSON.parse(line) as T | StreamError
+      if ('error' in item) throw new AppError(item.error.code, item.error.message)
+      yield item
+    }
   }
 
   async #run(app: string, verb: string, body: unknown): Promise<Run> {

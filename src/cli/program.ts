@@ -7,6 +7,7 @@ import { detectCommands } from './commands/detect.ts'
 import { ejectCommands } from './commands/eject.ts'
 import { certificateCommands } from './commands/certificates.ts'
 import { domainCommands } from './commands/domains.ts'
+import { eventCommands } from './commands/events.ts'
 import { limitCommands } from './commands/limits.ts'
 import { memberCommands } from './commands/members.ts'
 import { platformCommands } from './commands/platform.ts'
@@ -38,6 +39,7 @@ export function createProgram(session: Session): Command {
     limitCommands,
     tokenCommands,
     memberCommands,
+    eventCommands,
     platformCommands,
   ])
     add(program, session)

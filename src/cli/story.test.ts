@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { getRequestListener } from '@hono/node-server'
 import { OperatorLimits } from '../pipeline/operator-limits.ts'
-import { authorize } from '../access/policy.ts'
+import { Audit } from '../access/audit.ts'
 import { Roll } from '../access/roll.ts'
 import { tokenAccess } from '../access/tokens.ts'
 import { createApi } from '../api/api.ts'
@@ -24,6 +24,7 @@ import { FakeEdges } from '../edge/fake.ts'
 import { Dispatcher } from '../pipeline/dispatcher.ts'
 import { Ejector } from '../pipeline/eject.ts'
 import { spaceNetwork } from '../run/spec.ts'
+import { gitAccess } from '../server/git-access.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { CliRig } from './test-rig.ts'
 
@@ -62,17 +63,13 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
   )
   const file = tokenAccess([{ name: 'owner', token: new Secret(token) }])
   const access = await Roll.open({ store, clock: systemClock, file, report: error => assert.fail(String(error)) })
+  const audit = new Audit(store, systemClock, error => assert.fail(String(error)))
   const git = createGitDoor({
     ...common,
     pipeline,
     runDir: join(rig.folder, 'run'),
     log,
-    authenticate: ({ headers }) => Promise.resolve(access.authenticate(headers.authorization ?? null)),
-    authorize: (principal, { app, action }) => {
-      const place = { app, environment: null }
-      authorize(action === 'push' ? 'git receive-pack' : 'git upload-pack', principal, place)
-      return Promise.resolve(true)
-    },
+    ...gitAccess(access, audit),
   })
   await git.start(stop.signal)
   const nodes = () => Promise.resolve([])
@@ -96,6 +93,7 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
       platform,
       access,
       roll: access,
+      audit,
       report: log,
     }).fetch,
   )

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { mkdir, readFile, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { rootAccess } from '../access/principal.ts'
-import { authorize } from '../access/policy.ts'
+import { Audit } from '../access/audit.ts'
 import { Roll } from '../access/roll.ts'
 import { tokenAccess } from '../access/tokens.ts'
 import { createApi } from '../api/api.ts'
@@ -45,6 +45,7 @@ import { openSqliteStore } from '../store/sqlite.ts'
 import { BackupKeeper, backupProgram } from './backups.ts'
 import { readConfig, type Config } from './config.ts'
 import { closeDoor, Gate, openNetworkDoor, openSocketDoor } from './doors.ts'
+import { gitAccess } from './git-access.ts'
 import { createLog } from './log.ts'
 import { LoopWatch } from './loop-watch.ts'
 import { ownHost, schemeOf, takeTraffic } from './own-lane.ts'
@@ -222,8 +223,10 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   const ejector = new Ejector(tools)
   const file = tokenAccess([{ name: 'owner', token: new Secret(readFileSync(config.tokenFile, 'utf8').trim()) }])
   const roll = await Roll.open({ store, clock: systemClock, file, report: logError })
+  const audit = new Audit(store, systemClock, logError)
   const parts = {
     roll,
+    audit,
     store,
     pipeline,
     ejector,
@@ -247,12 +250,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     limits: limits.current,
     freeBytes: () => freeBytes(config.stateDir),
     log,
-    authenticate: request => Promise.resolve(roll.authenticate(request.headers.authorization ?? null)),
-    revoked: principal => roll.revoked(principal),
-    authorize: async (principal, { app, action }) => {
-      authorize(action === 'push' ? 'git receive-pack' : 'git upload-pack', principal, { app, environment: null })
-      return true
-    },
+    ...gitAccess(roll, audit),
   })
   await git.start(signal)
   const gate = new Gate()

@@ -207,4 +207,20 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .execute()
     },
   },
+  '0005-audit': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('audit')
+        .addColumn('seq', 'bigint', c => c.primaryKey())
+        .addColumn('at', 'bigint', c => c.notNull())
+        .addColumn('who', 'text', c => c.notNull())
+        .addColumn('credential', 'text', c => c.notNull())
+        .addColumn('address', 'text', c => c.notNull())
+        .addColumn('action', 'text', c => c.notNull())
+        .addColumn('target', 'text', c => c.notNull())
+        .addColumn('status', 'integer', c => c.notNull())
+        .addColumn('note', 'text', c => c.notNull())
+        .execute()
+    },
+  },
 }

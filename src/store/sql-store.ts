@@ -1,6 +1,7 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import { accessStore } from './access-store.ts'
 import { appStore } from './apps.ts'
+import { auditStore } from './audit-store.ts'
 import { assertDataKey, configStore } from './config.ts'
 import type { Connection } from './connection.ts'
 import { certificateStore } from './certificates.ts'
@@ -44,6 +45,7 @@ export async function openSqlStore({ db, sealer, batch, copyTo, close }: SqlData
     ...restoringStore(connection, sealer),
     ...settingStore(connection, sealer),
     ...accessStore(connection),
+    ...auditStore(connection),
     copyTo,
     close,
   }

@@ -21,6 +21,7 @@ export interface Tables {
   /** `scope`: the app, or empty for the platform. */
   grants: { member: string; role: string; app: string | null; scope: string }
   tokens: TokenColumns
+  audit: AuditColumns
 }
 
 export interface RunColumns {
@@ -99,4 +100,16 @@ export interface TokenColumns {
   created_at: number
   expires_at: number | null
   used_at: number | null
+}
+
+export interface AuditColumns {
+  seq: number
+  at: number
+  who: string
+  credential: string
+  address: string
+  action: string
+  target: string
+  status: number
+  note: string
 }

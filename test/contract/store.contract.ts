@@ -131,6 +131,23 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
       },
     )
 
+    given('adds to the record of who did what, in order, and keeps the newest', async store => {
+      const entry = { at: 7, who: 'ann', credential: 'token t1', from: '192.0.2.9', action: 'PUT /x', target: '/x' }
+      assert.equal(await store.lastAudit(), 0)
+      for (const note of ['1', '2', '3', '4', '5']) await store.appendAudit({ ...entry, status: 200, note }, 3)
+      assert.equal(await store.lastAudit(), 5)
+      const rows = await store.readAudit(0, 9)
+      assert.deepEqual(
+        rows.map(({ seq }) => seq),
+        [3, 4, 5],
+      )
+      assert.deepEqual(rows[0], { ...entry, status: 200, note: '3', seq: 3 })
+      assert.deepEqual(
+        (await store.readAudit(3, 1)).map(({ seq }) => seq),
+        [4],
+      )
+    })
+
     given('makes an app with production, bound to main, with an empty config', async store => {
       const row = await store.createApp(shop, 'ann', 5)
       assert.deepEqual(row, { app: shop, createdAt: 5, createdBy: 'ann', destroyedAt: null })

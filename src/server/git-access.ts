@@ -1,0 +1,35 @@
+import type { IncomingMessage } from 'node:http'
+import type { Audit } from '../access/audit.ts'
+import { authorize } from '../access/policy.ts'
+import type { Access } from '../access/principal.ts'
+import type { GitDoorOptions } from '../commit/git-door.ts'
+import { asAppError } from '../core/errors.ts'
+
+/** Who may fetch and push: the same principals, the same table and the same record as the API's. */
+export function gitAccess(
+  access: Access,
+  audit: Audit,
+): Required<Pick<GitDoorOptions, 'authenticate' | 'authorize' | 'revoked'>> {
+  return {
+    authenticate: request => Promise.resolve(access.authenticate(request.headers.authorization ?? null)),
+    revoked: principal => access.revoked(principal),
+    authorize: async (principal, { app, action: verb, request }) => {
+      const action = verb === 'push' ? 'git receive-pack' : 'git upload-pack'
+      const deed = { principal, action, target: `/${app}.git`, from: access.addressOf(forwardedFor(request)) }
+      try {
+        authorize(action, principal, { app, environment: null })
+      } catch (error) {
+        await audit.record({ ...deed, status: asAppError(error).status })
+        throw error
+      }
+      // The list of refs comes before; it is asked for by GET.
+      if (request.method === 'POST') await audit.record({ ...deed, status: 200 })
+      return true
+    },
+  }
+}
+
+function forwardedFor({ headers }: IncomingMessage): string | null {
+  const value = headers['x-forwarded-for']
+  return typeof value === 'string' ? value : null
+}
