@@ -65,7 +65,7 @@ export const policy: Readonly<Record<string, Requirement>> = {
   'GET /v1/runs/:run': followers,
   'GET /v1/runs/:run/events': followers,
   'POST /v1/runs/:run/cancel': deployers,
-  // Of tokens the lists below say who; the calls look at the row and the body (src/api/tokens.ts).
+  // Of tokens the lists below say who; the calls look at the row and the body (src/api/routes/tokens.ts).
   'GET /v1/tokens': 'member',
   'POST /v1/tokens': 'member',
   'DELETE /v1/tokens/:token': 'member',

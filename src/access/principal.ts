@@ -65,7 +65,7 @@ export const rootAccess: Access = {
   addressOf: () => 'server',
 }
 
-/** The edge sets one address, whatever came (src/edge/haproxy/identity.ts); anything else is not its word. */
+/** The edge sets one address, whatever came (src/proxy/haproxy/identity.ts); anything else is not its word. */
 export function addressOf(forwardedFor: string | null): string {
   return forwardedFor !== null && isIP(forwardedFor) !== 0 ? forwardedFor : 'unknown'
 }

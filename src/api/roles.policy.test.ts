@@ -5,7 +5,7 @@ import type { Principal } from '../access/principal.ts'
 import { platformWide, type Role } from '../access/roles.ts'
 import { type AppName, parseBranchName, parseDomainName, parseRunId, production } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
-import { image, makeTestApi } from './test-api.ts'
+import { image, makeTestApi } from '../../test/doubles/api.ts'
 
 const [shop, other] = ['shop' as AppName, 'other' as AppName]
 const lines = Object.keys(policy).filter(line => !/^(git|token) /.test(line))

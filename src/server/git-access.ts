@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Audit } from '../access/audit.ts'
 import { authorize } from '../access/policy.ts'
 import type { Access } from '../access/principal.ts'
-import type { GitDoorOptions } from '../commit/git-door.ts'
+import type { GitDoorOptions } from '../commit/http/listener.ts'
 import { asAppError } from '../core/errors.ts'
 
 /** Who may fetch and push: the same principals, the same table and the same record as the API's. */
