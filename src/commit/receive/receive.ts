@@ -1,5 +1,11 @@
 import { AppError, asAppError } from '../../core/errors.ts'
-import { parseBranchName, type AppName, type BranchName, type CommitId, type EnvironmentName } from '../../core/names.ts'
+import {
+  parseBranchName,
+  type AppName,
+  type BranchName,
+  type CommitId,
+  type EnvironmentName,
+} from '../../core/names.ts'
 import type { RefMove, Run } from '../../core/run.ts'
 import { wentLive } from '../../core/states.ts'
 import type { Pipeline } from '../../pipeline/pipeline.ts'
