@@ -126,6 +126,8 @@ export const fixedLimits = {
   logIdleMs: 'as logKeptBytes',
   shmBytes: "the engine's own, for each container",
   requestHeaderBytes: "the edge's buffers",
+  sourceConnections: "in the edge's configuration; --balancers of lading up names addresses that are not counted",
+  sourceRequestsPerSecond: 'as sourceConnections',
   treeDepth: 'tools that walk folders fail above it',
   pathBytes: 'as treeDepth',
   treePathBytes: 'the control plane holds them in memory',

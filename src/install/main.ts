@@ -101,7 +101,12 @@ async function converge({ site, machine, options, progress }: Convergence, signa
   await runSteps([...imageSteps(site, options), ...trustSteps()], progress, signal)
   const record = await beginUpgrade(site, progress, signal)
   const proving = record && { snapshot: record.snapshot, seconds: options.patience }
-  const steps = [keeperStep(site), followerStep(site), ...platformSteps(site, proving), ownTraffic(site)]
+  const steps = [
+    keeperStep(site, options.balancers),
+    followerStep(site),
+    ...platformSteps(site, proving),
+    ownTraffic(site),
+  ]
   await withWayBack(record, steps, progress, signal)
   await runSteps([oldImagesStep(site)], progress, signal)
   return domainBefore

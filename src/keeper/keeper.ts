@@ -8,6 +8,7 @@ import { DockerHttp } from '../docker/http.ts'
 import { HaproxyEdge } from '../edge/haproxy/edge.ts'
 import { DrainDoor, EarlierDrains } from '../edge/haproxy/drains.ts'
 import { edgePaths } from '../edge/haproxy/files.ts'
+import { refusedCommand, refusedIn } from '../edge/haproxy/per-source.ts'
 import { keeperApi, termOf } from './api.ts'
 import type { KeeperConfig } from './config.ts'
 import { enginePrefix, engineUpgrades } from './engine-proxy.ts'
@@ -240,8 +241,9 @@ export class Keeper {
       .then(resolve, reject)
   }
 
-  #health() {
+  async #health() {
     const { supervisor } = this.#edge
+    const counters = await supervisor.running?.runtime.ask(refusedCommand, 1000).catch(() => '')
     return {
       node: this.#options.config.node,
       generation: this.#options.config.generation,
@@ -251,6 +253,8 @@ export class Keeper {
       engine: this.#engineWatch.connected ? 'connected' : 'away',
       haproxy: supervisor.running ? { pid: supervisor.running.pid, process: this.#edge.process } : null,
       draining: supervisor.drainingPids,
+      /** By limits per source address, since this HAProxy began. */
+      refused: refusedIn(counters ?? ''),
       nodeVersion: process.version,
     }
   }
