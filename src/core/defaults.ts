@@ -38,6 +38,9 @@ export const defaults = {
   logLinesPerSecond: 10_000,
   /** So many lines at once are kept before that holds. */
   logLinesBurst: 100_000,
+  /** Requests of strangers (unknown hosts, refusals): sampled, in a log of their own of logKeptBytes. */
+  logStrangersPerSecond: 5,
+  logStrangersBurst: 1000,
   /** Free on the disk; below it no line is kept. */
   logFreeBytes: 512 * MiB,
   /** Kept lines of an environment of which nothing runs go when there was no line for so long (ms). */

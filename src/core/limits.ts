@@ -122,6 +122,8 @@ export const fixedLimits = {
   logSegmentBytes: 'as logKeptBytes',
   logLinesPerSecond: 'as logKeptBytes',
   logLinesBurst: 'as logKeptBytes',
+  logStrangersPerSecond: 'as logKeptBytes',
+  logStrangersBurst: 'as logKeptBytes',
   logFreeBytes: 'as logKeptBytes',
   logIdleMs: 'as logKeptBytes',
   shmBytes: "the engine's own, for each container",

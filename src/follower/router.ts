@@ -2,15 +2,16 @@ import { readFile } from 'node:fs/promises'
 import type { Clock } from '../core/clock.ts'
 import { asAppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
-import { parseAppName, parseEnvironmentName, type EnvironmentKey } from '../core/names.ts'
+import type { EnvironmentKey } from '../core/names.ts'
 import { KeptRuntime, Runtime } from '../edge/haproxy/runtime.ts'
 import { asLogLine, parseRouterLine } from '../edge/haproxy/router-log.ts'
 import { callKeeper } from '../edge/keeper-http.ts'
 import { defaults } from '../core/defaults.ts'
 import { LineSplitter } from '../lib/async/lines.ts'
 import { Bucket } from './bucket.ts'
-import { platformKey, type Writer } from './container.ts'
+import type { Writer } from './container.ts'
 import { inNanoseconds, type LineRecord } from './record.ts'
+import { keyOf, strangersKey } from './strangers.ts'
 
 export interface RouterOptions {
   /** Tells which HAProxy is the newest (src/keeper/owner.ts). */
@@ -47,6 +48,8 @@ export class RouterLog {
   readonly #options: RouterOptions
   readonly #waiting = new Map<string, RouterBatch>()
   readonly #bucket: Bucket
+  /** Of strangers, who take nothing from the lines of apps. */
+  readonly #strangers: Bucket
   #newest = ''
   #tenants: ReadonlyMap<string, string> = new Map()
   #tenantsAt = -Infinity
@@ -54,7 +57,10 @@ export class RouterLog {
   constructor(options: RouterOptions) {
     this.#options = options
     const { logLinesPerSecond: perSecond, logLinesBurst: burst } = defaults
-    this.#bucket = new Bucket({ perSecond, burst, now: options.clock.monotonic() })
+    const { logStrangersPerSecond, logStrangersBurst } = defaults
+    const now = options.clock.monotonic()
+    this.#bucket = new Bucket({ perSecond, burst, now })
+    this.#strangers = new Bucket({ perSecond: logStrangersPerSecond, burst: logStrangersBurst, now })
   }
 
   /** Until the signal. */
@@ -74,10 +80,13 @@ export class RouterLog {
     }
   }
 
-  /** Lines since the last time; `back` what the disk did not take. */
+  /**
+   * Lines since the last time; `back` what the disk did not take. How many of strangers were left out is told with the next
+   * that is kept: told by itself, again and again, it would fill their log.
+   */
   take(): readonly RouterBatch[] {
-    const batches = [...this.#waiting.values()]
-    this.#waiting.clear()
+    const batches = [...this.#waiting.values()].filter(({ key, records }) => key !== strangersKey || records.length > 0)
+    for (const { key } of batches) this.#waiting.delete(environmentId(key))
     return batches
   }
 
@@ -117,6 +126,7 @@ export class RouterLog {
         const lines = splitter.push(text)
         await this.#refreshTenants(either)
         this.#bucket.refill(clock.monotonic())
+        this.#strangers.refill(clock.monotonic())
         for (const line of lines) this.#line(line, seen)
       }
     } finally {
@@ -140,11 +150,12 @@ export class RouterLog {
 
   #line(text: string, seen: Seen): void {
     const begin = text.indexOf(' ') + 1
-    const environment = text.slice(begin, text.indexOf('\t', begin))
-    const key = keyOf(environment)
+    const [environment = '', slot = '', status = ''] = text.slice(begin).split('\t', 3)
+    const key = keyOf({ environment, slot, status })
     if (key === null) return
     const batch = this.#batchOf(key)
-    if (batch.records.length >= mostWaiting || !this.#bucket.take(text.length)) {
+    const bucket = key === strangersKey ? this.#strangers : this.#bucket
+    if (batch.records.length >= mostWaiting || !bucket.take(text.length)) {
       batch.dropped++
       return
     }
@@ -215,15 +226,4 @@ class Seen {
 
 function nameOf({ time, text }: LineRecord): string {
   return `${time} ${/ request_id=(\S+)/.exec(text)?.[1] ?? ''}`
-}
-
-/** `shop/production`; the platform's own where no host was known. */
-function keyOf(environment: string): EnvironmentKey | null {
-  if (environment === '-' || environment === '') return platformKey
-  try {
-    const [app = '', name = ''] = environment.split('/')
-    return { app: parseAppName(app), environment: parseEnvironmentName(name) }
-  } catch {
-    return null
-  }
 }
