@@ -5,8 +5,8 @@ import { AppError } from '../core/errors.ts'
 import { parseHostName, type HostName } from '../core/names.ts'
 import { withScheme } from '../core/proxy.ts'
 import { serverCommands, serverHelp, type ServerCommandName } from '../core/server-commands.ts'
-import { parseSource } from '../edge/haproxy/per-source.ts'
-import { parsePrivateNetworks } from './private-networks.ts'
+import { parseSource } from '../proxy/haproxy/per-source.ts'
+import { parsePrivateNetworks } from './firewall/private-networks.ts'
 
 export interface UpOptions {
   /** Null: what was decided before, else `localhost`. */
