@@ -108,7 +108,7 @@ export default tseslint.config(
   {
     // Not the printer itself, the root that gives it its streams, and the program that writes a page of the documents.
     files: ['src/cli/**/*.ts'],
-    ignores: ['**/*.test.ts', 'src/cli/terminal.ts', 'src/cli/main.ts', 'src/cli/reference.ts', 'src/cli/test-rig.ts'],
+    ignores: ['**/*.test.ts', 'src/cli/terminal.ts', 'src/cli/main.ts', 'src/cli/reference.ts', 'test/doubles/cli-rig.ts'],
     rules: {
       'no-console': 'error',
       'no-restricted-syntax': ['error', ...shellText, ...dates, ...printers],
@@ -130,7 +130,7 @@ export default tseslint.config(
   {
     // Not the printer itself, and the lines of progress, to which it gives its stream.
     files: ['src/install/**/*.ts'],
-    ignores: ['**/*.test.ts', 'src/install/printer.ts', 'src/install/progress.ts'],
+    ignores: ['**/*.test.ts', 'src/install/printer.ts', 'src/install/steps/progress.ts'],
     rules: {
       'no-console': 'error',
       'no-restricted-syntax': ['error', ...shellText, ...dates, ...printers],

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { routerPaths, type EdgePaths } from '../edge/haproxy/files.ts'
+import { routerPaths, type EdgePaths } from '../proxy/haproxy/files.ts'
 
 export interface FollowerConfig {
   /** Where lines are kept. */
@@ -7,7 +7,7 @@ export interface FollowerConfig {
   /** The engine's folder of containers, below its root. */
   readonly containers: string
   readonly socket: string
-  /** What the keeper shows of the router (src/edge/haproxy/files.ts). */
+  /** What the keeper shows of the router (src/proxy/haproxy/files.ts). */
   readonly router: Pick<EdgePaths, 'newestRouter' | 'tenantsSocket'>
 }
 

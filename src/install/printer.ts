@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { systemClock } from '../core/system.ts'
 import { visible, visibleJson } from '../core/visible.ts'
-import { Progress } from './progress.ts'
+import { Progress } from './steps/progress.ts'
 
 /**
  * Where words of this root go. Everything that is printed passes here or through `Progress` (lint): facts and errors are

@@ -8,7 +8,7 @@ import type { KeeperOptions } from './keeper.ts'
 const name = 'registry.sock'
 
 /**
- * The registry makes its socket in a folder of its own, for it sees no other (src/install/privileges.ts); everybody else
+ * The registry makes its socket in a folder of its own, for it sees no other (src/install/platform/privileges.ts); everybody else
  * knows it by its name in the folder of all sockets, where the keeper shows it. HAProxy forwards the registry's door as an
  * unprivileged user, so the socket is given to its group each time the registry makes it anew. Others still cannot reach
  * it, and HAProxy lets only reading pass.

@@ -4,7 +4,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { edgePaths } from '../edge/haproxy/files.ts'
+import { edgePaths } from '../proxy/haproxy/files.ts'
 import { openTenantsDoor, showRouter } from './router-door.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'lading-router-door-'))

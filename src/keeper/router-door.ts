@@ -1,6 +1,6 @@
 import { chmod, rename, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
-import type { EdgePaths } from '../edge/haproxy/files.ts'
+import type { EdgePaths } from '../proxy/haproxy/files.ts'
 import { writeWhole } from '../lib/files.ts'
 
 /** Tells the log follower which HAProxy is the newest. */
