@@ -1,11 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { parseAppName, parseHostName, production } from '../src/core/names.ts'
-import { haproxyConfig } from '../src/edge/haproxy/config.ts'
-import { edgePaths } from '../src/edge/haproxy/files.ts'
-import { mapNames, mapsOf, mapText } from '../src/edge/haproxy/maps.ts'
-import { pages } from '../src/edge/haproxy/pages.ts'
-import { initialCounts } from '../src/edge/haproxy/pools.ts'
-import { emptyModel, type EdgeModel } from '../src/edge/model.ts'
+import { haproxyConfig } from '../src/proxy/haproxy/config.ts'
+import { edgePaths } from '../src/proxy/haproxy/files.ts'
+import { mapNames, mapsOf, mapText } from '../src/proxy/haproxy/maps.ts'
+import { pages } from '../src/proxy/haproxy/pages.ts'
+import { initialCounts } from '../src/proxy/haproxy/pools.ts'
+import { emptyModel, type EdgeModel } from '../src/proxy/model.ts'
 import type { Host } from '../test/rig/host.ts'
 
 /** Where the app of all of these is: an HAProxy that answers by itself, so that it costs least. */

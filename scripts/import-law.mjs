@@ -2,7 +2,7 @@
 // reader can see is an import. `violations(path, source)` gives one sentence for each broken rule.
 import { posix } from 'node:path'
 
-const STAGES = ['commit', 'build', 'verify', 'release', 'run']
+const STAGES = ['commit', 'build', 'verify', 'release', 'rollout']
 const ROOTS = ['server', 'keeper', 'follower', 'cli', 'install']
 const DOORS = ['access', 'api']
 /** Contracts: types for everybody, and the small pure functions that stand beside them. */
@@ -68,9 +68,9 @@ function refusal({ path, from, target, isType }) {
     if (isOurs ? mayUse : PURE_NODE.includes(target) || path === LIB_FILES) return null
     return 'lib imports only lib, types of core, its errors, and (but for lib/files.ts) node: modules without I/O'
   }
+  if (target.startsWith('test/')) return 'a double is for tests'
   if (!isOurs) return null
   const to = folderOf(target)
-  if (isTestOnly(target)) return 'a fake is for tests'
   if (to === from || to === 'core' || to === LIB) return null
   if (ROOTS.includes(to)) return 'nobody imports a root'
   if (ROOTS.includes(from)) return null

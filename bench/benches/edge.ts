@@ -159,7 +159,7 @@ function result(
       'The bars use requests per CPU second of the proxy: client, proxy and backend share the cores, so requests per second hide a part of a difference.',
       `${MANY} apps are ${MANY} backends for any proxy (docs/decisions/edge-floor.md); the ratios to one are reported.`,
       `Added p99 is of ${added.length} of ${p99.many.length} pairs; in the others the static proxy lost requests too.`,
-      'The configuration, maps and lanes are those that the product writes (src/edge/haproxy/config.ts).',
+      'The configuration, maps and lanes are those that the product writes (src/proxy/haproxy/config.ts).',
     ],
   }
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { policy } from '../access/policy.ts'
 import { tokenAccess } from '../access/tokens.ts'
 import { Secret } from '../core/secret.ts'
-import { makeTestApi } from './test-api.ts'
+import { makeTestApi } from '../../test/doubles/api.ts'
 
 const token = 'f'.repeat(64)
 const access = tokenAccess([{ name: 'owner', token: new Secret(token) }])

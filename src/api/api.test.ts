@@ -15,7 +15,7 @@ import type {
   ReleaseDocument,
 } from './documents.ts'
 import type { Problem } from './problem.ts'
-import { goLive, image, makeTestApi, shop } from './test-api.ts'
+import { goLive, image, makeTestApi, shop } from '../../test/doubles/api.ts'
 
 const production = '/apps/shop/environments/production'
 

@@ -17,7 +17,7 @@ import { manifestBytes, type ImageConfig, type Manifest } from './registry/image
 import { memoryRegistry } from './registry/memory-registry.ts'
 import { removeManifests } from './registry/retention.ts'
 import { manifestType, Registry } from './registry/registry.ts'
-import { ScriptedEngine, type ScriptedExec } from './builder/scripted-engine.ts'
+import { ScriptedEngine, type ScriptedExec } from '../../test/doubles/scripted-engine.ts'
 import { readTar } from '../core/tar.ts'
 
 const never = new AbortController().signal

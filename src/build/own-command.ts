@@ -5,7 +5,7 @@ import type { ContainerConfig } from './registry/image-document.ts'
 /**
  * The command of an image behind a shell or a package manager, as `sh -c` runs it; null: the image's own command needs
  * no help. Whole process groups get SIGTERM, and a shell in between (Docker's shell form, npm's own) that it ends takes
- * the app with it: as the command of a process it gets what a line of the Procfile gets (src/run/spec.ts). Entry points
+ * the app with it: as the command of a process it gets what a line of the Procfile gets (src/rollout/spec.ts). Entry points
  * and small inits keep their place before it.
  */
 export function ownCommand({ Entrypoint, Cmd }: ContainerConfig): string | null {

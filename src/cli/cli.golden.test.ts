@@ -3,8 +3,8 @@ import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { parseBranchName } from '../core/names.ts'
-import { makeTestApi, shop } from '../api/test-api.ts'
-import { CliRig, type Result } from './test-rig.ts'
+import { makeTestApi, shop } from '../../test/doubles/api.ts'
+import { CliRig, type Result } from '../../test/doubles/cli-rig.ts'
 
 /**
  * Each file of golden/ is a session at a prompt: lines that start with `$` are typed, what follows is what a person

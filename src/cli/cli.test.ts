@@ -6,10 +6,10 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { tokenAccess } from '../access/tokens.ts'
-import { makeTestApi } from '../api/test-api.ts'
+import { makeTestApi } from '../../test/doubles/api.ts'
 import { Secret } from '../core/secret.ts'
 import { systemClock } from '../core/system.ts'
-import { CliRig } from './test-rig.ts'
+import { CliRig } from '../../test/doubles/cli-rig.ts'
 
 const token = 'f'.repeat(64)
 const access = tokenAccess([{ name: 'owner', token: new Secret(token) }])

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { AppError } from '../core/errors.ts'
 import type { AppDocument } from '../api/documents.ts'
 import type { Git } from './git.ts'
-import { keep } from './places.ts'
+import { keep } from './connection/places.ts'
 import { remoteName, type Session } from './session.ts'
 
 /**

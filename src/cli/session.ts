@@ -1,10 +1,10 @@
 import { AppError } from '../core/errors.ts'
 import type { Clock } from '../core/clock.ts'
 import { parseAppName, type AppName } from '../core/names.ts'
-import { Client } from './client.ts'
+import { Client } from './connection/client.ts'
 import type { CliConfig } from './config.ts'
 import { Git } from './git.ts'
-import { findPlace, isPlaceKnown } from './places.ts'
+import { findPlace, isPlaceKnown } from './connection/places.ts'
 import type { Terminal } from './terminal.ts'
 
 /** The git remote that `lading create` and `lading connect` add. */

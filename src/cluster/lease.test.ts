@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import type { Engine } from '../docker/engine.ts'
-import { FakeCluster } from '../docker/fake.ts'
+import { FakeCluster } from '../../test/doubles/engine.ts'
 import { VirtualClock } from '../../test/simulation/virtual-clock.ts'
 import { acquireLease, type Lease } from './lease.ts'
 

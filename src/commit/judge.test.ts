@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseAppName, parseBranchName, type CommitId } from '../core/names.ts'
-import { FakeRepositories } from './fake-repositories.ts'
+import { FakeRepositories } from '../../test/doubles/repositories.ts'
 import { judgeMove } from './judge.ts'
 
 const app = parseAppName('shop')

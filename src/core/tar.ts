@@ -1,4 +1,4 @@
-import { AppError } from '../core/errors.ts'
+import { AppError } from './errors.ts'
 
 /**
  * One file of a tar. Names are bytes, of which each is one character here (latin1): git's need not be UTF-8. `body` must be

@@ -8,7 +8,7 @@ import { systemClock } from '../core/system.ts'
 import { Containers } from './containers.ts'
 import { Logs } from './logs.ts'
 import { recordsSince } from './read.ts'
-import { TestContainer } from './test-engine.ts'
+import { TestContainer } from '../../test/doubles/follower-engine.ts'
 
 const shop = { app: parseAppName('shop'), environment: parseEnvironmentName('production') }
 

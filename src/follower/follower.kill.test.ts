@@ -11,7 +11,7 @@ import { parseAppName, parseEnvironmentName } from '../core/names.ts'
 import { followerLines } from '../observe/client.ts'
 import type { KeptLine, KeptQuery } from '../observe/kept-lines.ts'
 import { parseRecord } from './record.ts'
-import { TestContainer } from './test-engine.ts'
+import { TestContainer } from '../../test/doubles/follower-engine.ts'
 
 /** A real follower as a process of its own, real files, real rotation, and kill -9. */
 const root = mkdtempSync(join(tmpdir(), 'lading-follower-'))

@@ -7,7 +7,7 @@ import { Bucket } from './bucket.ts'
 import { platformKey } from './container.ts'
 import type { Position } from './record.ts'
 import { Tail } from './tail.ts'
-import { TestContainer } from './test-engine.ts'
+import { TestContainer } from '../../test/doubles/follower-engine.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'lading-tail-'))
 after(() => rmSync(root, { recursive: true }))

@@ -5,7 +5,7 @@ import { AppError } from '../core/errors.ts'
 import { parseHostName, type HostName } from '../core/names.ts'
 import { withScheme } from '../core/proxy.ts'
 import { serverCommands, serverHelp, type ServerCommandName } from '../core/server-commands.ts'
-import { parsePrivateNetworks } from './private-networks.ts'
+import { parsePrivateNetworks } from './firewall/private-networks.ts'
 
 export interface UpOptions {
   /** Null: what was decided before, else `localhost`. */

@@ -3,8 +3,8 @@ import { hostname } from 'node:os'
 import { AppError } from '../core/errors.ts'
 import { parseNodeName, type NodeName } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
-import type { EdgeSettings } from '../edge/haproxy/config.ts'
-import type { TestSwitches } from '../edge/admission.ts'
+import type { EdgeSettings } from '../proxy/haproxy/config.ts'
+import type { TestSwitches } from '../proxy/admission.ts'
 
 export interface KeeperConfig {
   /** Sockets of the platform on this node; empty after a boot. */

@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import { persistently } from '../lib/async/retry.ts'
 import { readIfThere, writeWhole } from '../lib/files.ts'
-import { isRunning } from '../edge/haproxy/process.ts'
+import { isRunning } from '../proxy/haproxy/process.ts'
 
 /**
  * Who owns this node's events, admission and HAProxy: one keeper at a time. The lock is an abstract Unix socket of the

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { environmentOf, label } from '../core/labels.ts'
 import type { DockerHttp } from '../docker/http.ts'
-import type { Running } from '../edge/held-slots.ts'
+import type { Running } from '../proxy/held-slots.ts'
 
 interface Task {
   readonly ID: string

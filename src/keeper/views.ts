@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { EnvironmentKey, NodeName } from '../core/names.ts'
 import type { EnvironmentView, ProcessView } from '../edge/edges.ts'
-import type { HaproxyEdge } from '../edge/haproxy/edge.ts'
+import type { HaproxyEdge } from '../proxy/haproxy/edge.ts'
 import { Wakeup } from '../lib/async/wakeup.ts'
 import type { Process, Processes } from './processes.ts'
 

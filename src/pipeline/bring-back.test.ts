@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseAppName, parseCommitId, parseImageReference, parseRunId, production, web } from '../core/names.ts'
-import { FakeRepositories } from '../commit/fake-repositories.ts'
+import { FakeRepositories } from '../../test/doubles/repositories.ts'
 import { defaults } from '../core/defaults.ts'
 import { Secret } from '../core/secret.ts'
 import type { RunState } from '../core/states.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FakeRepositories } from '../commit/fake-repositories.ts'
+import { FakeRepositories } from '../../test/doubles/repositories.ts'
 import { defaultLimits } from '../core/limits.ts'
 import { parseAppName, parseRunId, production } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'

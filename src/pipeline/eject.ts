@@ -6,7 +6,7 @@ import { count, type Release } from '../core/release.ts'
 import type { Limits } from '../core/limits.ts'
 import { Secret } from '../core/secret.ts'
 import type { ContainerPolicy, ServiceSpec } from '../docker/engine.ts'
-import { releasePhaseSpec, serviceSpec } from '../run/spec.ts'
+import { releasePhaseSpec, serviceSpec } from '../rollout/spec.ts'
 import type { Store } from '../store/store.ts'
 
 /** What serves, told so that it can run without us (docs/design/eject.md). The config stands in it as it is. */

@@ -7,7 +7,7 @@ import { retry } from '../lib/async/retry.ts'
 import type { Tools } from './tools.ts'
 import type { Traffic } from './traffic.ts'
 import { isDestroyed } from './upkeep.ts'
-import type { Journey } from './way.ts'
+import type { Journey } from './run-stages.ts'
 
 const retryMs = 500
 /** A branch that does not move for so long, although nobody else moves it, stays where it is (ms). */

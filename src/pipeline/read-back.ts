@@ -11,9 +11,9 @@ import { automaticRollbackOf, type RefMove, type RunIntent } from '../core/run.t
 import type { RunState } from '../core/states.ts'
 import type { Parts } from '../release/make-release.ts'
 import type { ReleaseDocument } from '../release/document.ts'
-import { laneSpec, serviceSpecs } from '../run/spec.ts'
+import { laneSpec, serviceSpecs } from '../rollout/spec.ts'
 import type { ConfigVersion, RestoredEnvironment, RestoredRun } from '../store/store.ts'
-import type { Found } from './parts.ts'
+import type { Found } from './release-inputs.ts'
 
 /** What cluster and edges hold of one environment. */
 export interface Traces extends EnvironmentKey {

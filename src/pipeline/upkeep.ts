@@ -5,8 +5,8 @@ import { environmentId } from '../core/labels.ts'
 import type { AppName, EnvironmentKey } from '../core/names.ts'
 import { wentLive } from '../core/states.ts'
 import { retry } from '../lib/async/retry.ts'
-import { spaceNetwork } from '../run/spec.ts'
-import { removeSpace, Sweeper, type Rows } from '../run/sweep.ts'
+import { spaceNetwork } from '../rollout/spec.ts'
+import { removeSpace, Sweeper, type Rows } from '../rollout/sweep.ts'
 import type { Tools } from './tools.ts'
 
 const sweepAgainMs = 1_000

@@ -4,7 +4,7 @@ import { defaultLimits } from '../core/limits.ts'
 import { parseRunId } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
 import type { OneOffSpec } from '../docker/engine.ts'
-import { FakeCluster } from '../docker/fake.ts'
+import { FakeCluster } from '../../test/doubles/engine.ts'
 import { releasePhase } from './release-phase.ts'
 
 const signal = new AbortController().signal

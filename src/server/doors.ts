@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { basename, join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
-import type { GitDoor } from '../commit/git-door.ts'
+import type { GitDoor } from '../commit/http/listener.ts'
 import type { ApiEnv } from '../api/parts.ts'
 
 /**

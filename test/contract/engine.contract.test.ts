@@ -1,6 +1,6 @@
 import { Secret } from '../../src/core/secret.ts'
 import { systemClock, systemIds } from '../../src/core/system.ts'
-import { FakeCluster, type Behaviour } from '../../src/docker/fake.ts'
+import { FakeCluster, type Behaviour } from '../doubles/engine.ts'
 import { DockerHttp } from '../../src/docker/http.ts'
 import { SwarmEngine } from '../../src/docker/swarm-engine.ts'
 import { engineContract } from './engine.contract.ts'

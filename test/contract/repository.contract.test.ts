@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { FakeRepositories } from '../../src/commit/fake-repositories.ts'
-import { gitProgram, runGit } from '../../src/commit/git-program.ts'
-import { GitRepositories } from '../../src/commit/git-repositories.ts'
+import { FakeRepositories } from '../doubles/repositories.ts'
+import { gitProgram, runGit } from '../../src/commit/git/program.ts'
+import { GitRepositories } from '../../src/commit/git/repositories.ts'
 import { parseAppName, parseCommitId } from '../../src/core/names.ts'
 import { repositoriesContract } from './repository.contract.ts'
 

@@ -3,7 +3,7 @@ import { environmentId, environmentLabels, label } from '../../src/core/labels.t
 import type { EnvironmentKey } from '../../src/core/names.ts'
 import type { Run } from '../../src/core/run.ts'
 import { isFinal, wentLive } from '../../src/core/states.ts'
-import { laneSpec, serviceSpecs, spaceNetwork } from '../../src/run/spec.ts'
+import { laneSpec, serviceSpecs, spaceNetwork } from '../../src/rollout/spec.ts'
 import { mustBeCarriedOn, type Player } from './player.ts'
 
 const forever = new AbortController().signal

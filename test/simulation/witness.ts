@@ -4,9 +4,9 @@ import { environmentId, label } from '../../src/core/labels.ts'
 import type { EnvironmentKey } from '../../src/core/names.ts'
 import type { Run } from '../../src/core/run.ts'
 import { isFinal, isStep, serves, wentLive, type RunState } from '../../src/core/states.ts'
-import type { FakeCluster, FakeProcess } from '../../src/docker/fake.ts'
+import type { FakeCluster, FakeProcess } from '../doubles/engine.ts'
 import type { Edges, Route } from '../../src/edge/edges.ts'
-import type { FakeEdges } from '../../src/edge/fake.ts'
+import type { FakeEdges } from '../doubles/edges.ts'
 import type { RestoredApp, Store } from '../../src/store/store.ts'
 
 /** Requests of the release before run on for so long after a switch (ms): short ones, or an upload longer than the warm time. */

@@ -26,7 +26,7 @@ export function buildLimits({ buildMemory, buildPids, buildsAtOnce }: Limits) {
   return { memory: buildMemory - engineMemory, pids: Math.floor((buildPids - enginePids) / buildsAtOnce) }
 }
 
-/** What the builder may do on the node, its mounts apart: a line of the table in src/install/privileges.ts. */
+/** What the builder may do on the node, its mounts apart: a line of the table in src/install/platform/privileges.ts. */
 export const builderPrivileges = {
   network: 'bridge',
   pid: '',

@@ -1,6 +1,6 @@
 import type { Run } from '../../../src/core/run.ts'
 import { isFinal, wentLive } from '../../../src/core/states.ts'
-import { releasePhaseName } from '../../../src/run/spec.ts'
+import { releasePhaseName } from '../../../src/rollout/spec.ts'
 import { eventually } from '../../rig/eventually.ts'
 import type { Moment, Stage } from './plan.ts'
 import type { Pushed, Site } from './site.ts'

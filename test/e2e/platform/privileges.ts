@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { privileges, type Privileges } from '../../../src/install/privileges.ts'
+import { privileges, type Privileges } from '../../../src/install/platform/privileges.ts'
 import type { Platform } from '../host.ts'
 
 interface Inspected {

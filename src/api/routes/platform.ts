@@ -1,0 +1,35 @@
+import type { Hono } from 'hono'
+import { nameOf } from '../../access/principal.ts'
+import { AppError } from '../../core/errors.ts'
+import type { CleanedDocument, InfoDocument, VersionDocument } from '../documents.ts'
+import type { ApiEnv, ApiParts } from '../parts.ts'
+
+export function platformRoutes(api: Hono<ApiEnv>, { store, platform, pipeline }: ApiParts): void {
+  /** Healthy: the store answers. Says nothing that a stranger should not know. */
+  api.get('/v1/healthz', async c => {
+    await store.openRuns()
+    return c.json({ status: 'ok' })
+  })
+
+  api.get('/v1/info', c => {
+    const { version, baseDomain, url, ca } = platform
+    const you = nameOf(c.get('principal'))
+    return c.json({ version, baseDomain, url, gitUrl: url, ca, you } satisfies InfoDocument)
+  })
+
+  api.get('/v1/version', async c => {
+    const { version, build, loop } = platform
+    const nodes = await platform.nodes(c.req.raw.signal)
+    return c.json({ version, build, nodes, ...(loop ? { loop: loop() } : {}) } satisfies VersionDocument)
+  })
+
+  /** What the control plane does every hour by itself. */
+  api.post('/v1/clean', async c => {
+    const cleaned = await pipeline.clean()
+    if (cleaned !== null) return c.json(cleaned satisfies CleanedDocument)
+    throw new AppError('conflict', 'somebody builds or cleans, and images are removed only while nobody does', {
+      hint: 'Try again when "lading status" shows no build; the platform cleans up by itself every hour.',
+      retryable: true,
+    })
+  })
+}

@@ -1,0 +1,147 @@
+import { AppError } from '../core/errors.ts'
+import type { CommitId } from '../core/names.ts'
+import { count, type Image, type Release, type Verdict } from '../core/release.ts'
+import { judgeMove } from '../commit/judge.ts'
+import type { Run } from '../core/run.ts'
+import type { Parts } from '../release/make-release.ts'
+import { verify } from '../verify/verify.ts'
+import type { Tools } from './tools.ts'
+import type { Journey } from './run-stages.ts'
+
+/** What receive, build and verify found for a commit. */
+export interface Found {
+  readonly commit: CommitId
+  readonly author: string
+  readonly image: Image
+  readonly verdict: Verdict
+}
+
+type CommitIntent = Extract<Run['intent'], { kind: 'commit' }>
+
+/** A push is judged against the branch as it is now: before the build, and again when the run's turn to release has come. */
+export async function judge(run: Run, { repositories }: Tools, signal: AbortSignal): Promise<void> {
+  if (run.intent.kind !== 'commit' || !run.intent.move) return
+  const { commit, move } = run.intent
+  await judgeMove(repositories, { app: run.app, commit, move }, signal)
+}
+
+/** Builds and verifies. The row is in `building` before, and in `verifying` after. */
+export async function fromCommit(
+  journey: Journey,
+  intent: CommitIntent,
+  tools: Tools,
+  signal: AbortSignal,
+): Promise<Found> {
+  const { app } = journey.run
+  const facts = await tools.repositories.describe(app, intent.commit, signal)
+  const image = await tools.builder.build({ app, commit: intent.commit, say: line => journey.say(line) }, signal)
+  await journey.enter('verifying', 'verifying the image')
+  return { commit: intent.commit, author: facts.author, image, verdict: verify(image) }
+}
+
+/**
+ * On another cluster: null where the registry has the image (the backup held it, or an earlier attempt built it), else the
+ * image is built again from its commit.
+ */
+export async function fromBackup(
+  journey: Journey,
+  to: number,
+  tools: Tools,
+  signal: AbortSignal,
+): Promise<Found | null> {
+  const release = await releaseOf(journey.run, to, tools)
+  if (await tools.builder.has(release.image.reference, signal)) return null
+  if (release.commit !== null) return fromCommit(journey, { kind: 'commit', commit: release.commit }, tools, signal)
+  throw new AppError('conflict', `the image of v${to} is not here, and no commit that it was made from`, {
+    hint: 'Push the app again.',
+  })
+}
+
+async function releaseOf(run: Run, number: number, { store }: Tools): Promise<Release> {
+  const release = await store.findRelease(run, number)
+  if (release) return release
+  throw new AppError('not-found', `there is no release v${number}`, { hint: '"lading releases" lists them.' })
+}
+
+/** The parts of the release: the new image with the present config and formation, or old parts put together anew. */
+export async function fromOldParts(run: Run, found: Found | null, tools: Tools, signal: AbortSignal): Promise<Parts> {
+  const { intent } = run
+  switch (intent.kind) {
+    case 'commit': {
+      if (!found) throw new AppError('internal', 'a commit came to its release without an image')
+      const serving = await tools.store.servingRelease(run)
+      const { version } = await tools.store.readConfig(run, 0)
+      return {
+        ...found,
+        config: version,
+        formation: serving?.formation ?? {},
+        description: `Deploy ${found.commit.slice(0, 7)}`,
+      }
+    }
+    case 'rollback': {
+      const to = await releaseOf(run, intent.to, tools)
+      if (!intent.automatic) await requireImage(to, tools, signal)
+      return { ...partsOf(to), description: `${intent.automatic ? 'Automatic rollback' : 'Rollback'} to v${intent.to}` }
+    }
+    case 'restore': {
+      const to = await releaseOf(run, intent.to, tools)
+      return { ...partsOf(to), ...found, description: `Restore v${intent.to}` }
+    }
+    case 'config':
+      return { ...partsOf(await serving(run, tools)), config: intent.config, description: intent.summary }
+    case 'scale': {
+      const from = await serving(run, tools)
+      return {
+        ...partsOf(from),
+        formation: scaled(from, intent.formation),
+        description: `Scale ${words(intent.formation)}`,
+      }
+    }
+  }
+}
+
+/** Of old releases the image goes after a while (imagesToKeep); its commit can be built again. */
+async function requireImage(
+  { image, number, commit }: Release,
+  { builder, limits }: Tools,
+  signal: AbortSignal,
+): Promise<void> {
+  // A registry that is away does not stop a rollback: the node may have the image itself.
+  const isThere = await builder.has(image.reference, signal).catch((error: unknown) => {
+    if (error instanceof AppError && error.code === 'unavailable') return true
+    throw error
+  })
+  if (isThere) return
+  const again = commit === null ? 'Push it again.' : `Build it again: lading deploy ${commit.slice(0, 7)}`
+  throw new AppError('conflict', `the image of v${number} is not kept any more`, {
+    hint: `The last ${limits().imagesKept} images that were live are. ${again}`,
+  })
+}
+
+async function serving(run: Run, { store }: Tools): Promise<Release> {
+  const release = await store.servingRelease(run)
+  if (!release) throw new AppError('conflict', `${run.app} has no release yet`, { hint: 'Push a commit first.' })
+  return release
+}
+
+function partsOf(release: Release): Parts {
+  const { image, verdict, commit, author, config, formation } = release
+  return { image, verdict, commit, author, config, formation, description: '' }
+}
+
+function scaled(release: Release, formation: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  const known = release.image.processes.map(process => process.type as string)
+  const unknown = Object.keys(formation).find(type => !known.includes(type))
+  if (unknown !== undefined) {
+    throw new AppError('invalid-input', `there is no process type ${unknown}`, {
+      hint: `This release has: ${known.join(', ')}.`,
+    })
+  }
+  return { ...Object.fromEntries(known.map(type => [type, count(release, type)])), ...formation }
+}
+
+function words(formation: Readonly<Record<string, number>>): string {
+  return Object.entries(formation)
+    .map(([type, wanted]) => `${type}=${wanted}`)
+    .join(' ')
+}
