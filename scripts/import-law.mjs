@@ -39,7 +39,7 @@ export function importsOf(source) {
 }
 
 export function violations(path, source) {
-  if (isTestOnly(path)) return []
+  if (isTest(path)) return []
   const from = folderOf(path)
   const imports = importsOf(source).map(({ from: target, isType }) => ({
     target: target.startsWith('.') ? posix.join(posix.dirname(path), target) : target,
@@ -89,8 +89,6 @@ function folderOf(path) {
   return path.split('/')[1] ?? ''
 }
 
-/** Tests, and what stands in `src` for tests alone. */
-function isTestOnly(path) {
-  const name = posix.basename(path)
-  return name.endsWith('.test.ts') || /^(?:fake|test|scripted)\b/.test(name) || name === 'push-rig.ts'
+function isTest(path) {
+  return path.endsWith('.test.ts')
 }
