@@ -29,7 +29,7 @@ async function folderOf(t: TestContext, programs: Record<string, string>): Promi
 test("a program finds root's folders where PATH leaves them out, after its own", async t => {
   const folder = await folderOf(t, { tellPath: 'echo "$PATH"' })
   const run = "runProgram('tellPath', [], {}, new AbortController().signal)"
-  const told = resultOf('run-program.ts', run, { PATH: `${folder}:/usr/bin:/bin` })
+  const told = resultOf('host/run-program.ts', run, { PATH: `${folder}:/usr/bin:/bin` })
   assert.deepEqual(String(told).split(delimiter), [
     folder,
     '/usr/bin',
@@ -44,12 +44,12 @@ test("a program finds root's folders where PATH leaves them out, after its own",
 test('the programs of sbin are run from a crontab, and from nowhere', () => {
   const run = "runProgram('ldconfig', ['--version'], {}, new AbortController().signal)"
   for (const environment of [{ PATH: '/usr/bin:/bin' }, {}])
-    assert.match(String(resultOf('run-program.ts', run, environment)), /^ldconfig /)
+    assert.match(String(resultOf('host/run-program.ts', run, environment)), /^ldconfig /)
 })
 
 test('an apt of another language answers in English, whatever LANGUAGE is', async t => {
   const folder = await folderOf(t, { 'apt-get': 'echo "$LC_ALL $LANGUAGE."' })
   const run = "runApt('apt-get', ['update'], () => {}, new AbortController().signal)"
   const german = { PATH: `${folder}:/usr/bin:/bin`, LANG: 'de_DE.UTF-8', LANGUAGE: 'de:fr', LC_ALL: 'de_DE.UTF-8' }
-  assert.equal(resultOf('apt.ts', run, german), 'C.UTF-8 .')
+  assert.equal(resultOf('host/apt.ts', run, german), 'C.UTF-8 .')
 })
