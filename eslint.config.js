@@ -107,7 +107,13 @@ export default tseslint.config(
   {
     // Not the printer itself, the root that gives it its streams, and the program that writes a page of the documents.
     files: ['src/cli/**/*.ts'],
-    ignores: ['**/*.test.ts', 'src/cli/terminal.ts', 'src/cli/main.ts', 'src/cli/reference.ts', 'test/doubles/cli-rig.ts'],
+    ignores: [
+      '**/*.test.ts',
+      'src/cli/terminal.ts',
+      'src/cli/main.ts',
+      'src/cli/reference.ts',
+      'test/doubles/cli-rig.ts',
+    ],
     rules: {
       'no-console': 'error',
       'no-restricted-syntax': [

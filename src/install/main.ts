@@ -39,7 +39,15 @@ import { proxyFor } from './host/proxy.ts'
 import { purgeSteps } from './commands/purge.ts'
 import { platformVersion } from './images/recipes.ts'
 import { report } from './commands/report.ts'
-import { endRestore, keysStep, openStep, refuseBeside, refuseOccupied, rowsStep, waitForApps } from './commands/restore.ts'
+import {
+  endRestore,
+  keysStep,
+  openStep,
+  refuseBeside,
+  refuseOccupied,
+  rowsStep,
+  waitForApps,
+} from './commands/restore.ts'
 import { Site } from './steps/site.ts'
 import { runSteps } from './steps/steps.ts'
 import { isDeadSwarm, requireOwnSwarm, settledSwarm } from './swarm/swarm-state.ts'

@@ -2,7 +2,15 @@ import type { Clock } from '../../src/core/clock.ts'
 import { AppError } from '../../src/core/errors.ts'
 import type { Labels } from '../../src/core/labels.ts'
 import { FakeProcesses, type Behaviour, type FakeProcess } from './processes.ts'
-import type { ConfigView, Engine, LogLine, LogOptions, OneOffSpec, ServiceSpec, TaskView } from '../../src/docker/engine.ts'
+import type {
+  ConfigView,
+  Engine,
+  LogLine,
+  LogOptions,
+  OneOffSpec,
+  ServiceSpec,
+  TaskView,
+} from '../../src/docker/engine.ts'
 
 /**
  * The number that every changing call carries (law: one-control-plane-writes); shared by all adapters of one control

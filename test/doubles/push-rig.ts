@@ -6,7 +6,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { AppError } from '../../src/core/errors.ts'
 import { defaultLimits, type Limits } from '../../src/core/limits.ts'
-import { parseAppName, parseBranchName, parseCommitId, parseEnvironmentName, type CommitId } from '../../src/core/names.ts'
+import {
+  parseAppName,
+  parseBranchName,
+  parseCommitId,
+  parseEnvironmentName,
+  type CommitId,
+} from '../../src/core/names.ts'
 import { systemClock } from '../../src/core/system.ts'
 import type { AppRow, EnvironmentRow } from '../../src/store/store.ts'
 import { createGitDoor, type GitDoor } from '../../src/commit/http/listener.ts'

@@ -10,7 +10,14 @@ import {
   type RunId,
 } from '../../src/core/names.ts'
 import { tar } from './tar.ts'
-import type { BoundedPath, BranchMove, CommitFacts, Repositories, TreeEntry, TreeFacts } from '../../src/commit/repository.ts'
+import type {
+  BoundedPath,
+  BranchMove,
+  CommitFacts,
+  Repositories,
+  TreeEntry,
+  TreeFacts,
+} from '../../src/commit/repository.ts'
 
 interface FakeCommit {
   readonly facts: CommitFacts

@@ -11,7 +11,14 @@ import { knowsHost } from '../platform/hello.ts'
 import { listKeepers } from '../platform/keeper.ts'
 import type { Obstacle } from '../steps/obstacle.ts'
 import { paths } from '../paths.ts'
-import { convergeTo, environmentOf, findService, isUp, stopService, type ServiceSpec } from '../platform/platform-service.ts'
+import {
+  convergeTo,
+  environmentOf,
+  findService,
+  isUp,
+  stopService,
+  type ServiceSpec,
+} from '../platform/platform-service.ts'
 import type { Progress } from '../steps/progress.ts'
 import { specLabel } from '../platform/services.ts'
 import type { Site } from '../steps/site.ts'
