@@ -12,7 +12,7 @@ import type { LineRecord } from './record.ts'
 import { RouterLog } from './router.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'lading-router-'))
-const ownerFile = join(root, 'owner.json')
+const paths = { newestRouter: join(root, 'newest.json'), tenantsSocket: join(root, 'nobody.sock') }
 after(() => rmSync(root, { recursive: true }))
 
 /** What a HAProxy's runtime socket says: its ring from the oldest line on, then what comes; and what is in flight. */
@@ -67,13 +67,12 @@ class Ring {
 
   /** Newest: the next keeper's look finds this one. */
   become(): void {
-    writeFileSync(ownerFile, JSON.stringify({ runtimeSocket: this.path }))
+    writeFileSync(paths.newestRouter, JSON.stringify({ runtimeSocket: this.path }))
   }
 }
 
 const nobody = {
-  ownerFile,
-  keeperSocket: join(root, 'nobody.sock'),
+  paths,
   clock: systemClock,
   log: () => undefined,
   writerOf: () => undefined,

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import { asAppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
 import type { EnvironmentKey } from '../core/names.ts'
+import type { EdgePaths } from '../proxy/haproxy/files.ts'
 import { KeptRuntime, Runtime } from '../proxy/haproxy/runtime.ts'
 import { asLogLine, parseRouterLine } from '../proxy/router-log/router-log.ts'
 import { callKeeper } from '../edge/keeper-http.ts'
@@ -14,9 +15,8 @@ import { inNanoseconds, type LineRecord } from './record.ts'
 import { keyOf, strangersKey } from './strangers.ts'
 
 export interface RouterOptions {
-  /** Tells which HAProxy is the newest (src/keeper/owner.ts). */
-  readonly ownerFile: string
-  readonly keeperSocket: string
+  /** What the keeper shows of it (src/keeper/router-door.ts). */
+  readonly paths: Pick<EdgePaths, 'newestRouter' | 'tenantsSocket'>
   readonly clock: Clock
   readonly log: (line: string) => void
   readonly writerOf: (container: string) => Writer | undefined
@@ -102,8 +102,8 @@ export class RouterLog {
 
   async #newestSocket(): Promise<string | null> {
     try {
-      const owner = JSON.parse(await readFile(this.#options.ownerFile, 'utf8')) as { runtimeSocket?: string }
-      return owner.runtimeSocket ?? null
+      const newest = JSON.parse(await readFile(this.#options.paths.newestRouter, 'utf8')) as { runtimeSocket?: string }
+      return newest.runtimeSocket ?? null
     } catch {
       // There is none yet, after a boot.
       return null
@@ -185,11 +185,14 @@ export class RouterLog {
 
   /** Names are better than nothing: while no keeper answers, those of before. */
   async #refreshTenants(signal: AbortSignal): Promise<void> {
-    const { clock, keeperSocket: socketPath } = this.#options
+    const { clock, paths } = this.#options
     if (clock.monotonic() - this.#tenantsAt < tenantsMs) return
     this.#tenantsAt = clock.monotonic()
     try {
-      const text = await callKeeper({ socketPath, method: 'GET', path: '/edge/tenants', term: 0, clock }, signal)
+      const text = await callKeeper(
+        { socketPath: paths.tenantsSocket, method: 'GET', path: '/edge/tenants', term: 0, clock },
+        signal,
+      )
       this.#tenants = new Map(Object.entries(JSON.parse(text) as Record<string, string>))
     } catch (error) {
       if (signal.aborted) throw error

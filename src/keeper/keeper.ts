@@ -15,6 +15,7 @@ import { enginePrefix, engineUpgrades } from './engine-proxy.ts'
 import { EngineWatch } from './engine-watch.ts'
 import { findPredecessor, Ownership, readOwner, takeOver, writeOwner } from './owner.ts'
 import { shareRegistrySocket } from './registry-door.ts'
+import { openTenantsDoor, showRouter } from './router-door.ts'
 import type { Process } from './processes.ts'
 import { followSwarmsWord } from './swarms-word.ts'
 import { Views } from './views.ts'
@@ -47,6 +48,7 @@ export class Keeper {
   readonly #done = Promise.withResolvers<void>()
   #work = new AbortController()
   #drainDoor: DrainDoor | null = null
+  #tenantsDoor: Server | null = null
 
   constructor(options: KeeperOptions) {
     this.#options = options
@@ -66,6 +68,7 @@ export class Keeper {
         const runtimeSocket = this.#paths.runtimeSocket(process)
         const doors = new Set([...this.#edge.earlierDoors, this.#paths.drainDoor(generation)])
         await writeOwner(this.#paths.owner, { generation, process, pid, runtimeSocket, drainDoors: [...doors] })
+        await showRouter(this.#paths, process)
       },
     })
     this.#engineWatch = new EngineWatch({
@@ -115,6 +118,7 @@ export class Keeper {
     this.#stop.abort()
     this.#work.abort()
     this.#retired.abort()
+    this.#tenantsDoor?.close()
     this.#server.close()
     this.#server.closeIdleConnections()
     await this.#edge.supervisor.stop()
@@ -195,6 +199,8 @@ export class Keeper {
     })
     await chmod(bound, 0o600)
     await rename(bound, this.#socketPath)
+    const tenants = () => this.#edge.admission.tenants()
+    this.#tenantsDoor = await openTenantsDoor(this.#paths.tenantsSocket, config.generation, tenants)
   }
 
   /** Freezes and lets go; resumes by itself when the other keeper does not come up. */
@@ -232,6 +238,7 @@ export class Keeper {
   /** Streams of the engine that are open (a shell, logs) go on until they end; everything else is the next one's. */
   #retire(): void {
     this.#retired.abort()
+    this.#tenantsDoor?.close()
     const streams = new Promise(resolve => this.#server.close(resolve))
     this.#server.closeIdleConnections()
     this.#options.log('keeper: handed over; draining')

@@ -57,6 +57,9 @@ function global({ paths, process, edge }: ConfigInput): string {
   return lines(
     'global',
     `  stats socket ${paths.runtimeSocket(process)} mode 600 level admin expose-fd listeners`,
+    // For the log follower, which is not let in by the one above: it could take the listeners. `operator` is the lowest level
+    // that reads a ring (HAProxy 3.0 refuses `show events` to `user`); it may still change maps (docs/design/edge.md).
+    `  stats socket ${paths.routerSocket(process)} mode 600 level operator`,
     // A runtime connection is kept open for as long as an old process drains.
     '  stats timeout 1d',
     `  hard-stop-after ${edge.hardStopSeconds}s`,
