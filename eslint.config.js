@@ -28,7 +28,13 @@ const shellText = [
   { selector: "Property[key.name='shell']", message: 'No shell text (law: no-shell-text).' },
 ]
 
-const printerMessage = 'Printing goes through src/cli/terminal.ts: what others wrote is shown there, and never obeyed.'
+const dates = [
+  { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: clockMessage },
+  { selector: "CallExpression[callee.name='Date']", message: clockMessage },
+]
+
+const printerMessage =
+  'Printing goes through src/cli/terminal.ts, on the server through src/install/printer.ts: what others wrote is shown there, and never obeyed.'
 const printers = [
   { selector: "MemberExpression[object.name='process'][property.name=/^(stdout|stderr)$/]", message: printerMessage },
   { selector: "MemberExpression[object.name='process'][property.value=/^(stdout|stderr)$/]", message: printerMessage },
@@ -40,7 +46,7 @@ const printers = [
   { selector: "CallExpression[callee.name='writeSync']", message: printerMessage },
   {
     selector: "Literal[value='inherit']",
-    message: 'A child that inherits our streams prints past src/cli/terminal.ts.',
+    message: 'A child that inherits our streams prints past the printer.',
   },
   { selector: "Literal[value='/dev/tty']", message: printerMessage },
 ]
@@ -84,12 +90,7 @@ export default tseslint.config(
         })),
       ],
       'no-restricted-imports': ['error', { patterns: [childProcesses, timers], paths: chance }],
-      'no-restricted-syntax': [
-        'error',
-        ...shellText,
-        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: clockMessage },
-        { selector: "CallExpression[callee.name='Date']", message: clockMessage },
-      ],
+      'no-restricted-syntax': ['error', ...shellText, ...dates],
       'no-restricted-properties': ['error', ...clockProperties],
     },
   },
@@ -116,13 +117,7 @@ export default tseslint.config(
     ],
     rules: {
       'no-console': 'error',
-      'no-restricted-syntax': [
-        'error',
-        ...shellText,
-        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: clockMessage },
-        { selector: "CallExpression[callee.name='Date']", message: clockMessage },
-        ...printers,
-      ],
+      'no-restricted-syntax': ['error', ...shellText, ...dates, ...printers],
       'no-restricted-imports': [
         'error',
         {
@@ -137,6 +132,22 @@ export default tseslint.config(
     files: ['src/install/**/*.ts'],
     ignores: ['**/*.test.ts'],
     rules: { 'no-restricted-imports': ['error', { patterns: [childProcesses, timers] }] },
+  },
+  {
+    // Not the printer itself, and the lines of progress, to which it gives its stream.
+    files: ['src/install/**/*.ts'],
+    ignores: ['**/*.test.ts', 'src/install/printer.ts', 'src/install/steps/progress.ts'],
+    rules: {
+      'no-console': 'error',
+      'no-restricted-syntax': ['error', ...shellText, ...dates, ...printers],
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [childProcesses, timers],
+          paths: printingModules.map(name => ({ name, message: printerMessage })),
+        },
+      ],
+    },
   },
   {
     files: ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts'],

@@ -92,7 +92,10 @@ export async function startStatic(host: Host, backends: number, port: number): P
     .join('\n')
     .split('\n')
     .filter(
-      line => !/draining|txn\.(env|lane)\)(,| )map|set-var\(txn\.(env|lane)\)|be_name,map_str|use_backend/.test(line),
+      line =>
+        !/draining|txn\.(env|lane)\)(,| )map|set-var\(txn\.(env|lane)\)|be_name,map_str|use_backend|lading_connections|balancer|crowd/.test(
+          line,
+        ),
     )
     .join('\n')
   if (/map_str|draining|use_backend/.test(text)) throw new Error(`not static:\n${text}`)
@@ -108,7 +111,7 @@ async function writeEdge(host: Host, name: string, { environments, port }: { env
   const paths = edgePaths(folder, `${folder}/run`)
   const model = modelOf(environments)
   const admitted = new Map(model.lanes.map(({ backend }, n) => [backend, new Map([[1, addressOf(n)]])]))
-  const edge = { httpPort: port, httpsPort: 0, registryPort: null, ipv6: false, user: null }
+  const edge = { httpPort: port, httpsPort: 0, registryPort: null, ipv6: false, user: null, balancers: ['127.0.0.0/8'] }
   const settings = { ...edge, maxConnections: 4000, hardStopSeconds: 10 }
   const text = haproxyConfig({ paths, process: 1, pools: model.pools, admitted, edge: settings })
   const config = text

@@ -2,7 +2,7 @@
 // reader can see is an import. `violations(path, source)` gives one sentence for each broken rule.
 import { posix } from 'node:path'
 
-const STAGES = ['commit', 'build', 'verify', 'release', 'run']
+const STAGES = ['commit', 'build', 'verify', 'release', 'rollout']
 const ROOTS = ['server', 'keeper', 'follower', 'cli', 'install']
 const DOORS = ['access', 'api']
 /** Contracts: types for everybody, and the small pure functions that stand beside them. */
@@ -39,7 +39,7 @@ export function importsOf(source) {
 }
 
 export function violations(path, source) {
-  if (isTestOnly(path)) return []
+  if (isTest(path)) return []
   const from = folderOf(path)
   const imports = importsOf(source).map(({ from: target, isType }) => ({
     target: target.startsWith('.') ? posix.join(posix.dirname(path), target) : target,
@@ -68,9 +68,9 @@ function refusal({ path, from, target, isType }) {
     if (isOurs ? mayUse : PURE_NODE.includes(target) || path === LIB_FILES) return null
     return 'lib imports only lib, types of core, its errors, and (but for lib/files.ts) node: modules without I/O'
   }
+  if (target.startsWith('test/')) return 'a double is for tests'
   if (!isOurs) return null
   const to = folderOf(target)
-  if (isTestOnly(target)) return 'a fake is for tests'
   if (to === from || to === 'core' || to === LIB) return null
   if (ROOTS.includes(to)) return 'nobody imports a root'
   if (ROOTS.includes(from)) return null
@@ -89,8 +89,6 @@ function folderOf(path) {
   return path.split('/')[1] ?? ''
 }
 
-/** Tests, and what stands in `src` for tests alone. */
-function isTestOnly(path) {
-  const name = posix.basename(path)
-  return name.endsWith('.test.ts') || /^(?:fake|test|scripted)\b/.test(name) || name === 'push-rig.ts'
+function isTest(path) {
+  return path.endsWith('.test.ts')
 }

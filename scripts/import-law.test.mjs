@@ -31,10 +31,10 @@ const lawful = [
   ['src/build/progress.ts', `import { LineSplitter } from '../lib/async/lines.ts'`],
   ['src/rollout/spec.ts', `import type { ServiceSpec } from '../docker/engine.ts'`],
   ['src/build/build.ts', `import type { Repositories } from '../commit/repository.ts'`],
-  ['src/pipeline/run-stages.ts', `import { startRelease } from '../run/roll-out.ts'`],
+  ['src/pipeline/run-stages.ts', `import { startRelease } from '../rollout/roll-out.ts'`],
   ['src/server/main.ts', `import { SwarmEngine } from '../docker/swarm-engine.ts'`],
   ['src/server/config.ts', `const port = process.env.PORT`],
-  ['src/rollout/spec.test.ts', `import { FakeCluster } from '../docker/fake.ts'`],
+  ['src/rollout/spec.test.ts', `import { FakeCluster } from '../../test/doubles/engine.ts'`],
 ]
 const broken = [
   ['src/core/run.ts', `import { readFile } from 'node:fs/promises'`],
@@ -48,7 +48,7 @@ const broken = [
   ['src/rollout/spec.ts', `import { SwarmEngine } from '../docker/swarm-engine.ts'`],
   ['src/build/build.ts', `import { Repositories } from '../commit/repository.ts'`],
   ['src/api/api.ts', `import { main } from '../server/main.ts'`],
-  ['src/api/api.ts', `import { FakeCluster } from '../docker/fake.ts'`],
+  ['src/api/api.ts', `import { FakeCluster } from '../../test/doubles/engine.ts'`],
   ['src/cli/main.ts', `import { main } from '../server/main.ts'`],
   ['src/store/sqlite.ts', `const path = process.env.HOME`],
 ]

@@ -38,12 +38,19 @@ export const defaults = {
   logLinesPerSecond: 10_000,
   /** So many lines at once are kept before that holds. */
   logLinesBurst: 100_000,
+  /** Requests of strangers (unknown hosts, refusals): sampled, in a log of their own of logKeptBytes. */
+  logStrangersPerSecond: 5,
+  logStrangersBurst: 1000,
   /** Free on the disk; below it no line is kept. */
   logFreeBytes: 512 * MiB,
   /** Kept lines of an environment of which nothing runs go when there was no line for so long (ms). */
   logIdleMs: 30 * 24 * 60 * 60_000,
   /** All of them together with the request line; the edge answers 400 above it. */
   requestHeaderBytes: 15 * 1024,
+  /** Of one source address (IPv6: a /64) at one edge, open at once. A tenth of what an edge takes; a NAT has many people. */
+  sourceConnections: 2000,
+  /** Of one source address, on average over ten seconds. About a third of what one core of the edge serves. */
+  sourceRequestsPerSecond: 5000,
   pushBytes: 1024 * MiB,
   /** What a push becomes, beside what it weighs: one file of a commit, all of them, and the app's repository on disk. */
   fileBytes: 512 * MiB,

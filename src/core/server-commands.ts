@@ -28,6 +28,8 @@ export const serverCommands = {
         'the HTTP proxy that leads out, or "none"; without it, http_proxy and https_proxy, else as before',
       '--private-networks <policy>':
         'what apps and builds may reach of private networks: "deny-own" (none that this machine has a route to), "deny-all" or "allow", and after a comma what stays open, such as deny-own,10.0.0.9; without it, as before, else deny-own',
+      '--balancers <addresses>':
+        'addresses and networks of load balancers in front, with commas, whose connections and requests are not counted; "none"; without it, as before',
       '--patience <seconds>': 'so long a new control plane may take to prove itself; without it, 120',
       '--no-hello': 'do not deploy examples/hello at the end',
       '--check': 'only say whether this machine is ready, and which ports to open; changes nothing',

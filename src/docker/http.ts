@@ -69,6 +69,11 @@ export class DockerHttp {
     return promise
   }
 
+  /** Whether the API that is spoken is of this version, such as `1.45`, or newer. */
+  async speaks(version: string, signal: AbortSignal): Promise<boolean> {
+    return compare(await this.#negotiated(signal), version) >= 0
+  }
+
   async #negotiated(signal: AbortSignal): Promise<string> {
     if (this.#version !== null) return this.#version
     const response = await this.#answer(this.#open('GET', '/version', undefined, signal), signal)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { AppError } from '../core/errors.ts'
 import { Secret } from '../core/secret.ts'
 import type { ServiceSpec } from './engine.ts'
-import { assertServiceKept, differences, serviceJson } from './spec-json.ts'
+import { assertOneOffKept, assertServiceKept, differences, oneOffJson, serviceJson } from './spec-json.ts'
 
 const spec: ServiceSpec = {
   name: 'l-shop-production-v1-web',
@@ -19,7 +19,7 @@ const spec: ServiceSpec = {
 }
 
 test('a service is dnsrr, with a host-mode port without number, and its labels are on the container too', () => {
-  const json = serviceJson(spec)
+  const json = serviceJson(spec, true)
   assert.deepEqual(json.EndpointSpec, {
     Mode: 'dnsrr',
     Ports: [{ Protocol: 'tcp', TargetPort: 8080, PublishMode: 'host' }],
@@ -29,7 +29,7 @@ test('a service is dnsrr, with a host-mode port without number, and its labels a
 })
 
 test("an image's HEALTHCHECK is off, and an engine that keeps it on is refused", () => {
-  const sent = serviceJson(spec)
+  const sent = serviceJson(spec, true)
   assert.deepEqual(sent.TaskTemplate.ContainerSpec.Healthcheck, { Test: ['NONE'] })
   const kept = structuredClone(sent) as { TaskTemplate: { ContainerSpec: { Healthcheck?: object } } }
   delete kept.TaskTemplate.ContainerSpec.Healthcheck
@@ -42,7 +42,7 @@ test('what the engine adds is no difference; what it drops or changes is', () =>
 })
 
 test('a policy field that an old engine drops fails, by name, and shows no secret', () => {
-  const sent = serviceJson(spec)
+  const sent = serviceJson(spec, true)
   const kept = structuredClone(sent) as { TaskTemplate: { Resources: { Limits: { Pids?: number } } } }
   assertServiceKept(sent, kept)
   delete kept.TaskTemplate.Resources.Limits.Pids
@@ -51,4 +51,22 @@ test('a policy field that an old engine drops fails, by name, and shows no secre
     (error: unknown) =>
       error instanceof AppError && error.message.includes('Resources.Limits.Pids') && !error.message.includes('s3cret'),
   )
+})
+
+test('no process of an app gains privileges by a setuid file, and an engine that forgets it is refused', () => {
+  const sent = serviceJson(spec, true)
+  assert.deepEqual(sent.TaskTemplate.ContainerSpec.Privileges, { NoNewPrivileges: true })
+  const kept = structuredClone(sent)
+  delete kept.TaskTemplate.ContainerSpec.Privileges
+  assert.throws(() => assertServiceKept(sent, kept), /ContainerSpec\.Privileges/)
+  const oneOff = oneOffJson({ ...spec, command: ['true'] })
+  assertOneOffKept('phase', oneOff, oneOff)
+  const without = { ...oneOff, HostConfig: { ...oneOff.HostConfig, SecurityOpt: [] } }
+  assert.throws(() => assertOneOffKept('phase', oneOff, without), /SecurityOpt/)
+})
+
+test('an engine that knows no such field for services (20.10) is not asked for it', () => {
+  const sent = serviceJson(spec, false)
+  assert.equal('Privileges' in sent.TaskTemplate.ContainerSpec, false)
+  assertServiceKept(sent, structuredClone(sent))
 })

@@ -10,7 +10,11 @@ import type { ContainerPolicy, OneOffSpec, ServiceSpec } from './engine.ts'
 const nanoseconds = 1_000_000_000
 const logDriver = { 'max-size': String(defaults.logBytes), 'max-file': String(defaults.logFiles) }
 
-export function serviceJson(spec: ServiceSpec) {
+/** In a service; one-offs have known it for ever. Measured: 26.1 (API 1.45) keeps and applies it, 20.10 (1.41) knows no such field. */
+export const noNewPrivilegesSince = '1.45'
+
+/** `canForbid`: the engine knows how to forbid a service's processes new privileges (docs/decisions/container-rights.md). */
+export function serviceJson(spec: ServiceSpec, canForbid: boolean) {
   const { policy } = spec
   return {
     Name: spec.name,
@@ -30,6 +34,7 @@ export function serviceJson(spec: ServiceSpec) {
         Mounts: mounts(policy),
         Ulimits: ulimits(policy),
         CapabilityDrop: capabilities(policy),
+        ...(canForbid ? { Privileges: { NoNewPrivileges: true } } : {}),
       },
       RestartPolicy: { Condition: 'any', Delay: 1 * nanoseconds, MaxAttempts: 0 },
       Resources: {
@@ -64,6 +69,7 @@ export function oneOffJson(spec: OneOffSpec) {
       Mounts: mounts(policy),
       Ulimits: ulimits(policy),
       CapDrop: capabilities(policy),
+      SecurityOpt: ['no-new-privileges'],
       LogConfig: { Type: 'json-file', Config: logDriver },
       RestartPolicy: { Name: 'no' },
     },
@@ -82,6 +88,7 @@ export function assertServiceKept(sent: ReturnType<typeof serviceJson>, kept: un
         'Mounts',
         'Ulimits',
         'CapabilityDrop',
+        'Privileges',
       ]),
       Resources: task.Resources,
       LogDriver: task.LogDriver,
@@ -99,6 +106,7 @@ export function assertOneOffKept(name: string, sent: ReturnType<typeof oneOffJso
     'Mounts',
     'Ulimits',
     'CapDrop',
+    'SecurityOpt',
     'LogConfig',
   ])
   assertKept(name, kept, { HostConfig: wanted })
@@ -114,6 +122,7 @@ function assertKept(name: string, kept: unknown, wanted: object): void {
 
 /** Paths of `wanted` whose value is not in `kept`. What the engine adds by itself is no difference. */
 export function differences(wanted: unknown, kept: unknown, path: string): string[] {
+  if (wanted === undefined) return []
   if (typeof wanted !== 'object' || wanted === null) return wanted === kept ? [] : [path]
   if (Array.isArray(wanted) && wanted.length !== (Array.isArray(kept) ? kept.length : 0)) return [path]
   return Object.entries(wanted).flatMap(([key, value]) => {

@@ -15,7 +15,7 @@ import { assertOurs, get, registryAuth, unlessExists, unlessGone } from './calls
 import type { Call, DockerHttp } from './http.ts'
 import { logLines } from './log-frames.ts'
 import { OneOffs } from './one-offs.ts'
-import { assertServiceKept, serviceJson } from './spec-json.ts'
+import { assertServiceKept, noNewPrivilegesSince, serviceJson } from './spec-json.ts'
 
 /** Docker Swarm through the API of one manager's engine. */
 export class SwarmEngine implements Engine {
@@ -33,7 +33,7 @@ export class SwarmEngine implements Engine {
   }
 
   async createService(spec: ServiceSpec, signal: AbortSignal): Promise<void> {
-    const body = serviceJson(spec)
+    const body = serviceJson(spec, await this.#http.speaks(noNewPrivilegesSince, signal))
     const call: Call = { method: 'POST', path: '/services/create', body, headers: this.#pulls }
     await unlessExists(this.#http.json(call, signal))
     const kept = (await this.#http.json(get(`/services/${spec.name}`), signal)) as { Spec: unknown }

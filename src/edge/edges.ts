@@ -115,3 +115,11 @@ export interface ProcessView extends ProcessFacts {
   /** The last failed check in words: `connection refused`, `HTTP 503`, `timeout after 1 s`. */
   readonly lastCheck: string | null
 }
+
+export function sameEnvironment(one: EnvironmentKey, other: EnvironmentKey): boolean {
+  return one.app === other.app && one.environment === other.environment
+}
+
+export function sameRelease(one: ReleaseKey, other: ReleaseKey): boolean {
+  return sameEnvironment(one, other) && one.release === other.release
+}

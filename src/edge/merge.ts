@@ -1,6 +1,5 @@
 import type { NodeName } from '../core/names.ts'
-import { sameEnvironment, sameRelease } from '../proxy/model.ts'
-import type { EdgeState, EnvironmentView, ProcessView } from './edges.ts'
+import { sameEnvironment, sameRelease, type EdgeState, type EnvironmentView, type ProcessView } from './edges.ts'
 
 /** One keeper's word; null while it does not answer, or has not yet. */
 export interface Heard {

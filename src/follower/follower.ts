@@ -51,8 +51,7 @@ export class Follower {
     })
     this.#containers = new Containers(config.containers, this.logs)
     this.#router = new RouterLog({
-      ownerFile: config.ownerFile,
-      keeperSocket: config.keeperSocket,
+      paths: config.router,
       clock,
       log,
       writerOf: container => this.#containers.writerOf(container),

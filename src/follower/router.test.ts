@@ -6,11 +6,13 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { eventually } from '../../test/rig/eventually.ts'
 import { systemClock } from '../core/system.ts'
+import { defaults } from '../core/defaults.ts'
+import { environmentId } from '../core/labels.ts'
 import type { LineRecord } from './record.ts'
 import { RouterLog } from './router.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'lading-router-'))
-const ownerFile = join(root, 'owner.json')
+const paths = { newestRouter: join(root, 'newest.json'), tenantsSocket: join(root, 'nobody.sock') }
 after(() => rmSync(root, { recursive: true }))
 
 /** What a HAProxy's runtime socket says: its ring from the oldest line on, then what comes; and what is in flight. */
@@ -39,12 +41,12 @@ class Ring {
     after(() => this.#server.close())
   }
 
-  say(environment: string, id: string): void {
+  say(environment: string, id: string, status = '200'): void {
     const time = `2026-11-24T10:00:00.${String(100_000 + this.lines.length)}+00:00`
     const fields = [
       environment,
       'h1/s1',
-      '200',
+      status,
       '--',
       '10',
       '0',
@@ -65,18 +67,21 @@ class Ring {
 
   /** Newest: the next keeper's look finds this one. */
   become(): void {
-    writeFileSync(ownerFile, JSON.stringify({ runtimeSocket: this.path }))
+    writeFileSync(paths.newestRouter, JSON.stringify({ runtimeSocket: this.path }))
   }
+}
+
+const nobody = {
+  paths,
+  clock: systemClock,
+  log: () => undefined,
+  writerOf: () => undefined,
 }
 
 function reader(kept: readonly LineRecord[]) {
   const stop = new AbortController()
   const log = new RouterLog({
-    ownerFile,
-    keeperSocket: join(root, 'nobody.sock'),
-    clock: systemClock,
-    log: () => undefined,
-    writerOf: () => undefined,
+    ...nobody,
     kept: (key, since) => (key.app === 'shop' ? kept.filter(({ time }) => time >= since) : []),
   })
   const running = log.run(stop.signal)
@@ -125,4 +130,29 @@ test('a HAProxy that is replaced is heard until its last request has ended, and 
   await eventually('nobody listens to the old one', () => old.readers.size === 0)
   assert.equal(next.readers.size, 1)
   await both.end()
+})
+
+test("strangers' requests lie apart and are sampled, and take nothing from the lines of apps", async () => {
+  const ring = new Ring('strangers.sock')
+  for (let n = 0; n < 3 * defaults.logStrangersBurst; n++) ring.say('-', `s${n}`, '404')
+  ring.say('lading/production', 'refused', '401')
+  ring.say('lading/production', 'answered')
+  for (let n = 0; n < 5; n++) ring.say('shop/production', `a${n}`, '404')
+  ring.become()
+  const stop = new AbortController()
+  const log = new RouterLog({ ...nobody, kept: () => [] })
+  const running = log.run(stop.signal)
+  const kept = new Map<string, number>()
+  await eventually('the last line is there', () => {
+    for (const batch of log.take()) {
+      const id = environmentId(batch.key)
+      kept.set(id, (kept.get(id) ?? 0) + batch.records.length)
+    }
+    return kept.get('shop/production') === 5
+  })
+  stop.abort()
+  await running
+  assert.equal(kept.get('lading/production'), 1)
+  const strangers = kept.get('lading/strangers') ?? 0
+  assert.ok(strangers >= defaults.logStrangersBurst && strangers < 2 * defaults.logStrangersBurst, String(strangers))
 })

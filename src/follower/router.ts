@@ -2,20 +2,21 @@ import { readFile } from 'node:fs/promises'
 import type { Clock } from '../core/clock.ts'
 import { asAppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
-import { parseAppName, parseEnvironmentName, type EnvironmentKey } from '../core/names.ts'
+import type { EnvironmentKey } from '../core/names.ts'
+import type { EdgePaths } from '../proxy/haproxy/files.ts'
 import { KeptRuntime, Runtime } from '../proxy/haproxy/runtime.ts'
 import { asLogLine, parseRouterLine } from '../proxy/router-log/router-log.ts'
 import { callKeeper } from '../edge/keeper-http.ts'
 import { defaults } from '../core/defaults.ts'
 import { LineSplitter } from '../lib/async/lines.ts'
 import { Bucket } from './bucket.ts'
-import { platformKey, type Writer } from './container.ts'
+import type { Writer } from './container.ts'
 import { inNanoseconds, type LineRecord } from './record.ts'
+import { keyOf, strangersKey } from './strangers.ts'
 
 export interface RouterOptions {
-  /** Tells which HAProxy is the newest (src/keeper/owner.ts). */
-  readonly ownerFile: string
-  readonly keeperSocket: string
+  /** What the keeper shows of it (src/keeper/router-door.ts). */
+  readonly paths: Pick<EdgePaths, 'newestRouter' | 'tenantsSocket'>
   readonly clock: Clock
   readonly log: (line: string) => void
   readonly writerOf: (container: string) => Writer | undefined
@@ -47,6 +48,8 @@ export class RouterLog {
   readonly #options: RouterOptions
   readonly #waiting = new Map<string, RouterBatch>()
   readonly #bucket: Bucket
+  /** Of strangers, who take nothing from the lines of apps. */
+  readonly #strangers: Bucket
   #newest = ''
   #tenants: ReadonlyMap<string, string> = new Map()
   #tenantsAt = -Infinity
@@ -54,7 +57,10 @@ export class RouterLog {
   constructor(options: RouterOptions) {
     this.#options = options
     const { logLinesPerSecond: perSecond, logLinesBurst: burst } = defaults
-    this.#bucket = new Bucket({ perSecond, burst, now: options.clock.monotonic() })
+    const { logStrangersPerSecond, logStrangersBurst } = defaults
+    const now = options.clock.monotonic()
+    this.#bucket = new Bucket({ perSecond, burst, now })
+    this.#strangers = new Bucket({ perSecond: logStrangersPerSecond, burst: logStrangersBurst, now })
   }
 
   /** Until the signal. */
@@ -74,10 +80,13 @@ export class RouterLog {
     }
   }
 
-  /** Lines since the last time; `back` what the disk did not take. */
+  /**
+   * Lines since the last time; `back` what the disk did not take. How many of strangers were left out is told with the next
+   * that is kept: told by itself, again and again, it would fill their log.
+   */
   take(): readonly RouterBatch[] {
-    const batches = [...this.#waiting.values()]
-    this.#waiting.clear()
+    const batches = [...this.#waiting.values()].filter(({ key, records }) => key !== strangersKey || records.length > 0)
+    for (const { key } of batches) this.#waiting.delete(environmentId(key))
     return batches
   }
 
@@ -93,8 +102,8 @@ export class RouterLog {
 
   async #newestSocket(): Promise<string | null> {
     try {
-      const owner = JSON.parse(await readFile(this.#options.ownerFile, 'utf8')) as { runtimeSocket?: string }
-      return owner.runtimeSocket ?? null
+      const newest = JSON.parse(await readFile(this.#options.paths.newestRouter, 'utf8')) as { runtimeSocket?: string }
+      return newest.runtimeSocket ?? null
     } catch {
       // There is none yet, after a boot.
       return null
@@ -117,6 +126,7 @@ export class RouterLog {
         const lines = splitter.push(text)
         await this.#refreshTenants(either)
         this.#bucket.refill(clock.monotonic())
+        this.#strangers.refill(clock.monotonic())
         for (const line of lines) this.#line(line, seen)
       }
     } finally {
@@ -140,11 +150,12 @@ export class RouterLog {
 
   #line(text: string, seen: Seen): void {
     const begin = text.indexOf(' ') + 1
-    const environment = text.slice(begin, text.indexOf('\t', begin))
-    const key = keyOf(environment)
+    const [environment = '', slot = '', status = ''] = text.slice(begin).split('\t', 3)
+    const key = keyOf({ environment, slot, status })
     if (key === null) return
     const batch = this.#batchOf(key)
-    if (batch.records.length >= mostWaiting || !this.#bucket.take(text.length)) {
+    const bucket = key === strangersKey ? this.#strangers : this.#bucket
+    if (batch.records.length >= mostWaiting || !bucket.take(text.length)) {
       batch.dropped++
       return
     }
@@ -174,11 +185,14 @@ export class RouterLog {
 
   /** Names are better than nothing: while no keeper answers, those of before. */
   async #refreshTenants(signal: AbortSignal): Promise<void> {
-    const { clock, keeperSocket: socketPath } = this.#options
+    const { clock, paths } = this.#options
     if (clock.monotonic() - this.#tenantsAt < tenantsMs) return
     this.#tenantsAt = clock.monotonic()
     try {
-      const text = await callKeeper({ socketPath, method: 'GET', path: '/edge/tenants', term: 0, clock }, signal)
+      const text = await callKeeper(
+        { socketPath: paths.tenantsSocket, method: 'GET', path: '/edge/tenants', term: 0, clock },
+        signal,
+      )
       this.#tenants = new Map(Object.entries(JSON.parse(text) as Record<string, string>))
     } catch (error) {
       if (signal.aborted) throw error
@@ -215,15 +229,4 @@ class Seen {
 
 function nameOf({ time, text }: LineRecord): string {
   return `${time} ${/ request_id=(\S+)/.exec(text)?.[1] ?? ''}`
-}
-
-/** `shop/production`; the platform's own where no host was known. */
-function keyOf(environment: string): EnvironmentKey | null {
-  if (environment === '-' || environment === '') return platformKey
-  try {
-    const [app = '', name = ''] = environment.split('/')
-    return { app: parseAppName(app), environment: parseEnvironmentName(name) }
-  } catch {
-    return null
-  }
 }

@@ -6,7 +6,7 @@ import { readManifest } from '../backup/unpack.ts'
 import { AppError, asAppError, unreachable } from '../core/errors.ts'
 import { parseHostName } from '../core/names.ts'
 import { systemClock } from '../core/system.ts'
-import { visible } from '../core/visible.ts'
+import { visibleJson } from '../core/visible.ts'
 import { backup } from './commands/backup.ts'
 import { writeBugReport } from './commands/bug-report.ts'
 import { bootNode, startDeadEngine, startEngine } from './commands/boot.ts'
@@ -34,7 +34,8 @@ import { missingPackages, recordedPackages } from './host/packages.ts'
 import { checkout, paths } from './paths.ts'
 import { platformSteps } from './platform/platform.ts'
 import { portTable } from './firewall/ports-to-open.ts'
-import { Progress } from './steps/progress.ts'
+import { complain, outliveReaders, print, progress as startProgress } from './printer.ts'
+import type { Progress } from './steps/progress.ts'
 import { proxyFor } from './host/proxy.ts'
 import { purgeSteps } from './commands/purge.ts'
 import { platformVersion } from './images/recipes.ts'
@@ -58,12 +59,12 @@ import { beginUpgrade, checkUpgrade, endWayBack, isUpgradeUnfinished, withWayBac
 export async function up(options: UpOptions, signal: AbortSignal): Promise<void> {
   const machine = await readMachine(options.checkOnly ? 'up --check' : 'up')
   const site = await Site.load()
-  const progress = new Progress(process.stdout, systemClock)
-  process.stdout.write(`Lading on Debian ${machine.debian}, node ${machine.node}\n\n`)
+  const progress = startProgress()
+  print(`Lading on Debian ${machine.debian}, node ${machine.node}\n\n`)
   if (options.checkOnly) return checkOnly(site, machineChecks(site, options.clusterAddress), progress, signal)
   const domainBefore = await converge({ site, machine, options, progress }, signal)
   if (options.hello) await runSteps([helloStep(site)], progress, signal)
-  await report({ site, domainBefore, hasSystemd: machine.hasSystemd }, process.stdout, signal)
+  await report({ site, domainBefore, hasSystemd: machine.hasSystemd }, signal)
 }
 
 /** `up` on an installed machine, when nothing is wrong there: what is broken now would be what it goes back to. */
@@ -71,8 +72,8 @@ export async function upgrade(options: UpOptions, signal: AbortSignal): Promise<
   const machine = await readMachine('upgrade')
   const site = await Site.load()
   const before = site.decisions.images['control']?.key
-  const progress = new Progress(process.stdout, systemClock)
-  process.stdout.write(`Lading ${await platformVersion()} for Debian ${machine.debian}, node ${machine.node}\n\n`)
+  const progress = startProgress()
+  print(`Lading ${await platformVersion()} for Debian ${machine.debian}, node ${machine.node}\n\n`)
   await startDeadEngine(site, machine.hasSystemd, signal)
   const checks = (await isUpgradeUnfinished())
     ? []
@@ -87,7 +88,7 @@ export async function upgrade(options: UpOptions, signal: AbortSignal): Promise<
   const after = site.decisions.images['control']?.key
   const seconds = ((systemClock.monotonic() - start) / 1000).toFixed(0)
   const what = before === after ? 'This version serves already' : `Upgraded to ${await platformVersion()}`
-  process.stdout.write(`\n${what}: control plane ${after}, ${seconds} s. All versions: lading version\n`)
+  print(`\n${what}: control plane ${after}, ${seconds} s. All versions: lading version\n`)
 }
 
 interface Convergence {
@@ -109,7 +110,12 @@ async function converge({ site, machine, options, progress }: Convergence, signa
   await runSteps([...imageSteps(site, options), ...trustSteps()], progress, signal)
   const record = await beginUpgrade(site, progress, signal)
   const proving = record && { snapshot: record.snapshot, seconds: options.patience }
-  const steps = [keeperStep(site), followerStep(site), ...platformSteps(site, proving), ownTraffic(site)]
+  const steps = [
+    keeperStep(site, options.balancers),
+    followerStep(site),
+    ...platformSteps(site, proving),
+    ownTraffic(site),
+  ]
   await withWayBack(record, steps, progress, signal)
   await runSteps([oldImagesStep(site)], progress, signal)
   return domainBefore
@@ -122,7 +128,7 @@ const restoreSeconds = 3600
 export async function restore(options: RestoreOptions, signal: AbortSignal): Promise<void> {
   const machine = await readMachine('restore')
   const site = await Site.load()
-  const progress = new Progress(process.stdout, systemClock)
+  const progress = startProgress()
   await refuseOccupied()
   await runSteps([openStep(options)], progress, signal)
   const manifest = await readManifest(paths.opened)
@@ -142,7 +148,7 @@ export async function restore(options: RestoreOptions, signal: AbortSignal): Pro
   )
   const failed = await appsBack(progress, signal)
   await endRestore()
-  await report({ site, domainBefore: domain, hasSystemd: machine.hasSystemd }, process.stdout, signal)
+  await report({ site, domainBefore: domain, hasSystemd: machine.hasSystemd }, signal)
   if (failed.length === 0) return
   throw new AppError(
     'not-healthy',
@@ -168,12 +174,12 @@ async function checkOnly(site: Site, checks: readonly Check[], progress: Progres
   // Before the first `up` it is in nobody's PATH.
   const lading = site.decided ? 'lading' : `${checkout}/lading`
   const found = await lookAtAll(checks, progress, signal)
-  process.stdout.write(`\n${portTable}\n`)
+  print(`\n${portTable}\n`)
   if (found.some(({ obstacles }) => obstacles.length > 0))
     throw new AppError('conflict', 'this machine is not ready for Lading', {
       hint: `Clear these away, then run "${lading} up --check" again; nothing was changed.`,
     })
-  process.stdout.write(`\nThis machine is ready: ${lading} up\n`)
+  print(`\nThis machine is ready: ${lading} up\n`)
 }
 
 /** Finds what is wrong with the platform on this machine, and says what mends it. Changes nothing. */
@@ -190,24 +196,23 @@ export async function doctor({ json, bundle }: DoctorOptions, signal: AbortSigna
     ...platformSteps(site),
   ]
   const steps = [...groundSteps(site, machine, asBefore), ...made, ownTraffic(site)]
-  const progress = json ? null : new Progress(process.stdout, systemClock)
-  if (!json) process.stdout.write(`Lading ${await platformVersion()} on Debian ${machine.debian}, node ${node}\n\n`)
+  const progress = json ? null : startProgress()
+  if (!json) print(`Lading ${await platformVersion()} on Debian ${machine.debian}, node ${node}\n\n`)
   const checks = [...doctorChecks(site, machine, steps), { title: 'upgrade', look: checkUpgrade }]
   const found = await lookAtAll(checks, progress, signal)
-  const diagnosis = JSON.stringify({ version: await platformVersion(), node, checks: found }, null, 2)
-  if (json) process.stdout.write(`${diagnosis}\n`)
+  const diagnosis = visibleJson({ version: await platformVersion(), node, checks: found }, 2)
+  if (json) print(`${diagnosis}\n`)
   if (bundle !== null) {
     const keepers = (await engineAnswers(signal)) ? (await listKeepers(signal)).map(({ name }) => name) : []
     await writeBugReport(bundle, { diagnosis, keepers }, signal)
-    if (!json)
-      process.stdout.write(`\n${bundle}: for a bug report. Secrets are masked; names of apps and hosts are not.\n`)
+    if (!json) print(`\n${bundle}: for a bug report. Secrets are masked; names of apps and hosts are not.\n`)
   }
   const count = found.flatMap(({ obstacles }) => obstacles).length
   if (count > 0)
     throw new AppError('conflict', count === 1 ? 'one thing is wrong' : `${count} things are wrong`, {
       hint: json ? 'Each has its "next".' : 'After each arrow stands what mends it.',
     })
-  if (!json) process.stdout.write('\nNothing is wrong.\n')
+  if (!json) print('\nNothing is wrong.\n')
 }
 
 /** Stops all that is ours and keeps the data; with `purge` and `yes`, removes all that is ours. Idempotent. */
@@ -223,7 +228,7 @@ export async function down(options: DownOptions, signal: AbortSignal): Promise<v
   }
   const machine = await readMachine('down')
   const site = await Site.load()
-  const progress = new Progress(process.stdout, systemClock)
+  const progress = startProgress()
   await startDeadEngine(site, machine.hasSystemd, signal)
   if (options.purge && (await missingPackages(['docker.io'])).length === 0)
     await startEngine(machine.hasSystemd, signal)
@@ -232,7 +237,7 @@ export async function down(options: DownOptions, signal: AbortSignal): Promise<v
   const hasDeadSwarm = options.purge && swarm !== null && isDeadSwarm(swarm)
   await runSteps(downSteps(), progress, signal)
   if (options.purge) await runSteps(purgeSteps({ ...machine, hasDeadSwarm }), progress, signal)
-  process.stdout.write(`\n${await outcome(options)}\n`)
+  print(`\n${await outcome(options)}\n`)
 }
 
 async function outcome({ purge }: DownOptions): Promise<string> {
@@ -265,7 +270,7 @@ export async function boot(signal: AbortSignal): Promise<void> {
 async function run(command: Command, signal: AbortSignal): Promise<void> {
   switch (command.name) {
     case 'help':
-      process.stdout.write(command.page)
+      print(command.page)
       return
     case 'up':
       return up(command.options, signal)
@@ -290,10 +295,7 @@ async function run(command: Command, signal: AbortSignal): Promise<void> {
 
 /** The command line of this root; returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  // Whoever read the progress may go; the work goes on.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-  })
+  outliveReaders()
   const stop = new AbortController()
   setMaxListeners(0, stop.signal)
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -304,7 +306,7 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const { message, hint, details } = asAppError(error)
     const lines = [`lading: ${message}`, ...details.map(line => `  ${line}`), ...(hint === undefined ? [] : [hint])]
-    process.stderr.write(`\n${visible(lines.join('\n'))}\n`)
+    complain(`\n${lines.join('\n')}\n`)
     return 1
   }
 }

@@ -45,6 +45,8 @@ test('the address by which nodes reach it has two names, the proxy may leave out
   assert.equal(optionsOf('--proxy', 'proxy:3128')?.proxy, 'http://proxy:3128')
   assert.equal(optionsOf('--proxy', 'none')?.proxy, 'none')
   assert.equal(optionsOf('--private-networks', 'allow, 10.0.0.9')?.privateNetworks, 'allow,10.0.0.9')
+  assert.equal(optionsOf('--balancers', '192.0.2.7, 2001:db8::/48')?.balancers, '192.0.2.7,2001:db8::/48')
+  assert.throws(() => optionsOf('--balancers', '192.0.2.7 reject'), { code: 'invalid-input' })
 })
 
 test('down keeps data unless both words are said', () => {
@@ -82,6 +84,7 @@ test('the pages name every option that is parsed, and no other', () => {
     '--mirror=http://x',
     '--proxy=http://x',
     '--private-networks=deny-own',
+    '--balancers=192.0.2.7',
     '--patience=60',
     '--no-hello',
     '--check',

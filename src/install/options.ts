@@ -5,6 +5,7 @@ import { AppError } from '../core/errors.ts'
 import { parseHostName, type HostName } from '../core/names.ts'
 import { withScheme } from '../core/proxy.ts'
 import { serverCommands, serverHelp, type ServerCommandName } from '../core/server-commands.ts'
+import { parseSource } from '../proxy/haproxy/per-source.ts'
 import { parsePrivateNetworks } from './firewall/private-networks.ts'
 
 export interface UpOptions {
@@ -20,6 +21,8 @@ export interface UpOptions {
   readonly proxy: string | null
   /** What containers may reach of private networks, in words of `parsePrivateNetworks`; null: as decided before. */
   readonly privateNetworks: string | null
+  /** Addresses that the edge does not count, with commas between them; `none`; null: as decided before. */
+  readonly balancers: string | null
   /** Deploys examples/hello at the end. */
   readonly hello: boolean
   /** Says whether this machine is ready, and changes nothing. */
@@ -36,6 +39,7 @@ export const asBefore: UpOptions = {
   mirror: null,
   proxy: null,
   privateNetworks: null,
+  balancers: null,
   hello: false,
   checkOnly: false,
   patience: defaults.provingSeconds,
@@ -133,6 +137,7 @@ function parseUp(args: string[]): UpOptions {
     'cluster-address': string,
     proxy: string,
     'private-networks': string,
+    balancers: string,
     'no-hello': boolean,
     check: boolean,
   }
@@ -144,6 +149,7 @@ function parseUp(args: string[]): UpOptions {
     clusterAddress: textOf(values, 'advertise') ?? textOf(values, 'cluster-address'),
     proxy: parseProxy(textOf(values, 'proxy')),
     privateNetworks: policyOf(textOf(values, 'private-networks')),
+    balancers: balancersOf(textOf(values, 'balancers')),
     hello: values['no-hello'] !== true,
     checkOnly: values['check'] === true,
   }
@@ -184,6 +190,14 @@ function parseProxy(text: string | null): string | null {
   const proxy = withScheme(text)
   if (/^https?:\/\/\S+$/.test(proxy) && URL.canParse(proxy)) return proxy
   throw new AppError('invalid-input', `${JSON.stringify(text)} is not the address of a proxy`, { hint: hintFor('up') })
+}
+
+function balancersOf(text: string | null): string | null {
+  if (text === null || text === 'none') return text
+  return text
+    .split(',')
+    .map(one => parseSource(one.trim()))
+    .join(',')
 }
 
 /** One spelling of each policy: what is decided is compared. */

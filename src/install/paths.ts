@@ -39,10 +39,17 @@ export const paths = {
   /** Every Debian has it; ours lie in a folder below, by default. */
   backups: '/var/backups',
   run: '/run/lading',
+  /** Folders of parts that see no other socket. */
+  registryRun: '/run/lading/registry',
+  logsRun: '/run/lading/logs',
+  /** What the keeper shows of the router. */
+  routerRun: '/run/lading/router',
   keeperSocket: '/run/lading/keeper.sock',
   registrySocket: '/run/lading/registry.sock',
   controlSocket: '/run/lading/control.sock',
-  logsSocket: '/run/lading/logs.sock',
+  logsSocket: '/run/lading/logs/logs.sock',
+  /** Where control planes from before there were folders ask; a link. */
+  logsSocketBefore: '/run/lading/logs.sock',
   engineSocket: '/var/run/docker.sock',
   engineLog: '/var/log/lading-dockerd.log',
   unit: '/etc/systemd/system/lading-boot.service',

@@ -27,7 +27,7 @@ export interface ApiOptions {
   readonly views: Views
   readonly engineSocket: string
   readonly clock: Clock
-  readonly health: () => object
+  readonly health: () => Promise<object>
   /** A keeper of this generation asks to take over; resolves when nothing here changes anything any more. */
   readonly handOver: (generation: number) => Promise<void>
   /** Aborted when this keeper retires: streams end, their readers find the next keeper. */
@@ -70,7 +70,7 @@ export function keeperApi(options: ApiOptions): (request: IncomingMessage, respo
     'DELETE challenges': async ({ request, parts }) => edge.challenge(parseChallenge(parts[2]), null, termOf(request)),
     'GET state': async () => edge.state(),
     'GET tenants': async () => edge.admission.tenants(),
-    'GET health': async () => options.health(),
+    'GET health': () => options.health(),
     'POST hand-over': async ({ request }) => options.handOver(Number((await readJson(request)).generation)),
     'GET listening': async ({ parts }) => {
       const process = engineWatch.processes.get(parts[1] ?? '')

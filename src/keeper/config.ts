@@ -4,6 +4,7 @@ import { AppError } from '../core/errors.ts'
 import { parseNodeName, type NodeName } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
 import type { EdgeSettings } from '../proxy/haproxy/config.ts'
+import { parseSource } from '../proxy/haproxy/per-source.ts'
 import type { TestSwitches } from '../proxy/admission.ts'
 
 export interface KeeperConfig {
@@ -48,6 +49,7 @@ export function readConfig(env: Environment = process.env): KeeperConfig {
       ipv6: env.LADING_IPV6 === '1',
       user: env.LADING_EDGE_USER === 'none' ? null : (env.LADING_EDGE_USER ?? 'haproxy'),
       maxConnections: whole(env, 'LADING_MAX_CONNECTIONS', 20_000),
+      balancers: balancers(env.LADING_BALANCERS),
       hardStopSeconds: whole(env, 'LADING_HARD_STOP_SECONDS', 3600),
     },
     switches: {
@@ -69,6 +71,14 @@ function address(env: Environment, name: string): string {
   const text = env[name] ?? ''
   if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) return text
   throw new AppError('invalid-input', `${name} must be this node's cluster address, such as 10.77.0.1`)
+}
+
+/** Separated by commas: they are written into HAProxy's configuration. */
+function balancers(text: string | undefined): readonly string[] {
+  return (text ?? '')
+    .split(',')
+    .filter(one => one !== '')
+    .map(parseSource)
 }
 
 /** Base64url, as `lading up` makes it: it is written into HAProxy's configuration. Null when no file is named. */

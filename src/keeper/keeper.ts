@@ -8,12 +8,14 @@ import { DockerHttp } from '../docker/http.ts'
 import { HaproxyEdge } from '../proxy/haproxy/edge.ts'
 import { DrainDoor, EarlierDrains } from '../proxy/haproxy/drains.ts'
 import { edgePaths } from '../proxy/haproxy/files.ts'
+import { refusedCommand, refusedIn } from '../proxy/haproxy/per-source.ts'
 import { keeperApi, termOf } from './api.ts'
 import type { KeeperConfig } from './config.ts'
 import { enginePrefix, engineUpgrades } from './engine-proxy.ts'
 import { EngineWatch } from './engine-watch.ts'
 import { findPredecessor, Ownership, readOwner, takeOver, writeOwner } from './owner.ts'
 import { shareRegistrySocket } from './registry-door.ts'
+import { openTenantsDoor, showRouter } from './router-door.ts'
 import type { Process } from './processes.ts'
 import { followSwarmsWord } from './swarms-word.ts'
 import { Views } from './views.ts'
@@ -46,6 +48,7 @@ export class Keeper {
   readonly #done = Promise.withResolvers<void>()
   #work = new AbortController()
   #drainDoor: DrainDoor | null = null
+  #tenantsDoor: Server | null = null
 
   constructor(options: KeeperOptions) {
     this.#options = options
@@ -65,6 +68,7 @@ export class Keeper {
         const runtimeSocket = this.#paths.runtimeSocket(process)
         const doors = new Set([...this.#edge.earlierDoors, this.#paths.drainDoor(generation)])
         await writeOwner(this.#paths.owner, { generation, process, pid, runtimeSocket, drainDoors: [...doors] })
+        await showRouter(this.#paths, process)
       },
     })
     this.#engineWatch = new EngineWatch({
@@ -114,6 +118,7 @@ export class Keeper {
     this.#stop.abort()
     this.#work.abort()
     this.#retired.abort()
+    this.#tenantsDoor?.close()
     this.#server.close()
     this.#server.closeIdleConnections()
     await this.#edge.supervisor.stop()
@@ -194,6 +199,8 @@ export class Keeper {
     })
     await chmod(bound, 0o600)
     await rename(bound, this.#socketPath)
+    const tenants = () => this.#edge.admission.tenants()
+    this.#tenantsDoor = await openTenantsDoor(this.#paths.tenantsSocket, config.generation, tenants)
   }
 
   /** Freezes and lets go; resumes by itself when the other keeper does not come up. */
@@ -231,6 +238,7 @@ export class Keeper {
   /** Streams of the engine that are open (a shell, logs) go on until they end; everything else is the next one's. */
   #retire(): void {
     this.#retired.abort()
+    this.#tenantsDoor?.close()
     const streams = new Promise(resolve => this.#server.close(resolve))
     this.#server.closeIdleConnections()
     this.#options.log('keeper: handed over; draining')
@@ -240,8 +248,9 @@ export class Keeper {
       .then(resolve, reject)
   }
 
-  #health() {
+  async #health() {
     const { supervisor } = this.#edge
+    const counters = await supervisor.running?.runtime.ask(refusedCommand, 1000).catch(() => '')
     return {
       node: this.#options.config.node,
       generation: this.#options.config.generation,
@@ -251,6 +260,8 @@ export class Keeper {
       engine: this.#engineWatch.connected ? 'connected' : 'away',
       haproxy: supervisor.running ? { pid: supervisor.running.pid, process: this.#edge.process } : null,
       draining: supervisor.drainingPids,
+      /** By limits per source address, since this HAProxy began. */
+      refused: refusedIn(counters ?? ''),
       nodeVersion: process.version,
     }
   }

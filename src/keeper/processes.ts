@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { environmentOf, label, processName } from '../core/labels.ts'
 import type { EnvironmentKey } from '../core/names.ts'
-import type { ProcessFacts, ReleaseKey } from '../edge/edges.ts'
-import { sameEnvironment } from '../proxy/model.ts'
+import { sameEnvironment, type ProcessFacts, type ReleaseKey } from '../edge/edges.ts'
 
 /** What a view shows of a process, and what only its keeper needs. */
 export interface Process extends ReleaseKey, ProcessFacts {

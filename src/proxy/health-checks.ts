@@ -4,7 +4,8 @@ import { admitCommands, checkAgainCommands, failOpenCommands } from './haproxy/c
 import { probe } from './haproxy/probe.ts'
 import type { Runtime, SlotState } from './haproxy/runtime.ts'
 import type { HeldSlots } from './held-slots.ts'
-import { sameRelease, type EdgeModel, type Lane } from './model.ts'
+import { sameRelease } from '../edge/edges.ts'
+import type { EdgeModel, Lane } from './model.ts'
 import { tenantOf, type Slot } from './slots.ts'
 
 export interface LookingOptions {

@@ -1,7 +1,14 @@
 import { AppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
 import type { DomainName, EnvironmentKey } from '../core/names.ts'
-import type { EdgeState, LaneSpec, ReleaseKey, Route } from '../edge/edges.ts'
+import {
+  sameEnvironment,
+  sameRelease,
+  type EdgeState,
+  type LaneSpec,
+  type ReleaseKey,
+  type Route,
+} from '../edge/edges.ts'
 import { allBackends, initialCounts, poolFor, pools, type PoolCounts } from './haproxy/pools.ts'
 
 /**
@@ -39,14 +46,6 @@ export const emptyModel: EdgeModel = {
 
 /** Serving, warm, draining, next (decision: lanes-and-maps). */
 export const lanesPerEnvironment = 4
-
-export function sameEnvironment(one: EnvironmentKey, other: EnvironmentKey): boolean {
-  return one.app === other.app && one.environment === other.environment
-}
-
-export function sameRelease(one: ReleaseKey, other: ReleaseKey): boolean {
-  return sameEnvironment(one, other) && one.release === other.release
-}
 
 export function laneOf(model: EdgeModel, release: ReleaseKey): Lane | undefined {
   return model.lanes.find(lane => sameRelease(lane.spec, release))

@@ -110,7 +110,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     sockets: [{ node: config.node, path: join(config.runDir, 'keeper.sock') }],
     term: () => term.current,
   })
-  const keptLines = followerLines(join(config.runDir, 'logs.sock'))
+  const keptLines = followerLines(join(config.runDir, 'logs', 'logs.sock'))
   const gitOfApps = gitProgram({
     root: join(config.stateDir, 'git'),
     hooks: config.hooks,

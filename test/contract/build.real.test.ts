@@ -115,7 +115,8 @@ async function treeOf(image: Image): Promise<readonly string[]> {
   const registry = new Registry({ socketPath: where!.registry })
   const files = new Map<string, string>()
   for (const layer of image.layers) {
-    const input = await registry.getBlob('tree', parseLayer(layer.digest), never)
+    // Piece by piece: what is read as a whole may only be as large as a document.
+    const input = Buffer.concat(await Array.fromAsync(registry.readBlob('tree', parseLayer(layer.digest), never)))
     const { stdout } = spawnSync('tar', ['-tvz', '--numeric-owner', '--full-time'], { input, maxBuffer: 1 << 28 })
     for (const line of stdout.toString().split('\n')) {
       const [, facts, path] = /^(.*\d\d:\d\d:\d\d) (app\/.*)$/.exec(line) ?? []
@@ -125,7 +126,7 @@ async function treeOf(image: Image): Promise<readonly string[]> {
   registry.close()
   return [...files].map(([path, facts]) => `${path} ${facts}`).sort()
 }
-const parseLayer = (digest: string) => digest as Parameters<Registry['getBlob']>[1]
+const parseLayer = (digest: string) => digest as Parameters<Registry['readBlob']>[1]
 
 test(
   'an assembled app has the same files as one that was built, and shares its dependencies bit for bit',

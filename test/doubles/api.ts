@@ -101,7 +101,7 @@ export async function makeTestApi({
 }
 
 /** What the fake edges and engine say. */
-export class World {
+class World {
   view: EnvironmentView = { processes: [], inFlight: {} }
   readonly tasks: TaskView[] = []
   readonly logs = new Map<string, LogLine[]>()

@@ -5,13 +5,18 @@ import { web, type EnvironmentKey, type DomainName } from '../../src/core/names.
 import type { Secret } from '../../src/core/secret.ts'
 import type { FakeProcess, FakeProcesses } from './processes.ts'
 import type { LogLine } from '../../src/docker/engine.ts'
-import type { Edges, EnvironmentView, ProcessView, ReleaseKey } from '../../src/edge/edges.ts'
+import {
+  sameEnvironment,
+  type Edges,
+  type EnvironmentView,
+  type ProcessView,
+  type ReleaseKey,
+} from '../../src/edge/edges.ts'
 import {
   withChallenge,
   edgeState,
   emptyModel,
   refilled,
-  sameEnvironment,
   withHttpsOnly,
   withLane,
   withoutLane,

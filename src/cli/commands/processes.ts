@@ -116,7 +116,7 @@ async function appLines(session: Session, option: string | undefined): Promise<R
 
 /** From the node's follower itself: why a control plane does not run is told where it does not run. */
 function ownLines({ config, signal }: Session): Read {
-  const follower = followerLines(join(dirname(config.socket), 'logs.sock'))
+  const follower = followerLines(join(dirname(config.socket), 'logs', 'logs.sock'))
   const key = { app: parseAppName('lading'), environment: production }
   return ({ tail, follow, since, sources: asked }) => {
     const sources = asked.map(one => (one === 'platform' ? 'lading' : one))

@@ -56,6 +56,7 @@ test('a process runs with the command, the limits and the end it had', () => {
     tmpfs: ['/tmp:size=1024,mode=1777'],
     ulimits: { nofile: { soft: 64, hard: 64 } },
     cap_drop: ['NET_RAW'],
+    security_opt: ['no-new-privileges:true'],
     logging: { driver: 'json-file', options: { 'max-size': '10485760', 'max-file': '3' } },
     restart: 'always',
     scale: 1,

@@ -74,6 +74,7 @@ function common({ image }: EjectDocument, policy: Service['policy']): Entry {
     tmpfs: [`/tmp:size=${policy.tmpBytes},mode=1777`],
     ulimits: { nofile: { soft: policy.openFiles, hard: policy.openFiles } },
     cap_drop: policy.dropCapabilities,
+    security_opt: ['no-new-privileges:true'],
     logging: {
       driver: 'json-file',
       options: { 'max-size': String(defaults.logBytes), 'max-file': String(defaults.logFiles) },

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -16,7 +15,7 @@ import { trialTools } from './backup-tools.ts'
 import { askControl, streamControl } from '../platform/control-call.ts'
 import type { BackupCommand, S3Options } from '../options.ts'
 import { passphraseFrom } from './passphrase.ts'
-import { Progress } from '../steps/progress.ts'
+import { isTerminal, passOn, print, printJson, progress } from '../printer.ts'
 import type { Site } from '../steps/site.ts'
 
 const status = z.object({
@@ -74,13 +73,12 @@ async function bodyOf({ passphraseFile }: ToCommand): Promise<{ readonly passphr
 
 /** Nothing else is written to standard output; it may be a pipe to another machine. */
 async function toOutput(command: ToCommand, signal: AbortSignal): Promise<void> {
-  if (process.stdout.isTTY)
+  if (isTerminal())
     throw new AppError('invalid-input', 'a backup is no text for a terminal', {
       hint: 'lading backup --to - | ssh backups@example.com "cat > lading.age"',
     })
   const chunks = await streamControl({ method: 'POST', path: '/v1/backups/file', body: await bodyOf(command) }, signal)
-  for await (const chunk of chunks)
-    if (!process.stdout.write(chunk as Buffer)) await once(process.stdout, 'drain', { signal })
+  for await (const chunk of chunks) await passOn(chunk as Buffer, signal)
 }
 
 async function toFolder(command: ToCommand, to: string, site: Site, signal: AbortSignal): Promise<void> {
@@ -144,9 +142,9 @@ async function list(json: boolean, signal: AbortSignal): Promise<void> {
   const known = await facts(signal)
   const { to } = known.schedule
   const kept = keptList.parse(await askControl({ method: 'GET', path: '/v1/backups/kept' }, signal).catch(asEmpty))
-  if (json) return void process.stdout.write(`${JSON.stringify({ ...known, kept })}\n`)
+  if (json) return printJson({ ...known, kept })
   const lines = kept.map(({ name, size }) => `  ${inWords(size).padStart(10)}  ${at(to, name)}`)
-  process.stdout.write([...lines, ...(kept.length > 0 ? [''] : []), ...sentences(known), ''].join('\n'))
+  print([...lines, ...(kept.length > 0 ? [''] : []), ...sentences(known), ''].join('\n'))
 }
 
 /** Before the first one there is no folder. */
@@ -175,7 +173,8 @@ async function schedule({ change, s3, json }: ScheduleCommand, signal: AbortSign
   const body = s3 === null ? change : { ...change, s3: await s3AccessFrom(s3) }
   const call = { method: 'PATCH', path: '/v1/backups/schedule', body } as const
   const known = Object.keys(body).length === 0 ? await facts(signal) : status.parse(await askControl(call, signal))
-  process.stdout.write(json ? `${JSON.stringify(known)}\n` : `${sentences(known).join('\n')}\n`)
+  if (json) printJson(known)
+  else print(`${sentences(known).join('\n')}\n`)
 }
 
 /** Credentials come from a file, as other programs read it: a list of processes shows arguments. */
@@ -204,10 +203,10 @@ async function withLine<T>(
 ): Promise<void> {
   if (json) {
     const { value } = await work(() => {})
-    process.stdout.write(`${JSON.stringify(value)}\n`)
+    printJson(value)
     return
   }
-  await using line = new Progress(process.stdout, systemClock).begin(title)
+  await using line = progress().begin(title)
   line.working()
   line.done((await work(text => line.say(text))).fact)
 }

@@ -5,6 +5,7 @@ import { readIfThere } from '../../lib/files.ts'
 import { apiHost, helloHost } from '../platform/hello.ts'
 import { closedToVisitors, readOtherFirewalls } from '../firewall/other-firewalls.ts'
 import { checkout, paths } from '../paths.ts'
+import { print } from '../printer.ts'
 import type { Site } from '../steps/site.ts'
 
 interface Reported {
@@ -17,11 +18,7 @@ interface Reported {
  * What a person does next. Where the domain has changed in this run, what does not follow by itself. The recovery code
  * is shown once, in the first report.
  */
-export async function report(
-  { site, domainBefore, hasSystemd }: Reported,
-  out: NodeJS.WritableStream,
-  signal: AbortSignal,
-): Promise<void> {
+export async function report({ site, domainBefore, hasSystemd }: Reported, signal: AbortSignal): Promise<void> {
   const [api, hello] = [apiHost(site), helloHost(site)]
   const answer = await askEdge(hello, signal)
   const isLocal = /(^|\.)localhost$/.test(site.decisions.baseDomain)
@@ -83,7 +80,7 @@ export async function report(
       `    ${code}`,
     )
   }
-  out.write(lines.join('\n') + '\n')
+  print(lines.join('\n') + '\n')
   if (code !== undefined) await rm(paths.unshownCode)
 }
 

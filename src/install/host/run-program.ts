@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+// eslint-disable-next-line no-restricted-imports -- without `output` it prints nothing
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { AppError } from '../../core/errors.ts'

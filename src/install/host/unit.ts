@@ -2,7 +2,7 @@ import type { Decisions } from '../steps/decisions.ts'
 import { paths } from '../paths.ts'
 
 /**
- * The systemd unit that makes the cluster address, the folder of our sockets, and loads the firewall. Plain programs, no Node, so that it works
+ * The systemd unit that makes the folders of our sockets and the cluster address, and loads the firewall. Plain programs, no Node, so that it works
  * while /home is not there; `RequiredBy` the engine, so that no app ever runs without it. After Debian's own
  * nftables.service, which flushes every table when it starts.
  */
@@ -18,6 +18,9 @@ export function unitText(
         ip(true, `link add ${reservedInterface} type bridge`) +
         ip(false, `address replace ${decisions.clusterAddress}/24 dev ${reservedInterface}`) +
         ip(false, `link set ${reservedInterface} up`)
+  const folders =
+    `ExecStart=/usr/bin/install -d -m 0700 ${paths.registryRun} ${paths.logsRun} ${paths.routerRun}\n` +
+    `ExecStart=-/usr/bin/ln -s ${paths.logsSocket} ${paths.logsSocketBefore}\n`
   return `[Unit]
 Description=Lading: cluster address and firewall, before the engine
 DefaultDependencies=no
@@ -31,7 +34,7 @@ RemainAfterExit=yes
 RuntimeDirectory=lading
 RuntimeDirectoryMode=0711
 RuntimeDirectoryPreserve=yes
-${address}ExecStart=/usr/sbin/nft -f ${paths.firewall}
+${folders}${address}ExecStart=/usr/sbin/nft -f ${paths.firewall}
 
 [Install]
 WantedBy=multi-user.target

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { rename, rm, symlink } from 'node:fs/promises'
 import { z } from 'zod'
 import { defaults } from '../../core/defaults.ts'
 import { label } from '../../core/labels.ts'
@@ -49,8 +50,17 @@ export function followerStep(site: Site): Step {
         clock: systemClock,
         signal,
       })
+      await linkTo(paths.logsSocket, paths.logsSocketBefore)
     },
   }
+}
+
+/** In one step, over a socket that one from before has left there. */
+async function linkTo(target: string, path: string): Promise<void> {
+  const beside = `${path}.next`
+  await rm(beside, { force: true })
+  await symlink(target, beside)
+  await rename(beside, path)
 }
 
 /** What is written stays. */
@@ -89,7 +99,12 @@ export function followerJson(decisions: Decisions, root: string) {
     Image: decisions.images['control']?.id ?? '',
     Cmd: ['node', '--max-semi-space-size=2', '/opt/lading/follower.js'],
     Labels: { ...platformLabels, [label.environment]: 'production', [label.type]: 'logs' },
-    Env: [`LADING_STATE_DIR=${paths.logs}`, `LADING_RUN_DIR=${paths.run}`, `LADING_CONTAINERS=${containers}`],
+    Env: [
+      `LADING_STATE_DIR=${paths.logs}`,
+      `LADING_RUN_DIR=${paths.logsRun}`,
+      `LADING_ROUTER_DIR=${paths.routerRun}`,
+      `LADING_CONTAINERS=${containers}`,
+    ],
     HostConfig: {
       NetworkMode: may.network,
       RestartPolicy: { Name: 'always' },

@@ -30,15 +30,18 @@ const endingSeconds = 30
  * One that is made from something else hands its listeners to the new one, which has the next generation
  * (docs/design/edge.md), and drains.
  */
-export function keeperStep(site: Site): Step {
+export function keeperStep(site: Site, balancers: string | null = null): Step {
+  const wanted = () => balancers ?? site.decisions.balancers
   return {
     title: 'keeper',
     check: async signal => {
+      if (wanted() !== site.decisions.balancers) return null
       const [newest, ...others] = await listKeepers(signal)
       if (newest?.spec !== specOf(site.decisions) || !(await serves(newest, signal))) return null
       return others.every(keeper => keeper.drains) ? newest.name : null
     },
     act: async (say, signal) => {
+      if (wanted() !== site.decisions.balancers) await site.change({ balancers: wanted() })
       const keeper = await startKeeper(site.decisions, signal)
       say('waiting for it to serve')
       const ready = async () => ((await serves(keeper, signal)) ? true : null)
@@ -75,6 +78,7 @@ export function keeperJson(decisions: Decisions) {
       `LADING_REGISTRY_TOKEN_FILE=${paths.registryToken}`,
       `LADING_VERSION=${packageJson.version}`,
       `LADING_BUILD=${decisions.images['keeper']?.key ?? ''}`,
+      ...(decisions.balancers && decisions.balancers !== 'none' ? [`LADING_BALANCERS=${decisions.balancers}`] : []),
     ],
     HostConfig: {
       NetworkMode: may.network,

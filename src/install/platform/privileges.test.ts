@@ -42,7 +42,12 @@ test('plain containers of the platform are asked for as the table says', () => {
   compare(logs, privileges.logs)
   assert.deepEqual(
     logs.Mounts.map(({ Source, ReadOnly }) => `${Source} ${ReadOnly}`),
-    ['/var/lib/docker/containers true', '/var/lib/lading/logs false', '/run/lading false'],
+    [
+      '/var/lib/docker/containers true',
+      '/var/lib/lading/logs false',
+      '/run/lading/logs false',
+      '/run/lading/router true',
+    ],
   )
   const builder = builderSpec({ image: 'i', gateSocket: '/run/lading/builder/registry.sock' }, defaultLimits)
   compare(builder['HostConfig'] as HostConfig, privileges.builder)
@@ -76,12 +81,12 @@ test('services of the platform are asked for as the table says, and for nothing 
   }
 })
 
-test('only the control plane, the keeper and who waits for a folder of its own see the folder of all sockets', () => {
+test('only the control plane and the keeper see the folder of all sockets', () => {
   const seeing = Object.entries(privileges).filter(([, may]) =>
     (may as Privileges).mounts.some(({ source }) => source === '/run' || source === '/run/lading'),
   )
   assert.deepEqual(
     seeing.map(([name]) => name),
-    ['keeper', 'logs', 'registry', 'control'],
+    ['keeper', 'control'],
   )
 })

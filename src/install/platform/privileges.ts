@@ -56,11 +56,11 @@ export const privileges = {
     securityOpt: ['no-new-privileges'],
     readOnlyRoot: true,
     // The engine's folder of containers comes to it, read-only: where that is, the engine says.
-    mounts: [whole(paths.logs), whole(paths.run)],
+    mounts: [whole(paths.logs), whole(paths.logsRun), readOnly(paths.routerRun)],
   },
   registry: {
     ...caged,
-    mounts: [whole(paths.run), { source: paths.registry, target: '/var/lib/registry', readOnly: false }],
+    mounts: [whole(paths.registryRun), { source: paths.registry, target: '/var/lib/registry', readOnly: false }],
   },
   control: {
     ...caged,

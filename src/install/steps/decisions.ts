@@ -34,6 +34,10 @@ const schema = z.strictObject({
     .string()
     .optional()
     .describe('As `lading up --private-networks` was given it; absent: deny-own. Written only where it was given.'),
+  balancers: z
+    .string()
+    .optional()
+    .describe('Addresses that the edge does not count, as `lading up --balancers` was given them. Written only then.'),
   helloDeployed: z.boolean().describe('The example was live once; later runs leave it alone.'),
   images: z
     .record(z.string(), z.strictObject({ key: z.string(), id: z.string(), digest: z.string().nullable() }))

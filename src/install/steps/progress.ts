@@ -24,7 +24,7 @@ class StepLine {
   #ended = false
 
   constructor(title: string, out: NodeJS.WriteStream, clock: Clock) {
-    this.#title = title
+    this.#title = visible(title)
     this.#out = out
     this.#clock = clock
     this.#start = clock.monotonic()

@@ -28,14 +28,20 @@ export class Site {
   }
 
   async decide(
-    choices: Omit<Decisions, 'version' | 'images' | 'certificates' | 'helloDeployed' | 'proxy' | 'privateNetworks'>,
+    choices: Omit<
+      Decisions,
+      'version' | 'images' | 'certificates' | 'helloDeployed' | 'proxy' | 'privateNetworks' | 'balancers'
+    >,
   ): Promise<void> {
     await this.#save({ version: 1, images: {}, certificates: null, helloDeployed: false, proxy: null, ...choices })
   }
 
   async change(
     facts: Partial<
-      Pick<Decisions, 'baseDomain' | 'images' | 'certificates' | 'helloDeployed' | 'proxy' | 'privateNetworks'>
+      Pick<
+        Decisions,
+        'baseDomain' | 'images' | 'certificates' | 'helloDeployed' | 'proxy' | 'privateNetworks' | 'balancers'
+      >
     >,
   ): Promise<void> {
     await this.#save({ ...this.decisions, ...facts })

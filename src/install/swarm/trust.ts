@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { AppError } from '../../core/errors.ts'
 import { engine, filters } from './engine-call.ts'
-import { isMissing, readIfThere, writeWhole } from '../../lib/files.ts'
+import { isMissing, isSystemError, readIfThere, writeWhole } from '../../lib/files.ts'
 import { paths } from '../paths.ts'
 import { runProgram } from '../host/run-program.ts'
 import type { Step } from '../steps/steps.ts'
@@ -37,7 +37,7 @@ function folders(): Step {
   }
 }
 
-/** HAProxy, which is not root, passes through the last one to the registry's socket; each socket guards itself. */
+/** HAProxy, which is not root, passes through `run` to the registry's socket; each socket guards itself. */
 const platformFolders = [
   // Whoever logs in by ssh reads the CA's certificate here, also where root's umask is 077. The secrets in it are 0600.
   [paths.etc, 0o755],
@@ -48,6 +48,9 @@ const platformFolders = [
   [paths.logs, 0o700],
   [paths.backups, 0o755],
   [paths.run, 0o711],
+  [paths.registryRun, 0o700],
+  [paths.logsRun, 0o700],
+  [paths.routerRun, 0o700],
 ] as const
 
 /** Before the engine starts: tasks whose folders are missing are rejected by Swarm. /run is empty after a boot. */
@@ -56,6 +59,10 @@ export async function makeFolders(): Promise<void> {
     await mkdir(path, { recursive: true })
     await chmod(path, mode)
   }
+  // One from before there were folders is still at work, or its link is there.
+  await symlink(paths.logsSocket, paths.logsSocketBefore).catch((error: unknown) => {
+    if (!isSystemError(error, 'EEXIST')) throw error
+  })
 }
 
 async function modeOf(path: string): Promise<number | null> {

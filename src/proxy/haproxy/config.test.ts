@@ -16,6 +16,7 @@ const edge = {
   ipv6: true,
   user: 'haproxy',
   maxConnections: 20_000,
+  balancers: ['192.0.2.7', '2001:db8:1::/48'],
   hardStopSeconds: 3600,
 }
 const pools = { h1_tcp_4: 2, h1_http_4: 1, h2c_http_4: 1 }
@@ -27,7 +28,7 @@ const cases: Readonly<Record<string, ConfigInput>> = {
     process: 2,
     pools: { h1_tcp_4: 2 },
     admitted: new Map([['h1_tcp_4_2', new Map([[2, '10.77.0.1:32768']])]]),
-    edge: { ...edge, registryPort: null, ipv6: false, user: null },
+    edge: { ...edge, registryPort: null, ipv6: false, user: null, balancers: [] },
   },
 }
 

@@ -4,6 +4,7 @@ import type { Secret } from '../../core/secret.ts'
 import { checkAnswerMs, connectMs } from '../slots.ts'
 import type { EdgePaths } from './files.ts'
 import { identityPattern } from './identity.ts'
+import { countConnections, countRequests, sourceTables } from './per-source.ts'
 import { pages, type Page } from './pages.ts'
 import { allBackends, type Pool, type PoolCounts } from './pools.ts'
 
@@ -29,6 +30,8 @@ export interface EdgeSettings {
   /** Unprivileged user and group HAProxy runs as; null: as the keeper itself. */
   readonly user: string | null
   readonly maxConnections: number
+  /** Addresses and networks of load balancers in front: many visitors each, so they are not counted. */
+  readonly balancers?: readonly string[]
   /** How long connections may hold an old HAProxy after a reload (seconds). */
   readonly hardStopSeconds: number
 }
@@ -54,6 +57,9 @@ function global({ paths, process, edge }: ConfigInput): string {
   return lines(
     'global',
     `  stats socket ${paths.runtimeSocket(process)} mode 600 level admin expose-fd listeners`,
+    // For the log follower, which is not let in by the one above: it could take the listeners. `operator` is the lowest level
+    // that reads a ring (HAProxy 3.0 refuses `show events` to `user`); it may still change maps (docs/design/edge.md).
+    `  stats socket ${paths.routerSocket(process)} mode 600 level operator`,
     // A runtime connection is kept open for as long as an old process drains.
     '  stats timeout 1d',
     `  hard-stop-after ${edge.hardStopSeconds}s`,
@@ -126,6 +132,7 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     `  bind unix@${paths.relaySocket(process)} mode 600${edge.user ? ` user ${edge.user}` : ''} accept-proxy`,
     '  log ring@router format raw local0 info',
     `  log-format "${routerLogFormat}"`,
+    ...countConnections(edge.balancers ?? []),
     '  option idle-close-on-response',
     // An old process hands every new request to the newest one, whose maps are the present (docs/design/edge.md).
     '  acl draining nbsrv(lading_next) gt 0',
@@ -138,6 +145,7 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     `  http-request set-var(txn.https) var(txn.host),regsub(^[^.]*,*),map_str(${paths.map('https-only')}) unless { var(txn.env) -m found }`,
     // A wildcard, `*.example.com`, is asked for only where nobody has the very name.
     `  http-request set-var(txn.env) var(txn.host),regsub(^[^.]*,*),map_str(${paths.map('hosts')}) unless { var(txn.env) -m found }`,
+    ...countRequests(paths, edge.balancers ?? []),
     `  http-request set-var(txn.lane) var(txn.env),map_str(${paths.map('lanes')})`,
     `  acl secure dst_port ${edge.httpsPort}`,
     // What was decided with the newest maps holds: an old process passes on.
@@ -197,6 +205,7 @@ function ownBackends({ paths, edge }: ConfigInput): string {
     '  timeout tunnel 1d',
     `  server next unix@${paths.nextSocket} disabled send-proxy-v2`,
     '',
+    ...sourceTables(),
     'backend lading_unknown',
     `  http-request return status 404 ${unknown}`,
     ...(edge.registryPort === null

@@ -11,6 +11,7 @@ export async function prepareFolders(paths: EdgePaths): Promise<void> {
   await mkdir(paths.certificates, { recursive: true, mode: 0o700 })
   await mkdir(paths.pages, { recursive: true })
   await mkdir(dirname(paths.owner), { recursive: true, mode: 0o755 })
+  await mkdir(dirname(paths.newestRouter), { recursive: true, mode: 0o700 })
 }
 
 /** Rejects `internal` when the file is there but cannot be read: an edge must not forget by mistake. */

@@ -4,7 +4,7 @@ import { AppError } from '../../core/errors.ts'
 import type { DomainName, EnvironmentKey } from '../../core/names.ts'
 import type { Secret } from '../../core/secret.ts'
 import { Admission, type TestSwitches } from '../admission.ts'
-import type { EdgeState, LaneSpec, ReleaseKey, Route } from '../../edge/edges.ts'
+import { sameEnvironment, type EdgeState, type LaneSpec, type ReleaseKey, type Route } from '../../edge/edges.ts'
 import { Mutex } from '../../lib/async/mutex.ts'
 import * as models from '../model.ts'
 import { ensureDefaultCertificate, loadCertificate, pemBlocks, unloadCertificate } from './certificates.ts'
@@ -203,7 +203,7 @@ export class HaproxyEdge {
 
   /** Requests in flight per release of one environment. */
   async inFlight(key: EnvironmentKey): Promise<Readonly<Record<number, number>>> {
-    const lanes = this.#model.lanes.filter(lane => models.sameEnvironment(lane.spec, key))
+    const lanes = this.#model.lanes.filter(lane => sameEnvironment(lane.spec, key))
     const own = this.supervisor.inFlight(lanes.map(lane => lane.backend))
     const counts = sumOf([await own, ...(await this.#earlier.counts())])
     return Object.fromEntries(lanes.map(lane => [lane.spec.release, counts.get(lane.backend) ?? 0]))

@@ -21,6 +21,12 @@ export interface EdgePaths {
   drainDoor(generation: number): string
   /** Who owns events and admission: generation, process id, the HAProxy that runs. */
   readonly owner: string
+  /** A process's word for the log follower: it reads and changes nothing. */
+  routerSocket(process: number): string
+  /** Which of them is the newest's. */
+  readonly newestRouter: string
+  /** Where the keeper names the containers behind slots, and does nothing else. */
+  readonly tenantsSocket: string
 }
 
 export function edgePaths(stateDir: string, runDir: string): EdgePaths {
@@ -41,5 +47,15 @@ export function edgePaths(stateDir: string, runDir: string): EdgePaths {
     registrySocket: join(runDir, 'registry.sock'),
     drainDoor: generation => join(run, `drains-${generation}.sock`),
     owner: join(run, 'owner.json'),
+    ...routerPaths(join(runDir, 'router')),
+  }
+}
+
+/** In a folder of their own, which the log follower is shown and may not write into (src/install/platform/privileges.ts). */
+export function routerPaths(folder: string): Pick<EdgePaths, 'routerSocket' | 'newestRouter' | 'tenantsSocket'> {
+  return {
+    routerSocket: process => join(folder, `haproxy-${process}.sock`),
+    newestRouter: join(folder, 'newest.json'),
+    tenantsSocket: join(folder, 'tenants.sock'),
   }
 }

@@ -31,4 +31,9 @@ export const pages = {
     code: 'H12',
     text: `${env} took the request but sent no answer in time (H12). It may still be working on it.\nrequest id: %[var(txn.request_id)]\n`,
   },
+  tooMany: {
+    file: 'too-many.txt',
+    code: 'H429',
+    text: 'Too many requests or connections from your address. Try again in ten seconds (H429).\n',
+  },
 } as const satisfies Record<string, Page>

@@ -30,6 +30,7 @@ void suite("the router's log", () => {
     ['SC', '503', 'h1_tcp_4_1/s1', 'code=H21 desc="Backend connection refused"'],
     ['sC', '503', 'h1_tcp_4_1/s1', 'code=H19 desc="Backend connection timeout"'],
     ['SH', '502', 'h1_tcp_4_1/s1', 'code=H13 desc="Connection closed without response"'],
+    ['PR', '429', 'edge/<NOSRV>', 'code=H429 desc="Too many requests from one address"'],
     ['CD', '200', 'h1_tcp_4_1/s1', 'code=H27 desc="Client Request Interrupted"'],
     ['sD', '200', 'h1_tcp_4_1/s1', 'code=H15 desc="Idle connection"'],
   ]

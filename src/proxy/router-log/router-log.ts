@@ -24,6 +24,7 @@ function faultOf(status: string, state: string, slot: string): Fault | null {
   if (who === '-') return null
   if (who === 'C' || who === 'c') return phase === '-' ? null : { code: 'H27', desc: 'Client Request Interrupted' }
   if (slot.endsWith('/<NOSRV>')) {
+    if (who === 'P' && status === '429') return { code: 'H429', desc: 'Too many requests from one address' }
     return who === 'S' ? { code: 'H10', desc: 'No process answers' } : null
   }
   switch (`${who}${phase}`) {

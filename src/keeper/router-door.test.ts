@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { edgePaths } from '../proxy/haproxy/files.ts'
+import { openTenantsDoor, showRouter } from './router-door.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'lading-router-door-'))
+const paths = edgePaths(join(root, 'state'), root)
+after(() => rmSync(root, { recursive: true }))
+
+async function call(method: string, path: string): Promise<{ status: number; body: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>()
+  const outgoing = request({ socketPath: paths.tenantsSocket, method, path }, response => {
+    let body = ''
+    response.on('data', bytes => (body += String(bytes)))
+    response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
+  })
+  outgoing.on('error', reject)
+  outgoing.end()
+  return promise
+}
+
+test("the follower's door names tenants, and lets nobody further: neither to the engine nor to the edge", async () => {
+  await showRouter(paths, 3)
+  assert.deepEqual(JSON.parse(readFileSync(paths.newestRouter, 'utf8')), { runtimeSocket: paths.routerSocket(3) })
+  const first = await openTenantsDoor(paths.tenantsSocket, 1, () => ({ 'h1/s1': 'old' }))
+  const second = await openTenantsDoor(paths.tenantsSocket, 2, () => ({ 'h1/s1': 'container' }))
+  first.close()
+  try {
+    assert.equal(statSync(paths.tenantsSocket).mode & 0o777, 0o600)
+    assert.deepEqual(await call('GET', '/edge/tenants'), { status: 200, body: '{"h1/s1":"container"}\n' })
+    const others = ['/engine/containers/json', '/health', '/edge/state', '/edge/tenants/', '/engine/../edge/tenants']
+    for (const path of others) assert.equal((await call('GET', path)).status, 404, path)
+    for (const method of ['PUT', 'POST', 'DELETE'])
+      assert.equal((await call(method, '/edge/tenants')).status, 404, method)
+  } finally {
+    second.close()
+  }
+})

@@ -1,0 +1,31 @@
+import { chmod, rename, rm } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { EdgePaths } from '../proxy/haproxy/files.ts'
+import { writeWhole } from '../lib/files.ts'
+
+/** Tells the log follower which HAProxy is the newest. */
+export async function showRouter(paths: EdgePaths, process: number): Promise<void> {
+  const runtimeSocket = paths.routerSocket(process)
+  await writeWhole(paths.newestRouter, `${JSON.stringify({ runtimeSocket })}\n`)
+}
+
+/**
+ * The follower's door to the keeper: `GET /edge/tenants` and no more, for behind the keeper's own socket is the engine.
+ * Bound under another name and renamed, as the keeper's own is: the path always leads to a keeper.
+ */
+export async function openTenantsDoor(path: string, generation: number, tenants: () => object): Promise<Server> {
+  const server = createServer((request, response) => {
+    request.resume()
+    if (request.method !== 'GET' || request.url !== '/edge/tenants') return void response.writeHead(404).end()
+    response.writeHead(200, { 'content-type': 'application/json' }).end(`${JSON.stringify(tenants())}\n`)
+  })
+  const bound = `${path}.${generation}`
+  await rm(bound, { force: true })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(bound, resolve)
+  })
+  await chmod(bound, 0o600)
+  await rename(bound, path)
+  return server
+}
