@@ -1,7 +1,7 @@
 import { AppError } from '../core/errors.ts'
 import type { CommitId } from '../core/names.ts'
 import { count, type Image, type Release, type Verdict } from '../core/release.ts'
-import { judgeMove } from '../commit/judge.ts'
+import { judgeMove } from '../commit/repository.ts'
 import type { Run } from '../core/run.ts'
 import type { Parts } from '../release/make-release.ts'
 import { verify } from '../verify/verify.ts'

@@ -65,7 +65,7 @@ export type Wired = Awaited<ReturnType<typeof wire>>
 
 /** What is made of what, up to the pipeline's dependencies. The store is open; nothing else is started. */
 export async function wire(leadership: Leadership) {
-  const { config, engine, lease, term, log, signal } = leadership
+  const { config, engine, lease, term, log } = leadership
   const store = await openSqliteStore({ path: databaseOf(config), dataKey: config.dataKey })
   const limits = await OperatorLimits.open(store, log)
   const edges = keeperEdges({
