@@ -19,7 +19,6 @@ void suite('an edge that is handed over', () => {
       log: () => undefined,
       changed: () => undefined,
       started: () => Promise.resolve(),
-      switches: {},
     }
     const edge = new HaproxyEdge(options)
     await edge.freeze(Promise.resolve('retired'))
