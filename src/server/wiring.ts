@@ -199,7 +199,7 @@ export async function wireListeners(wired: Wired, pipeline: Dispatcher, leadersh
     ...gitAccess(roll, audit),
   })
   const networkApi = createApi({ ...parts, access: roll })
-  const socketApi = createApi({ ...parts, access: rootAccess })
+  const socketApi = createApi({ ...parts, access: rootAccess, presented: () => ({ kind: 'socket' }) })
   return { git, networkApi, socketApi, url: platform.url, loop, backups }
 }
 
