@@ -228,6 +228,10 @@ test('where ACME is on, hosts that show a certificate of it keep their visitors 
   assert.deepEqual(await after({ ...settings, directory, redirect: true }), [trusted])
   const staging = 'https://acme-staging-v02.api.letsencrypt.org/directory'
   assert.deepEqual(await after({ ...settings, directory: staging }), [])
+  const named = 'https://ca.example.com/staging-of-parcels/directory'
+  assert.deepEqual(await after({ ...settings, directory: named, isRehearsal: false }), [trusted])
+  assert.deepEqual(await after({ ...settings, directory: 'https://test.example.com/', isRehearsal: true }), [])
+  assert.deepEqual(await after({ ...settings, directory: named }), [trusted])
   await after({ ...settings, directory })
   assert.deepEqual(await after(null), [])
 })

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
+import { letsEncrypt } from '../core/lets-encrypt.ts'
 import { covers, type DomainName, type EnvironmentKey, type HostName } from '../core/names.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Authority } from './authority.ts'
@@ -224,7 +225,8 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
    * So would one of a CA's staging.
    */
   #isHttpsOnly(host: DomainName, { acme, rows }: CertificateFacts): boolean {
-    if (acme === null || acme.redirect === false || acme.directory.includes('staging')) return false
+    if (acme === null || acme.redirect === false) return false
+    if (acme.isRehearsal ?? acme.directory === letsEncrypt.rehearsal) return false
     return this.rowFor(host, rows)?.source === 'acme'
   }
 

@@ -56,7 +56,9 @@ export class CertificateDesk implements Certificates {
   async give({ chain, key, by }: { chain: string; key: string; by: string }): Promise<CertificateRow> {
     const { store, shown, clock } = this.#tools
     const { facts, pem } = checkGiven({ chain, key }, clock.now())
-    const covered = this.#wantedOf(await this.#named(), await shown.facts()).filter(host => facts.names.some(name => covers(name, host)))
+    const covered = this.#wantedOf(await this.#named(), await shown.facts()).filter(host =>
+      facts.names.some(name => covers(name, host)),
+    )
     if (!covered.some(host => !shown.isPinned(host))) {
       throw new AppError('conflict', `no app answers at ${facts.names.join(', ')}`, {
         hint:
