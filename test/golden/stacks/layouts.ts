@@ -55,6 +55,79 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
       devDependencies: { typescript: '6' },
     }),
   },
+  'node-18': {
+    'package-lock.json': '',
+    'server.js': '',
+    'package.json': json({
+      engines: { node: '18.x' },
+      scripts: { start: 'node server.js' },
+      dependencies: { express: '4' },
+    }),
+  },
+  'node-22-exact': { '.nvmrc': 'v22.11.0\n', 'index.js': '', 'package.json': '{}' },
+  'node-unknown': { '.nvmrc': '19\n', 'index.js': '', 'package.json': '{}' },
+  'node-bun': {
+    'bun.lock': '',
+    'index.ts': '',
+    'package.json': json({
+      module: 'index.ts',
+      type: 'module',
+      private: true,
+      devDependencies: { '@types/bun': 'latest' },
+    }),
+  },
+  'node-turborepo': {
+    'pnpm-lock.yaml': '',
+    'pnpm-workspace.yaml': 'packages:\n  - apps/*\n  - packages/*\n',
+    'turbo.json': '{}',
+    'apps/web/package.json': json({
+      scripts: { dev: 'next dev', build: 'next build', start: 'next start' },
+      dependencies: { next: '16' },
+    }),
+    'packages/ui/package.json': json({ name: '@repo/ui' }),
+    'package.json': json({
+      private: true,
+      packageManager: 'pnpm@10.28.0',
+      engines: { node: '>=18' },
+      scripts: { build: 'turbo run build', dev: 'turbo run dev' },
+      devDependencies: { turbo: '^2' },
+    }),
+  },
+  'node-turborepo-two': {
+    'package-lock.json': '',
+    'apps/docs/package.json': json({ scripts: { start: 'next start' } }),
+    'apps/web/package.json': json({ scripts: { start: 'next start' } }),
+    'package.json': json({ workspaces: ['apps/*'], scripts: { build: 'turbo run build', start: 'turbo run start' } }),
+  },
+  'node-remix': {
+    'package-lock.json': '',
+    'vite.config.ts': '',
+    'package.json': json({
+      engines: { node: '>=20' },
+      scripts: {
+        build: 'react-router build',
+        dev: 'react-router dev',
+        start: 'react-router-serve ./build/server/index.js',
+      },
+      dependencies: { '@react-router/node': '7', '@react-router/serve': '7', react: '19' },
+      devDependencies: { '@react-router/dev': '7', vite: '7' },
+    }),
+  },
+  'node-astro-server': {
+    'package-lock.json': '',
+    'astro.config.mjs': "export default defineConfig({ output: 'server', adapter: node({ mode: 'standalone' }) })",
+    'package.json': json({
+      scripts: { dev: 'astro dev', build: 'astro build' },
+      dependencies: { astro: '5', '@astrojs/node': '9' },
+    }),
+  },
+  'node-sveltekit-node': {
+    'package-lock.json': '',
+    'package.json': json({
+      scripts: { dev: 'vite dev', build: 'vite build' },
+      devDependencies: { '@sveltejs/kit': '2', '@sveltejs/adapter-node': '5', vite: '8' },
+    }),
+  },
   'node-nest': {
     'package-lock.json': '',
     '.node-version': '24',
