@@ -235,6 +235,41 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
     Procfile: 'web: shop -a\nrelease: shop migrate\n',
   },
   'go-library': { 'go.mod': 'module shop\n', 'shop.go': 'package shop\n' },
+  'php-plain': { 'index.php': '', 'style.css': '', '.htaccess': '' },
+  'php-public': { 'public/index.php': '', 'src/a.php': '' },
+  'php-composer': {
+    'composer.json': json({ require: { php: '^8.2', 'slim/slim': '^4', 'ext-intl': '*', 'ext-oci8': '*' } }),
+    'composer.lock':
+      '{"packages": [{"name": "a/b", "require": {"php": ">=8", "ext-gd": "*", "ext-dom": "*"}, "require-dev": {"ext-soap": "*"}}], "packages-dev": [{"require": {"ext-tidy": "*"}}]}',
+    'public/index.php': '',
+  },
+  'php-no-lock': { 'composer.json': json({ require: { 'slim/slim': '^4' } }), 'index.php': '' },
+  'php-vendor': {
+    'composer.json': json({ require: { 'slim/slim': '^4' } }),
+    'vendor/autoload.php': '',
+    'public/index.php': '',
+  },
+  'php-laravel': {
+    artisan: '',
+    'composer.json': json({ require: { php: '^8.2', 'laravel/framework': '^12.0', 'laravel/tinker': '^2.10' } }),
+    'composer.lock': '{}',
+    'public/index.php': '',
+    'vite.config.js': '',
+    'package.json': json({
+      private: true,
+      scripts: { build: 'vite build', dev: 'vite' },
+      devDependencies: { vite: '^7', 'laravel-vite-plugin': '^2', tailwindcss: '^4' },
+    }),
+  },
+  'php-symfony': {
+    'composer.json': json({
+      require: { php: '>=8.2', 'ext-ctype': '*', 'ext-iconv': '*', 'symfony/framework-bundle': '7.3.*' },
+    }),
+    'composer.lock': '{}',
+    'bin/console': '',
+    'public/index.php': '',
+  },
+  'php-too-old': { 'composer.json': json({ require: { php: '^5.6 || ^7.0' } }), 'index.php': '' },
   'dockerfile-first': { Dockerfile: 'FROM debian:trixie\n', 'package.json': '{}', 'server.js': '' },
   'refused-monorepo': { 'api/Dockerfile': '', 'web/Dockerfile': '', 'compose.yaml': '' },
   'refused-below': { 'server/package.json': '', 'client/package.json': '', 'README.md': '' },

@@ -33,16 +33,20 @@ export function nodeDockerfile(plan: NodePlan, images: NodeImages): string {
 }
 
 /** Where the app is installed and built, in /app, with its development dependencies: the stage `build`. */
-export function buildStage(plan: NodePlan, node: string): readonly string[] {
+export function buildStage(
+  plan: NodePlan,
+  node: string,
+  { name, copy } = { name: 'build', copy: 'COPY . .' },
+): readonly string[] {
   const { install } = plan
-  const lines = [`FROM ${node} AS build`, 'WORKDIR /app', quiet]
+  const lines = [`FROM ${node} AS ${name}`, 'WORKDIR /app', quiet]
   if (install?.program === 'yarn-berry') lines.push(yarnLikeTheOthers)
   if (install?.get) lines.push(getProgram(install.get))
   if (plan.keeps.length > 0) lines.push(run(`npm install --global --force --prefix /kept ${plan.keeps.join(' ')}`))
   if (install && plan.installsAlone) lines.push(copyManifests(install))
-  else lines.push('COPY . .')
+  else lines.push(copy)
   if (install) lines.push(run(installAll(install)))
-  if (install && plan.installsAlone) lines.push('COPY . .')
+  if (install && plan.installsAlone) lines.push(copy)
   // Not earlier: without development dependencies there may be nothing to build with.
   if (plan.buildScript) lines.push('ENV NODE_ENV=production', runBuild(plan.buildScript))
   return lines

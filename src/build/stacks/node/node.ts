@@ -39,7 +39,20 @@ export const nodeStack: Stack = {
 }
 
 /** Files that say that package.json is not the app itself, unless it starts something. */
-export const ofOthers = ['go.mod', 'manage.py', 'requirements.txt', 'pyproject.toml', 'Pipfile'] as const
+export const ofOthers = [
+  'go.mod',
+  'manage.py',
+  'requirements.txt',
+  'pyproject.toml',
+  'Pipfile',
+  'composer.json',
+  'index.php',
+  'Gemfile',
+  'Cargo.toml',
+  'pom.xml',
+  'build.gradle',
+  'build.gradle.kts',
+] as const
 
 /** Beside an app of another stack, a package.json that starts nothing is there for its tools. */
 async function isOnlyTools(source: Source): Promise<boolean> {
