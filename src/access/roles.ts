@@ -5,7 +5,7 @@ import type { Principal } from './principal.ts'
 /** What each role is for, in the words that the CLI shows. The policy table says which calls that is. */
 export const roleWords = {
   owner: 'everything, and who may do what',
-  operator: 'the platform: nodes, limits, backups, certificates; no config values, code or logs of apps',
+  operator: 'the platform: nodes, limits, backups, certificates; no config values, code or logs of processes',
   developer: 'an app: push, deploy, config, logs, domains, deploy tokens; nothing of the platform',
   viewer: 'an app: its state, releases and logs; changes nothing and sees no config values',
 } as const

@@ -8,7 +8,7 @@ import { billOfLading } from '../core/bill.ts'
 import type { Ejected } from '../pipeline/eject.ts'
 import type { HostCertificate } from '../domains/domains.ts'
 import type { AuditRow } from '../store/audit-store.ts'
-import type { MemberRow } from '../store/access-store.ts'
+import type { MemberRow, TokenRow } from '../store/access-store.ts'
 import type { AcmeSettings, AppRow, CertificateRow, OrderRow } from '../store/store.ts'
 import type { NodeVersions, Platform } from './parts.ts'
 
@@ -22,6 +22,8 @@ export interface InfoDocument {
   readonly gitUrl: string
   readonly ca: string | null
   readonly you: string
+  /** Of what the platform stands on (nodes, certificates, limits) you are told; not told by older ones. */
+  readonly operates?: boolean
 }
 
 export interface VersionDocument {
@@ -128,7 +130,9 @@ export interface ProcessDocument {
   /** `running` or `exited`, or Swarm's word for a process that has no container yet. */
   readonly state: string
   readonly proof: string
+  /** Told to owners and operators; null to others. */
   readonly node: string | null
+  /** As `node`. */
   readonly container: string | null
   readonly startedAt: number | null
   /** The failed check, the exit code, or Swarm's reason. */
@@ -179,6 +183,13 @@ export interface TokenDocument {
 }
 
 export type MemberDocument = MemberRow
+
+export interface MemberRemovalDocument {
+  readonly name: string
+  readonly removed: boolean
+  /** Tokens that the member has made for programs and for others: they hold until somebody revokes them. */
+  readonly left: readonly TokenDocument[]
+}
 
 export type AuditDocument = AuditRow
 
@@ -248,4 +259,10 @@ export function releaseDocument(release: Release, run: Run | null, serving: numb
 
 export function billDocument(release: Release, run: Run | null, serving: number | null): BillDocument {
   return { ...billOfLading(release), outcome: releaseDocument(release, run, serving) }
+}
+
+export function tokenDocument({ id, name, holder, by, at, expiresAt, usedAt }: TokenRow): TokenDocument {
+  const whose =
+    typeof holder === 'string' ? { member: holder, app: null, environment: null } : { member: null, ...holder }
+  return { id, name, ...whose, by, at, expiresAt, usedAt }
 }

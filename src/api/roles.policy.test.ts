@@ -4,7 +4,7 @@ import { may, policy } from '../access/policy.ts'
 import type { Principal } from '../access/principal.ts'
 import { platformWide, type Role } from '../access/roles.ts'
 import { tokenIn } from '../access/tokens.ts'
-import { type AppName, parseBranchName, parseDomainName, parseRunId, production } from '../core/names.ts'
+import { type AppName, parseBranchName, parseDomainName, parseNodeName, parseRunId, production } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
 import { image, makeTestApi } from '../../test/doubles/api.ts'
 
@@ -152,7 +152,26 @@ test('on every route a role that the table does not name is refused, and nothing
 })
 
 test('development and operation are apart: operators see no config value, developers no node', async () => {
-  const { ask } = await world()
+  const { ask, world: running } = await world()
+  for (const app of ['shop', 'other'])
+    running.process(`${app}.1`, { node: parseNodeName('node-of-ops'), container: 'container-of-ops' })
+  running.tasks.push({
+    id: 't',
+    slot: 1,
+    node: 'node-of-ops',
+    container: null,
+    state: 'preparing',
+    error: null,
+    exitCode: null,
+  })
+  running.broken.add('container-of-ops')
+  for (const name of ['the-developer', 'developer-shop', 'the-viewer', 'viewer-shop'])
+    for (const line of lines.filter(line => line.startsWith('GET ') && !line.endsWith('/events'))) {
+      const text = await (await ask(name, line)).text()
+      assert.doesNotMatch(text, /node-of-ops|container-of-ops|"node":"one"/, `${name}: ${line}`)
+    }
+  const processes = 'GET /v1/apps/:app/environments/:environment/processes'
+  assert.match(await (await ask('the-operator', processes)).text(), /node-of-ops/)
   for (const line of lines.filter(line => line.startsWith('GET '))) {
     const operator = await ask('the-operator', line)
     if (!line.endsWith('/events')) assert.doesNotMatch(await operator.text(), /secret-of/, line)

@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import type { Access } from '../access/principal.ts'
 import { tokenAccess } from '../access/tokens.ts'
 import { makeTestApi } from '../../test/doubles/api.ts'
 import { Secret } from '../core/secret.ts'
@@ -20,11 +21,12 @@ async function rigOf(t: TestContext): Promise<CliRig> {
   return rig
 }
 
-async function networkRig(t: TestContext) {
+async function networkRig(t: TestContext, door: Access | 'network' = access) {
   const rig = await rigOf(t)
-  const made = await makeTestApi({ access })
+  const made = await makeTestApi({ access: door })
   const origin = await rig.servePort(made.api)
   made.place.url = origin
+  if (door === 'network') rig.environment['LADING_URL'] = origin
   return { ...made, rig, origin }
 }
 
@@ -270,4 +272,13 @@ test('a reader that leaves is no error', async t => {
   const { code, err } = await result
   assert.equal(err, '')
   assert.equal(code, 0)
+})
+
+test('a developer looks at the state of things and leaves no refusal in the record', async t => {
+  const { rig, roll, audit } = await networkRig(t, 'network')
+  await roll.grant('ann', { role: 'developer', app: null }, 'test')
+  const { token } = await roll.create({ name: 'laptop', holder: 'ann', by: 'test', expiresAt: null })
+  rig.environment['LADING_TOKEN'] = token.reveal()
+  for (const command of ['status', 'version', 'apps']) assert.equal((await rig.lading([command])).code, 0, command)
+  assert.deepEqual(await Array.fromAsync(audit.read(null)), [])
 })

@@ -143,7 +143,7 @@ export class SwarmEngine implements Engine {
   async #assertLocal(node: string, signal: AbortSignal): Promise<void> {
     const { Name } = (await this.#http.json(get('/info'), signal)) as { Name: string }
     if (Name === node) return
-    throw new AppError('unavailable', `the logs of node ${node} cannot be read from node ${Name}`)
+    throw new AppError('unavailable', 'the logs of another node cannot be read from this one')
   }
 
   /**

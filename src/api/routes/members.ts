@@ -5,7 +5,7 @@ import { nameOf } from '../../access/principal.ts'
 import { type Grant, parseRole, roleWords } from '../../access/roles.ts'
 import { AppError } from '../../core/errors.ts'
 import { parseAppName } from '../../core/names.ts'
-import type { MemberDocument } from '../documents.ts'
+import { type MemberDocument, type MemberRemovalDocument, tokenDocument } from '../documents.ts'
 import { bodyOf } from '../input.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
 
@@ -49,7 +49,9 @@ export function memberRoutes(api: Hono<ApiEnv>, { roll, store }: ApiParts): void
       })
     }
     await roll.withdraw(name, role === undefined ? null : grantOf(role, app))
-    return c.json({ name, removed: true })
+    // A program goes on with its own token; who made it knows it, and somebody should think of that now.
+    const left = roll.tokens().filter(({ by, holder }) => by === name && holder !== name)
+    return c.json({ name, removed: true, left: left.map(tokenDocument) } satisfies MemberRemovalDocument)
   })
 
   function documentOf(name: string): MemberDocument {

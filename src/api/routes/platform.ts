@@ -15,7 +15,8 @@ export function platformRoutes(api: Hono<ApiEnv>, { store, platform, pipeline }:
   api.get('/v1/info', c => {
     const { version, baseDomain, url, ca } = platform
     const you = nameOf(c.get('principal'))
-    return c.json({ version, baseDomain, url, gitUrl: url, ca, you } satisfies InfoDocument)
+    const isOperator = operates(c.get('principal'))
+    return c.json({ version, baseDomain, url, gitUrl: url, ca, you, operates: isOperator } satisfies InfoDocument)
   })
 
   api.get('/v1/version', async c => {

@@ -1,4 +1,5 @@
 import type { Hono } from 'hono'
+import { operates } from '../../access/roles.ts'
 import type { Clock } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
 import { environmentLabels, label } from '../../core/labels.ts'
@@ -31,7 +32,10 @@ export function processRoutes(api: Hono<ApiEnv>, { store, edges, engine, clock }
     const signal = c.req.raw.signal
     const [view, tasks] = await Promise.all([presentView(key, { edges, clock }, signal), tasksOf(key, engine, signal)])
     const known = present(view.processes, tasks).map(fromView)
-    return c.json([...known, ...withoutContainer(tasks, view)].sort(byNameInRelease) satisfies ProcessDocument[])
+    const all = [...known, ...withoutContainer(tasks, view)].sort(byNameInRelease)
+    // Nodes, and names by which their engines know containers, are the operators' business.
+    const told = operates(c.get('principal')) ? all : all.map(one => ({ ...one, node: null, container: null }))
+    return c.json(told satisfies ProcessDocument[])
   })
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type AppName, production } from '../../core/names.ts'
 import { systemClock } from '../../core/system.ts'
-import type { TokenDocument } from '../documents.ts'
+import type { MemberRemovalDocument, TokenDocument } from '../documents.ts'
 import { makeTestApi } from '../../../test/doubles/api.ts'
 
 const shop = 'shop' as AppName
@@ -134,5 +134,19 @@ test("only owners change members, and the server's own owner stays", async () =>
   assert.deepEqual(
     roll.members().map(({ name }) => name),
     ['bob', 'carl', 'owner'],
+  )
+})
+
+test('who takes a member away is told of the tokens which that member has made for programs', async () => {
+  const { ask, tokenOf, roll } = await withMembers()
+  await roll.grant('olga', { role: 'owner', app: null }, 'test')
+  const [ann, olga] = [await tokenOf('ann'), await tokenOf('olga')]
+  await ask(ann.token, 'POST', '/tokens', { name: 'laptop' })
+  await ask(ann.token, 'POST', '/tokens', { name: 'ci', app: 'shop' })
+  const answer = await ask(olga.token, 'DELETE', '/members/ann')
+  const { left } = (await answer.json()) as MemberRemovalDocument
+  assert.deepEqual(
+    left.map(({ name, app }) => [name, app]),
+    [['ci', 'shop']],
   )
 })

@@ -6,7 +6,7 @@ import { platformWide } from '../../access/roles.ts'
 import { AppError } from '../../core/errors.ts'
 import { parseAppName, parseEnvironmentName, production } from '../../core/names.ts'
 import type { TokenRow } from '../../store/access-store.ts'
-import type { TokenDocument } from '../documents.ts'
+import { tokenDocument } from '../documents.ts'
 import { bodyOf } from '../input.ts'
 import { parseMemberName } from './members.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
@@ -31,7 +31,7 @@ export function tokenRoutes(api: Hono<ApiEnv>, { roll, store, clock }: ApiParts)
       roll
         .tokens()
         .filter(row => mayManage(row, principal))
-        .map(documentOf),
+        .map(tokenDocument),
     )
   })
 
@@ -48,7 +48,7 @@ export function tokenRoutes(api: Hono<ApiEnv>, { roll, store, clock }: ApiParts)
     const by = nameOf(c.get('principal'))
     const { row, token } = await roll.create({ name: wanted.name, holder, by, expiresAt })
     c.set('note', `token ${row.name} (${row.id}) of ${whose}`)
-    return c.json({ ...documentOf(row), token: token.reveal() }, 201)
+    return c.json({ ...tokenDocument(row), token: token.reveal() }, 201)
   })
 
   api.delete('/v1/tokens/:token', async c => {
@@ -59,7 +59,7 @@ export function tokenRoutes(api: Hono<ApiEnv>, { roll, store, clock }: ApiParts)
     }
     c.set('note', `token ${row.name}`)
     await roll.revoke(row.id)
-    return c.json(documentOf(row))
+    return c.json(tokenDocument(row))
   })
 
   async function holderOf(c: Context<ApiEnv>, wanted: z.infer<typeof newToken>): Promise<TokenRow['holder']> {
@@ -91,10 +91,4 @@ function ownName(principal: Principal): string {
 function mayManage({ holder }: TokenRow, principal: Principal): boolean {
   if (typeof holder !== 'string') return may('token of a robot', principal, { app: holder.app, environment: null })
   return holder === principal.name || may('token of another member', principal, platformWide)
-}
-
-function documentOf({ id, name, holder, by, at, expiresAt, usedAt }: TokenRow): TokenDocument {
-  const whose =
-    typeof holder === 'string' ? { member: holder, app: null, environment: null } : { member: null, ...holder }
-  return { id, name, ...whose, by, at, expiresAt, usedAt }
 }

@@ -64,6 +64,13 @@ export function memberCommands(program: Command, session: Session): void {
       if (options.json) return terminal.json(gone)
       const what = role === undefined ? 'a member' : `${role}${options.app === undefined ? '' : ` of ${options.app}`}`
       terminal.print(`${name} is not ${what} any more`)
+      // An older control plane does not tell.
+      for (const token of gone.left ?? []) {
+        const holder = token.member ?? `${token.app}/${token.environment}`
+        terminal.say(
+          `A token that ${name} made holds: ${token.name} of ${holder}. Take it back: lading tokens revoke ${token.id}`,
+        )
+      }
     },
   )
 }

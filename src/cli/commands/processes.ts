@@ -20,13 +20,15 @@ export function processCommands(program: Command, session: Session): void {
       const processes = await (await session.client()).processes(await session.app(options.app))
       if (options.json) return terminal.json(processes)
       if (processes.length === 0) return terminal.say('No process runs.')
+      // Who is told of no node sees no column for it.
+      const showsNodes = processes.some(({ node }) => node !== null)
       terminal.table(
-        ['PROCESS', 'RELEASE', 'STATE', 'NODE', 'SINCE', 'NOTE'],
+        ['PROCESS', 'RELEASE', 'STATE', ...(showsNodes ? ['NODE'] : []), 'SINCE', 'NOTE'],
         processes.map(process => [
           process.name,
           `v${process.release}`,
           processState(process),
-          process.node ?? '',
+          ...(showsNodes ? [process.node ?? ''] : []),
           process.startedAt === null ? '' : when(process.startedAt),
           process.note ?? '',
         ]),

@@ -14,6 +14,7 @@ import type {
   LimitDocument,
   LogEntry,
   MemberDocument,
+  MemberRemovalDocument,
   ProcessDocument,
   ReleaseDocument,
   StreamError,
@@ -132,8 +133,7 @@ export class Client {
   revokeToken = (id: string) => this.#json<TokenDocument>('DELETE', `/v1/tokens/${encodeURIComponent(id)}`)
   members = () => this.#json<MemberDocument[]>('GET', '/v1/members')
   addMember = (name: string, grant: object) => this.#json<MemberDocument>('PUT', memberPath(name), grant)
-  removeMember = (name: string, grant: object) =>
-    this.#json<{ readonly name: string }>('DELETE', memberPath(name), grant)
+  removeMember = (name: string, grant: object) => this.#json<MemberRemovalDocument>('DELETE', memberPath(name), grant)
 
   eject = (app: string) => this.#json<EjectDocument>('GET', `${environmentPath(app)}/eject`)
   image = (app: string, release: number) => this.#download(`${environmentPath(app)}/releases/${release}/image`)
