@@ -1,10 +1,10 @@
-import { chmod, rename, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { asAppError, AppError } from '../core/errors.ts'
 import { web } from '../core/names.ts'
 import { DockerHttp } from '../docker/http.ts'
+import { listenPrivately } from '../lib/files.ts'
 import type { Admission, AdmissionFaults } from '../proxy/admission.ts'
 import { HaproxyEdge } from '../proxy/haproxy/edge.ts'
 import { DrainDoor, EarlierDrains } from '../proxy/haproxy/drains.ts'
@@ -190,14 +190,7 @@ export class Keeper {
       if (request.method !== 'GET') await this.#edge.assertTerm(termOf(request))
     }
     this.#server.on('upgrade', engineUpgrades(config.engineSocket, admit))
-    const bound = `${this.#socketPath}.${config.generation}`
-    await rm(bound, { force: true })
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(bound, resolve)
-    })
-    await chmod(bound, 0o600)
-    await rename(bound, this.#socketPath)
+    await listenPrivately(this.#server, this.#socketPath, `${this.#socketPath}.${config.generation}`)
     const tenants = () => this.#edge.admission.tenants()
     this.#tenantsDoor = await openTenantsDoor(this.#paths.tenantsSocket, config.generation, tenants)
   }

@@ -1,6 +1,6 @@
-import { AppError } from '../../../core/errors.ts'
+import { AppError, asAppError } from '../../../core/errors.ts'
 import type { Files } from '../../source.ts'
-import { parsePackage, type Package } from './package.ts'
+import { hasWorkspaces, parsePackage, type Package } from './package.ts'
 import { startScript } from './start.ts'
 
 /** A package of a workspace that starts something. */
@@ -16,17 +16,17 @@ const most = 64
 const notServing =
   /^(?:vite|astro dev|next dev|nuxt dev|expo|react-scripts|ng serve|turbo|nx|lerna|(?:npm|yarn|pnpm|bun) (?:run )?dev)\b/
 
-/** Packages below the root that have a script `start`, in the order of their folders. */
-export async function membersOf(files: Files): Promise<readonly Member[]> {
-  const paths = [...(await files.paths())]
+/** Packages of a workspace that have a script `start`, in the order of their folders; none: `pkg`, of the root, is no workspace. */
+export async function membersOf(pkg: Package, files: Files): Promise<readonly Member[]> {
+  const all = await files.paths()
+  if (!hasWorkspaces(pkg, all)) return []
+  const paths = [...all]
     .filter(path => /^(?:[\w@.-]+\/){1,2}package\.json$/.test(path) && !path.startsWith('node_modules/'))
     .sort()
     .slice(0, most)
   const members = await Promise.all(
     paths.map(async path => {
-      const pkg = parsePackage((await files.text(path)) ?? '{}')
-      const name = startScript(pkg)
-      const script = name === null ? undefined : pkg.scripts?.[name]
+      const script = scriptOf(await readMember(path, files))
       if (script === undefined || notServing.test(script)) return []
       return [{ folder: path.slice(0, path.lastIndexOf('/')), script }]
     }),
@@ -36,9 +36,23 @@ export async function membersOf(files: Files): Promise<readonly Member[]> {
 
 /** The root of a workspace starts nothing itself, or only what develops. */
 export function startsNothing(pkg: Package): boolean {
-  const name = startScript(pkg)
-  const script = name === null ? undefined : pkg.scripts?.[name]
+  const script = scriptOf(pkg)
   return script === undefined || notServing.test(script.replace(/^npx /, ''))
+}
+
+function scriptOf(pkg: Package): string | undefined {
+  const name = startScript(pkg)
+  return name === null ? undefined : pkg.scripts?.[name]
+}
+
+/** One that is no package.json, such as a fixture of the app's own tests, starts nothing. */
+async function readMember(path: string, files: Files): Promise<Package> {
+  try {
+    return parsePackage((await files.text(path)) ?? '{}')
+  } catch (error) {
+    if (asAppError(error).code === 'invalid-input') return {}
+    throw error
+  }
 }
 
 /** Of the one member that starts something. Rejects `build-failed` where there are several. */

@@ -81,8 +81,9 @@ export async function planOf(
   { startIsSaid = false } = {},
 ): Promise<NodePlan> {
   const processes = procfile?.processes ?? []
+  const packageJson = (await files.text('package.json')) ?? '{}'
   return planNode({
-    packageJson: (await files.text('package.json')) ?? '{}',
+    packageJson,
     yarnLock: await files.text('yarn.lock'),
     paths: await files.paths(),
     startIsSaid: startIsSaid || processes.length > 0,
@@ -90,7 +91,7 @@ export async function planOf(
       command => typeof command === 'string',
     ),
     asked: await askedVersion(files),
-    members: await membersOf(files),
+    members: await membersOf(parsePackage(packageJson), files),
     nodeVersion,
   })
 }

@@ -133,7 +133,7 @@ export function planNode(files: NodeFiles): NodePlan {
 }
 
 function startOf(pkg: Package, files: NodeFiles): readonly string[] {
-  const ofMember = hasWorkspaces(pkg, files.paths) && startsNothing(pkg) ? startMember(files.members) : null
+  const ofMember = startsNothing(pkg) ? startMember(files.members) : null
   return (
     ofMember ??
     startCommand(
@@ -272,7 +272,7 @@ function warnings(pkg: Package, install: Install | null, files: NodeFiles): read
   const { paths } = files
   const found: string[] = []
   if (install?.locked === false && hasDependencies(pkg)) {
-    const other = ['deno.lock'].find(name => paths.has(name))
+    const other = paths.has('deno.lock') ? 'deno.lock' : null
     found.push(
       `there is no lock file${other ? ` that is read here (${other} is not)` : ''}: what is installed may be other versions than you tried. "${install.program} install" writes one; commit it`,
     )

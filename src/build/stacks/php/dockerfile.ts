@@ -23,7 +23,7 @@ export function phpDockerfile(plan: PhpPlan, base: ImageReference): string {
   if (assets.length > 0) lines.push('', ...assets)
   lines.push('RUN mkdir -p vendor', pack('vendor', 'vendor'), pack('code', '--exclude=./vendor .'), '', 'FROM php')
   const from = assets.length > 0 ? 'assets' : 'build'
-  lines.push(...['vendor', 'code'].map(name => take(name).replace('--from=build', `--from=${from}`)))
+  lines.push(take('vendor', '/app', from), take('code', '/app', from))
   lines.push(...plan.env.map(pair => `ENV ${pair}`), `CMD ${JSON.stringify(plan.start)}`)
   return [...lines, ''].join('\n')
 }

@@ -1,10 +1,9 @@
 import type { Source } from '../../source.ts'
-
 import { buildStage, nodeDockerignore } from '../node/dockerfile.ts'
 import { membersOf } from '../node/members.ts'
 import { nodeBase } from '../node/other-node.ts'
 import { ofOthers, planOf, tells } from '../node/node.ts'
-import { hasWorkspaces, parsePackage, type Package } from '../node/package.ts'
+import { parsePackage, type Package } from '../node/package.ts'
 import { mainFile, startScript } from '../node/start.ts'
 import type { Built, Platform, Stack } from '../stack.ts'
 import { notesOf } from './site.ts'
@@ -113,7 +112,7 @@ async function makerOf({ files, procfile, yaml }: Source): Promise<Maker | null>
     const because = `package.json has ${name}, a script "build" and nothing that starts a server`
     return { ...maker, folders: [...(await saidFolder(name, files)), ...maker.folders], because }
   }
-  const isOfServers = hasWorkspaces(pkg, paths) && (await membersOf(files)).length > 0
+  const isOfServers = (await membersOf(pkg, files)).length > 0
   return isOfServers && !wanted ? null : generic
 }
 
