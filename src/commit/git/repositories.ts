@@ -19,7 +19,6 @@ import { requireWithin, walkTree, type TreeLimits } from './tree.ts'
 import type { BoundedPath, BranchMove, CommitFacts, Repositories, TreeEntry, TreeFacts } from '../repository.ts'
 
 const zero = '0'.repeat(40)
-const fileLimit = 16 * 1024 * 1024
 /** Facts of so many trees are kept; a push asks for its own several times. */
 const knownTrees = 200
 
@@ -212,10 +211,9 @@ export class GitRepositories implements Repositories {
   async readFile(
     app: AppName,
     commit: CommitId,
-    what: string | BoundedPath,
+    { path, most }: BoundedPath,
     signal: AbortSignal,
   ): Promise<Buffer | null> {
-    const { path, most } = typeof what === 'string' ? { path: what, most: fileLimit } : what
     const args = ['cat-file', '--batch', '-z', '--follow-symlinks']
     const input = isPath(path) ? `${commit}:${path}\0` : ''
     const tooLarge = `${path} is larger than ${most} bytes`

@@ -1,8 +1,9 @@
+import { glance } from '../../files.ts'
 import type { Source } from '../../source.ts'
 import type { Assembled, Built, Platform, Recipe, Stack } from '../stack.ts'
 import { askedVersion } from './asked-version.ts'
 import { dependenciesDockerfile, nodeDockerfile, nodeDockerignore, nodeEnv } from './dockerfile.ts'
-import { parsePackage, planNode, type NodePlan } from './package.ts'
+import { packageJson, parsePackage, planNode, type NodePlan } from './package.ts'
 import { mainFile } from './start.ts'
 
 /** Programs of its Dockerfiles. */
@@ -13,7 +14,7 @@ export const nodeStack: Stack = {
   name: 'node',
 
   async detect(source, { nodeVersion }) {
-    if ((await source.files.text('package.json')) === null || (await isOnlyTools(source))) return null
+    if ((await source.files.text('package.json', packageJson)) === null || (await isOnlyTools(source))) return null
     return { what: `Node ${nodeVersion}`, because: 'package.json is in the repository' }
   },
 
@@ -43,7 +44,7 @@ async function isOnlyTools(source: Source): Promise<boolean> {
   const { files, procfile, yaml } = source
   const paths = await files.paths()
   const isAlone = !ofOthers.some(path => paths.has(path))
-  const pkg = parsePackage((await files.text('package.json')) ?? '{}')
+  const pkg = parsePackage((await files.text('package.json', packageJson)) ?? '{}')
   if (yaml.stack === 'node' || pkg.scripts?.start !== undefined || mainFile(pkg, paths) !== null) return false
   const commands = (procfile?.processes ?? []).map(({ command }) => command ?? '')
   if (commands.some(command => /(?:^|[\s/;&|])(?:node|npm|npx|pnpm|yarn)(?:\s|$)/.test(command))) return false
@@ -60,8 +61,8 @@ export async function planOf(
 ): Promise<NodePlan> {
   const processes = procfile?.processes ?? []
   return planNode({
-    packageJson: (await files.text('package.json')) ?? '{}',
-    yarnLock: await files.text('yarn.lock'),
+    packageJson: (await files.text('package.json', packageJson)) ?? '{}',
+    yarnLock: await files.text('yarn.lock', glance),
     paths: await files.paths(),
     startIsSaid: startIsSaid || processes.length > 0,
     commands: [...processes.map(({ command }) => command), procfile?.releaseCommand].filter(

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { requireFlatJson, shortened } from '../../../core/bounds.ts'
 import { defaults } from '../../../core/defaults.ts'
 import { AppError } from '../../../core/errors.ts'
+import { whole } from '../../files.ts'
 import { satisfies } from '../version-range.ts'
 import type { AskedVersion } from './asked-version.ts'
 import { startCommand, startScript } from './start.ts'
@@ -120,6 +121,9 @@ export function planNode(files: NodeFiles): NodePlan {
     warnings: warnings(pkg, install, files),
   }
 }
+
+/** How much of one is read. */
+export const packageJson = whole(defaults.packageJsonBytes)
 
 /** Rejects `invalid-input`. */
 export function parsePackage(text: string): Package {
