@@ -49,10 +49,10 @@ export interface Repositories {
   bundle(app: AppName, signal: AbortSignal): AsyncIterable<Uint8Array>
   /**
    * A file's content; null when there is no regular file at `path` (symbolic links inside the tree are followed).
-   * `path` is relative to the root, with `/`. Rejects `invalid-input` above `most` bytes, 16 MiB without it, and
-   * `not-found` without the commit.
+   * `path` is relative to the root, with `/`. Rejects `invalid-input` for one of more than `most` bytes, and `not-found`
+   * without the commit.
    */
-  readFile(app: AppName, commit: CommitId, path: string | BoundedPath, signal: AbortSignal): Promise<Buffer | null>
+  readFile(app: AppName, commit: CommitId, file: BoundedPath, signal: AbortSignal): Promise<Buffer | null>
   /** Git's id of the folder's tree, `''` for the root: equal ids, equal content. Null when `path` is no folder. */
   treeOf(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<string | null>
   /**

@@ -152,12 +152,15 @@ export function repositoriesContract(name: string, make: () => Promise<Repositor
 
   check('files are read, absent ones are null', async ({ repositories, commit }) => {
     const one = await commit({ files: { Procfile: 'web: node a.js\n', 'lib/a.js': 'x', empty: '' } })
-    assert.equal((await repositories.readFile(app, one, 'Procfile', signal))?.toString(), 'web: node a.js\n')
-    assert.equal((await repositories.readFile(app, one, 'lib/a.js', signal))?.toString(), 'x')
-    assert.equal((await repositories.readFile(app, one, 'empty', signal))?.length, 0)
+    const read = (path: string, most = 15) => repositories.readFile(app, one, { path, most }, signal)
+    assert.equal((await read('Procfile'))?.toString(), 'web: node a.js\n')
+    assert.equal((await read('lib/a.js'))?.toString(), 'x')
+    assert.equal((await read('empty', 0))?.length, 0)
     for (const path of ['lib', 'nope', '../Procfile', './Procfile', '', 'a\nb', '/Procfile'])
-      assert.equal(await repositories.readFile(app, one, path, signal), null, path)
-    await assert.rejects(repositories.readFile(app, absent, 'Procfile', signal), code('not-found'))
+      assert.equal(await read(path), null, path)
+    await assert.rejects(read('Procfile', 14), code('invalid-input'))
+    const absentFile = repositories.readFile(app, absent, { path: 'Procfile', most: 15 }, signal)
+    await assert.rejects(absentFile, code('not-found'))
   })
 
   check('equal folders have equal trees', async ({ repositories, commit }) => {

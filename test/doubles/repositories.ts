@@ -179,13 +179,14 @@ export class FakeRepositories implements Repositories {
   async readFile(
     app: AppName,
     commit: CommitId,
-    what: string | BoundedPath,
+    { path, most }: BoundedPath,
     signal: AbortSignal,
   ): Promise<Buffer | null> {
     signal.throwIfAborted()
-    const path = typeof what === 'string' ? what : what.path
-    const content = this.#commit(app, commit).files.get(path)
-    return content === undefined ? null : Buffer.from(content)
+    const text = this.#commit(app, commit).files.get(path)
+    const content = text === undefined ? null : Buffer.from(text)
+    if (content && content.length > most) throw new AppError('invalid-input', `${path} is larger than ${most} bytes`)
+    return content
   }
 
   async treeOf(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<string | null> {

@@ -21,7 +21,7 @@ export interface BuildJob {
   readonly tells: readonly string[] | null
   /** As it is built: without a syntax line. */
   readonly dockerfile: string
-  /** Takes the place of the context's own `.dockerignore`; null: that one counts. */
+  /** What stays out of the context, before any `.dockerignore` in it; null: the context has none that counts. */
   readonly dockerignore: string | null
   readonly context: Context
   /** Image names in the Dockerfile that stand for others. */

@@ -2,7 +2,10 @@ import type { ImageReference } from '../../core/names.ts'
 import type { Source } from '../source.ts'
 import type { Base, BasePolicy } from './bases.ts'
 
-/** One way of writing an app, and how such a commit becomes an image: one file, and one line in stacks.ts. */
+/**
+ * One way of writing an app, and how such a commit becomes an image: one file, and one line in stacks.ts. With each file
+ * that it reads it says the bound (`whole`, `glance` of files.ts): what it parses is refused when it is larger.
+ */
 export interface Stack {
   /** As `stack:` in lading.yaml says it, and as the image does. */
   readonly name: string
@@ -38,6 +41,7 @@ export interface Built {
   readonly stack: string
   readonly title: string
   readonly dockerfile: string
+  /** Takes the place of the repository's own, as text; null: nothing is left out. */
   readonly dockerignore: string | null
   readonly bases: readonly Base[]
   readonly notes: readonly string[]

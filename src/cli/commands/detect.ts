@@ -2,7 +2,8 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { describe, type Description } from '../../build/stacks/describe.ts'
-import { keepingFiles, readSource, type Files } from '../../build/source.ts'
+import { keepingFiles, type Files } from '../../build/files.ts'
+import { readSource } from '../../build/source.ts'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { AppError } from '../../core/errors.ts'
 import { parseAppName } from '../../core/names.ts'
@@ -68,9 +69,13 @@ const notOurs = new Set(['.git', 'node_modules', '.venv', 'venv', '__pycache__',
 
 function filesOf(root: string, folder: string): Files {
   return {
-    async text(path) {
+    async text(path, { bytes, larger }) {
       try {
-        return await readFile(join(root, path), 'utf8')
+        const content = await readFile(join(root, path))
+        if (larger === 'refused' && content.length > bytes) {
+          throw new AppError('invalid-input', `${path} is larger than ${bytes} bytes`)
+        }
+        return content.subarray(0, bytes).toString('utf8')
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
         if (code === 'ENOENT' || code === 'EISDIR' || code === 'ENOTDIR') return null

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { shortened } from '../../core/bounds.ts'
 import { defaults } from '../../core/defaults.ts'
@@ -13,19 +13,20 @@ import {
   type RunId,
   parseRunId,
 } from '../../core/names.ts'
-import { ifMissing, isThere } from '../../lib/files.ts'
-import { gitError, runGit, streamGit, type GitCall, type GitProgram, type GitResult } from './program.ts'
+import { RepositoryCalls } from './calls.ts'
+import { gitError, runGit, streamGit, type GitProgram } from './program.ts'
+import { removeStaleLocks } from './stale-locks.ts'
 import { requireWithin, walkTree, type TreeLimits } from './tree.ts'
 import type { BoundedPath, BranchMove, CommitFacts, Repositories, TreeEntry, TreeFacts } from '../repository.ts'
 
 const zero = '0'.repeat(40)
-const fileLimit = 16 * 1024 * 1024
 /** Facts of so many trees are kept; a push asks for its own several times. */
 const knownTrees = 200
 
 /** Repositories by the real git. User strings reach it through stdin (`cat-file`, `update-ref`), never as arguments. */
 export class GitRepositories implements Repositories {
   readonly program: GitProgram
+  readonly #calls: RepositoryCalls
   readonly #limits: () => TreeLimits
   /** Of trees that were walked to their end, by their id. */
   readonly #known: Map<string, TreeFacts>
@@ -36,6 +37,7 @@ export class GitRepositories implements Repositories {
     known: Map<string, TreeFacts> = new Map(),
   ) {
     this.program = program
+    this.#calls = new RepositoryCalls(program)
     this.#limits = limits
     this.#known = known
   }
@@ -49,7 +51,7 @@ export class GitRepositories implements Repositories {
   }
 
   async create(app: AppName, signal: AbortSignal): Promise<void> {
-    const path = this.#path(app)
+    const path = this.#calls.pathOf(app)
     await mkdir(this.program.root, { recursive: true })
     // `init` on what is there changes nothing, so a create that was killed half-way is simply done again.
     const args = [
@@ -71,11 +73,11 @@ export class GitRepositories implements Repositories {
 
   async remove(app: AppName, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    const rest = `${this.#path(app)}.removed`
+    const rest = `${this.#calls.pathOf(app)}.removed`
     // One rename takes it away from every reader; a removal killed half-way leaves only `rest`, taken by the next one.
     await rm(rest, { recursive: true, force: true })
-    if (!(await this.#exists(app))) return
-    await rename(this.#path(app), rest)
+    if (!(await this.#calls.exists(app))) return
+    await rename(this.#calls.pathOf(app), rest)
     await rm(rest, { recursive: true, force: true })
   }
 
@@ -84,10 +86,10 @@ export class GitRepositories implements Repositories {
     if (isName) {
       const isId = /^[0-9a-f]{4,40}$/.test(text)
       const start =
-        (await this.#ref(app, `refs/heads/${text}`, signal)) ??
-        (await this.#ref(app, `refs/tags/${text}`, signal)) ??
+        (await this.#calls.ref(app, `refs/heads/${text}`, signal)) ??
+        (await this.#calls.ref(app, `refs/tags/${text}`, signal)) ??
         (isId ? text : null)
-      const found = start && (await this.#lookUp(app, `${start}^{commit}`, signal))
+      const found = start && (await this.#calls.lookUp(app, `${start}^{commit}`, signal))
       if (found) return parseCommitId(found.id)
     }
     throw new AppError('not-found', `${app} has no commit, branch or tag ${JSON.stringify(text)}`, {
@@ -96,7 +98,7 @@ export class GitRepositories implements Repositories {
   }
 
   async branch(app: AppName, branch: BranchName, signal: AbortSignal): Promise<CommitId | null> {
-    const id = await this.#ref(app, `refs/heads/${branch}`, signal)
+    const id = await this.#calls.ref(app, `refs/heads/${branch}`, signal)
     return id === null ? null : parseCommitId(id)
   }
 
@@ -104,7 +106,7 @@ export class GitRepositories implements Repositories {
     const name = `refs/heads/${branch}`
     const folders = foldersOf(branch).map(folder => `refs/heads/${folder}`)
     const args = ['for-each-ref', '--format=%(refname)', `${name}/`, ...folders]
-    const { stdout } = await this.#succeed(app, args, { signal })
+    const { stdout } = await this.#calls.succeed(app, args, { signal })
     const found = stdout
       .toString()
       .split('\n')
@@ -112,28 +114,17 @@ export class GitRepositories implements Repositories {
     return found === undefined ? null : parseBranchName(found.slice('refs/heads/'.length))
   }
 
-  /**
-   * Removes the locks of refs that a cut of power has left: git would wait for them and then refuse, for ever. Only while
-   * nobody else writes: under the lease, before any door is open.
-   */
-  async removeStaleLocks(): Promise<void> {
-    for (const repository of await entries(this.program.root, { recursive: false })) {
-      if (!repository.endsWith('.git')) continue
-      const path = join(this.program.root, repository)
-      // No branch has such a name: git forbids it.
-      const locks = (await entries(join(path, 'refs'), { recursive: true })).filter(name => name.endsWith('.lock'))
-      // Of `packed-refs` git writes the next one beside the lock, and refuses where there is one.
-      const names = ['packed-refs.lock', 'packed-refs.new', 'HEAD.lock', ...locks.map(name => join('refs', name))]
-      for (const name of names) await rm(join(path, name), { force: true })
-    }
+  /** Only while nobody else writes: under the lease, before any door is open. */
+  removeStaleLocks(): Promise<void> {
+    return removeStaleLocks(this.program.root)
   }
 
   async isAncestor(app: AppName, older: CommitId, newer: CommitId, signal: AbortSignal): Promise<boolean> {
     const args = ['merge-base', '--is-ancestor', older, newer]
-    const result = await this.#git(app, args, { signal })
+    const result = await this.#calls.run(app, args, { signal })
     if (result.code === 0 || result.code === 1) return result.code === 0
-    await this.#requireCommit(app, older, signal)
-    await this.#requireCommit(app, newer, signal)
+    await this.#calls.requireCommit(app, older, signal)
+    await this.#calls.requireCommit(app, newer, signal)
     throw gitError(args, result)
   }
 
@@ -154,7 +145,7 @@ export class GitRepositories implements Repositories {
       to === null ? `delete refs/heads/${branch} ${from ?? zero}` : `update refs/heads/${branch} ${to} ${from ?? zero}`,
     )
     const args = ['update-ref', '--stdin']
-    const result = await this.#git(app, args, { signal, input: `start\n${lines.join('\n')}\ncommit\n` })
+    const result = await this.#calls.run(app, args, { signal, input: `start\n${lines.join('\n')}\ncommit\n` })
     if (result.code === 0) return
     // Why it failed is read from the refs, not from git's prose.
     for (const { branch, from, to } of open) {
@@ -162,7 +153,7 @@ export class GitRepositories implements Repositories {
       if (present !== from && present !== to) {
         throw new AppError('conflict', `${branch} moved meanwhile: it is at ${present ?? 'nothing'}`)
       }
-      if (to !== null) await this.#requireCommit(app, to, signal)
+      if (to !== null) await this.#calls.requireCommit(app, to, signal)
     }
     throw new AppError('conflict', `git did not move the branch: ${reasonIn(result.stderr)}`, {
       hint: 'A branch cannot be named like a folder of another branch.',
@@ -170,67 +161,69 @@ export class GitRepositories implements Repositories {
   }
 
   async pin(app: AppName, run: RunId, commit: CommitId, signal: AbortSignal): Promise<void> {
-    await this.#requireCommit(app, commit, signal)
-    await this.#succeed(app, ['update-ref', '--stdin'], { signal, input: `update refs/lading/runs/${run} ${commit}\n` })
+    await this.#calls.requireCommit(app, commit, signal)
+    await this.#calls.succeed(app, ['update-ref', '--stdin'], {
+      signal,
+      input: `update refs/lading/runs/${run} ${commit}\n`,
+    })
   }
 
   async unpin(app: AppName, run: RunId, signal: AbortSignal): Promise<void> {
-    await this.#succeed(app, ['update-ref', '--stdin'], { signal, input: `delete refs/lading/runs/${run}\n` })
+    await this.#calls.succeed(app, ['update-ref', '--stdin'], { signal, input: `delete refs/lading/runs/${run}\n` })
   }
 
   async pins(app: AppName, signal: AbortSignal): Promise<readonly RunId[]> {
-    if (!(await this.#exists(app))) return []
+    if (!(await this.#calls.exists(app))) return []
     const args = ['for-each-ref', '--format=%(refname)', 'refs/lading/runs/']
-    const { stdout } = await this.#succeed(app, args, { signal })
+    const { stdout } = await this.#calls.succeed(app, args, { signal })
     const names = stdout.toString().split('\n').filter(Boolean)
     return names.map(name => parseRunId(name.slice('refs/lading/runs/'.length)))
   }
 
   async describe(app: AppName, commit: CommitId, signal: AbortSignal): Promise<CommitFacts> {
     const args = ['log', '-1', '--no-show-signature', '--format=%H%x00%T%x00%an <%ae>%x00%s', commit, '--']
-    const result = await this.#git(app, args, { signal, limit: 2 * defaults.gitObjectBytes })
+    const result = await this.#calls.run(app, args, { signal, limit: 2 * defaults.gitObjectBytes })
     const [id, tree = '', author = '', subject = ''] = result.stdout.toString().trimEnd().split('\0')
     // The id of a tag object gives the commit it points to.
-    if (result.code !== 0 || id !== commit) await this.#requireCommit(app, commit, signal)
+    if (result.code !== 0 || id !== commit) await this.#calls.requireCommit(app, commit, signal)
     if (result.code !== 0) throw gitError(args, result)
     return { commit, tree, author: shortened(author), subject: shortened(subject, 1000) }
   }
 
   async *archive(app: AppName, commit: CommitId, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    await this.#requireCommit(app, commit, signal)
-    yield* streamGit(this.program, [`--git-dir=${this.#path(app)}`, 'archive', '--format=tar', commit], signal)
+    await this.#calls.requireCommit(app, commit, signal)
+    yield* streamGit(this.program, [`--git-dir=${this.#calls.pathOf(app)}`, 'archive', '--format=tar', commit], signal)
   }
 
   async *bundle(app: AppName, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    if ((await this.#succeed(app, ['for-each-ref', '--count=1'], { signal })).stdout.length === 0) {
+    if ((await this.#calls.succeed(app, ['for-each-ref', '--count=1'], { signal })).stdout.length === 0) {
       throw new AppError('not-found', `nothing was ever pushed to ${app}`)
     }
-    const args = [`--git-dir=${this.#path(app)}`, 'bundle', 'create', '--quiet', '-', '--all']
+    const args = [`--git-dir=${this.#calls.pathOf(app)}`, 'bundle', 'create', '--quiet', '-', '--all']
     yield* streamGit(this.program, args, signal)
   }
 
   async readFile(
     app: AppName,
     commit: CommitId,
-    what: string | BoundedPath,
+    { path, most }: BoundedPath,
     signal: AbortSignal,
   ): Promise<Buffer | null> {
-    const { path, most } = typeof what === 'string' ? { path: what, most: fileLimit } : what
     const args = ['cat-file', '--batch', '-z', '--follow-symlinks']
     const input = isPath(path) ? `${commit}:${path}\0` : ''
     const tooLarge = `${path} is larger than ${most} bytes`
-    const { stdout } = await this.#succeed(app, args, { signal, input, limit: most + 100, tooLarge })
+    const { stdout } = await this.#calls.succeed(app, args, { signal, input, limit: most + 100, tooLarge })
     const head = /^[0-9a-f]{40} blob (\d+)\n/.exec(stdout.toString('latin1', 0, 100))
     if (head && Number(head[1]) > most) throw new AppError('invalid-input', tooLarge)
     if (head) return stdout.subarray(head[0].length, head[0].length + Number(head[1]))
-    await this.#requireCommit(app, commit, signal)
+    await this.#calls.requireCommit(app, commit, signal)
     return null
   }
 
   async treeOf(app: AppName, commit: CommitId, path: string, signal: AbortSignal): Promise<string | null> {
     const expression = path === '' ? `${commit}^{tree}` : isPath(path) ? `${commit}:${path}` : null
-    const found = expression && (await this.#lookUp(app, expression, signal))
-    if (!found) await this.#requireCommit(app, commit, signal)
+    const found = expression && (await this.#calls.lookUp(app, expression, signal))
+    if (!found) await this.#calls.requireCommit(app, commit, signal)
     return found && found.type === 'tree' ? found.id : null
   }
 
@@ -247,75 +240,28 @@ export class GitRepositories implements Repositories {
   }
 
   async listTree(app: AppName, commit: CommitId, signal: AbortSignal): Promise<readonly TreeEntry[]> {
-    await this.#requireCommit(app, commit, signal)
+    await this.#calls.requireCommit(app, commit, signal)
     const entries: TreeEntry[] = []
     for await (const { entry } of this.#walk(app, commit, signal)) if (entry) entries.push(entry)
     return entries
   }
 
   #walk(app: AppName, treeish: string, signal: AbortSignal) {
-    return walkTree({ program: this.program, gitDir: this.#path(app), treeish, limits: this.#limits() }, signal)
+    return walkTree({ program: this.program, gitDir: this.#calls.pathOf(app), treeish, limits: this.#limits() }, signal)
   }
 
   /** Full names of all branches and tags. */
   async refNames(app: AppName, signal: AbortSignal): Promise<readonly string[]> {
     const args = ['for-each-ref', '--format=%(refname)', 'refs/heads/', 'refs/tags/']
-    return (await this.#succeed(app, args, { signal })).stdout.toString().split('\n').filter(Boolean)
+    return (await this.#calls.succeed(app, args, { signal })).stdout.toString().split('\n').filter(Boolean)
   }
 
   pathOf(app: AppName): string {
-    return this.#path(app)
+    return this.#calls.pathOf(app)
   }
 
   objectsOf(app: AppName): string {
-    return join(this.#path(app), 'objects')
-  }
-
-  #path(app: AppName): string {
-    return join(this.program.root, `${app}.git`)
-  }
-
-  async #exists(app: AppName): Promise<boolean> {
-    return isThere(this.#path(app))
-  }
-
-  async #git(app: AppName, args: readonly string[], call: GitCall): Promise<GitResult> {
-    const result = await runGit(this.program, [`--git-dir=${this.#path(app)}`, ...args], call)
-    if (result.code !== 0 && !(await this.#exists(app))) throw new AppError('not-found', `${app} has no repository`)
-    return result
-  }
-
-  async #succeed(app: AppName, args: readonly string[], call: GitCall): Promise<GitResult> {
-    const result = await this.#git(app, args, call)
-    if (result.code !== 0) throw gitError(args, result)
-    return result
-  }
-
-  /** By its full name only: `rev-parse refs/heads/x` would also find a tag somebody named `refs/heads/x`. */
-  async #ref(app: AppName, name: string, signal: AbortSignal): Promise<string | null> {
-    const args = ['for-each-ref', '--format=%(objectname) %(refname)', name]
-    const { stdout } = await this.#succeed(app, args, { signal })
-    const line = stdout
-      .toString()
-      .split('\n')
-      .find(line => line.slice(41) === name)
-    return line === undefined ? null : line.slice(0, 40)
-  }
-
-  async #lookUp(app: AppName, expression: string, signal: AbortSignal): Promise<{ id: string; type: string } | null> {
-    const { stdout } = await this.#succeed(app, ['cat-file', '--batch-check', '-z'], {
-      signal,
-      input: `${expression}\0`,
-    })
-    const match = /^([0-9a-f]{40}) ([a-z]+) \d+\n$/.exec(stdout.toString())
-    return match ? { id: match[1]!, type: match[2]! } : null
-  }
-
-  async #requireCommit(app: AppName, commit: CommitId, signal: AbortSignal): Promise<void> {
-    const found = await this.#lookUp(app, commit, signal)
-    if (found?.type === 'commit') return
-    if (found) throw new AppError('invalid-input', `${commit} is a ${found.type}, not a commit`)
-    throw new AppError('not-found', `${app} has no commit ${commit}`)
+    return join(this.#calls.pathOf(app), 'objects')
   }
 }
 
@@ -329,15 +275,6 @@ function reasonIn(stderr: string): string {
 function foldersOf(branch: BranchName): readonly string[] {
   const parts = branch.split('/')
   return parts.slice(1).map((_, at) => parts.slice(0, at + 1).join('/'))
-}
-
-async function entries(folder: string, options: { readonly recursive: boolean }): Promise<readonly string[]> {
-  try {
-    return await readdir(folder, options)
-  } catch (error) {
-    // Before the first app, and below a repository whose making was cut.
-    return ifMissing([])(error)
-  }
 }
 
 /** A path of a tree. Git reads `./x`, and names with NUL, as something else. */

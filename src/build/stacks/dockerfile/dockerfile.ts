@@ -1,5 +1,7 @@
+import { defaults } from '../../../core/defaults.ts'
 import { AppError } from '../../../core/errors.ts'
 import type { ImageReference } from '../../../core/names.ts'
+import { type Files, whole } from '../../files.ts'
 import type { Source } from '../../source.ts'
 import { chooseBases } from '../bases.ts'
 import type { Built, Platform, Stack } from '../stack.ts'
@@ -11,23 +13,21 @@ export const dockerfileStack: Stack = {
 
   async detect({ yaml, files }) {
     const path = pathOf(yaml)
-    if ((await files.text(path)) !== null) return { what: `Docker's ${path}`, because: 'it is in the repository' }
+    if ((await textOf(files, path)) !== null) return { what: `Docker's ${path}`, because: 'it is in the repository' }
     if (yaml.dockerfile === null && yaml.stack !== 'dockerfile') return null
     throw new AppError('invalid-input', `lading.yaml asks for a Dockerfile, but there is no file ${path}`)
   },
 
   async recipe({ app, yaml, files }: Source, { policy }: Platform): Promise<Built> {
     const path = pathOf(yaml)
-    const { images, text } = readDockerfile((await files.text(path)) ?? '')
-    // Read by BuildKit out of the context, and bounded like every file that is parsed.
-    await files.text('.dockerignore')
+    const { images, text } = readDockerfile((await textOf(files, path)) ?? '')
     const bases = await chooseBases(images, policy, app)
     return {
       method: 'built',
       stack: 'dockerfile',
       title: `Building with ${path}`,
       dockerfile: text,
-      dockerignore: await files.text(`${path}.dockerignore`),
+      dockerignore: await dockerignoreOf(files, path),
       bases,
       notes: bases
         .filter(base => base.instead !== null)
@@ -36,6 +36,16 @@ export const dockerfileStack: Stack = {
       tells: null,
     }
   },
+}
+
+function textOf(files: Files, path: string): Promise<string | null> {
+  return files.text(path, whole(defaults.dockerfileBytes))
+}
+
+/** As Docker takes it: the Dockerfile's own before the repository's. The builder gets the text whose size was looked at here. */
+async function dockerignoreOf(files: Files, path: string): Promise<string | null> {
+  const bound = whole(defaults.dockerignoreBytes)
+  return (await files.text(`${path}.dockerignore`, bound)) ?? files.text('.dockerignore', bound)
 }
 
 function pathOf(yaml: Source['yaml']): string {

@@ -1,5 +1,6 @@
 import { AppError } from '../../../core/errors.ts'
 import type { ImageReference } from '../../../core/names.ts'
+import { glance } from '../../files.ts'
 import type { Source } from '../../source.ts'
 import { apt, aptMounts, cached, pack, plainPath, take, withoutGit } from '../generated.ts'
 import type { Built, Stack } from '../stack.ts'
@@ -13,12 +14,12 @@ export const goStack: Stack = {
   name: 'go',
 
   async detect({ files }) {
-    const module = await files.text('go.mod')
+    const module = await files.text('go.mod', glance)
     return module === null ? null : { what: `Go ${toolchainOf(module)}`, because: 'go.mod is in the repository' }
   },
 
   async recipe(source, { base }): Promise<Built> {
-    const module = (await source.files.text('go.mod')) ?? ''
+    const module = (await source.files.text('go.mod', glance)) ?? ''
     const programs = await programsOf(source, module)
     const isSaid = (source.procfile?.processes ?? []).length > 0
     const start = isSaid ? null : [chooseWeb(programs, module).name]
@@ -74,7 +75,7 @@ async function programsOf({ files }: Source, module: string): Promise<readonly P
   }
   const programs: Program[] = []
   for (const [folder, paths] of [...folders].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const texts = await Promise.all(paths.map(path => files.text(path)))
+    const texts = await Promise.all(paths.map(path => files.text(path, glance)))
     if (!texts.some(text => /^package main\b/m.test(text ?? ''))) continue
     const name = folder === '' ? nameOf(module) : folder.slice(folder.lastIndexOf('/') + 1)
     programs.push({ name, path: folder === '' ? '.' : `./${folder}` })

@@ -1,4 +1,4 @@
-import type { Files } from '../../source.ts'
+import { type Files, glance } from '../../files.ts'
 
 /** A version of Node that the repository asks for, beside `engines` in package.json. */
 export interface AskedVersion {
@@ -22,7 +22,7 @@ const codeNames: Readonly<Record<string, string>> = {
 /** Null: none, or one that any version is (`node`, `lts/*`). */
 export async function askedVersion(files: Files): Promise<AskedVersion | null> {
   for (const file of ['.nvmrc', '.node-version', '.tool-versions']) {
-    const text = await files.text(file)
+    const text = await files.text(file, glance)
     const line = file === '.tool-versions' ? /^node(?:js)?\s+(\S+)/m.exec(text ?? '')?.[1] : text?.trim().split('\n')[0]
     const major = majorOf(line?.trim() ?? '')
     if (line !== undefined && major !== null) return { file, text: line.trim(), major }

@@ -4,6 +4,7 @@ import type { Platform } from '../stack.ts'
 import { buildStage } from './dockerfile.ts'
 import { planOf } from './node.ts'
 import { nodeBase } from './other-node.ts'
+import { packageJson } from './package.ts'
 
 /** Scripts and styles that a package.json beside an app of another stack builds. */
 export interface Assets {
@@ -15,7 +16,7 @@ export interface Assets {
 
 /** Null: nothing is built. */
 export async function assetsOf(source: Source, platform: Platform): Promise<Assets | null> {
-  const text = await source.files.text('package.json')
+  const text = await source.files.text('package.json', packageJson)
   if (text === null) return null
   const plan = await planOf(source, platform, { startIsSaid: true })
   if (plan.buildScript === null) return null

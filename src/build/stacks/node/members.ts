@@ -1,6 +1,6 @@
 import { AppError, asAppError } from '../../../core/errors.ts'
-import type { Files } from '../../source.ts'
-import { hasWorkspaces, parsePackage, type Package } from './package.ts'
+import type { Files } from '../../files.ts'
+import { hasWorkspaces, packageJson, parsePackage, type Package } from './package.ts'
 import { startScript } from './start.ts'
 
 /** A package of a workspace that starts something. */
@@ -48,7 +48,7 @@ function scriptOf(pkg: Package): string | undefined {
 /** One that is no package.json, such as a fixture of the app's own tests, starts nothing. */
 async function readMember(path: string, files: Files): Promise<Package> {
   try {
-    return parsePackage((await files.text(path)) ?? '{}')
+    return parsePackage((await files.text(path, packageJson)) ?? '{}')
   } catch (error) {
     if (asAppError(error).code === 'invalid-input') return {}
     throw error

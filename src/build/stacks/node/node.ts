@@ -1,8 +1,9 @@
+import { glance } from '../../files.ts'
 import type { Source } from '../../source.ts'
 import type { Assembled, Built, Platform, Recipe, Stack } from '../stack.ts'
 import { askedVersion } from './asked-version.ts'
 import { dependenciesDockerfile, nodeDockerfile, nodeDockerignore, nodeEnv } from './dockerfile.ts'
-import { parsePackage, planNode, type NodePlan } from './package.ts'
+import { packageJson, parsePackage, planNode, type NodePlan } from './package.ts'
 import { chooseNode } from './choose-node.ts'
 import { membersOf } from './members.ts'
 import { nodeBase } from './other-node.ts'
@@ -16,7 +17,7 @@ export const nodeStack: Stack = {
   name: 'node',
 
   async detect(source, platform) {
-    if ((await source.files.text('package.json')) === null || (await isOnlyTools(source))) return null
+    if ((await source.files.text('package.json', packageJson)) === null || (await isOnlyTools(source))) return null
     return { what: `Node ${await versionFor(source, platform)}`, because: 'package.json is in the repository' }
   },
 
@@ -59,7 +60,7 @@ async function isOnlyTools(source: Source): Promise<boolean> {
   const { files, procfile, yaml } = source
   const paths = await files.paths()
   const isAlone = !ofOthers.some(path => paths.has(path))
-  const pkg = parsePackage((await files.text('package.json')) ?? '{}')
+  const pkg = parsePackage((await files.text('package.json', packageJson)) ?? '{}')
   if (yaml.stack === 'node' || pkg.scripts?.start !== undefined || mainFile(pkg, paths) !== null) return false
   const commands = (procfile?.processes ?? []).map(({ command }) => command ?? '')
   if (commands.some(command => /(?:^|[\s/;&|])(?:node|npm|npx|pnpm|yarn)(?:\s|$)/.test(command))) return false
@@ -69,7 +70,7 @@ async function isOnlyTools(source: Source): Promise<boolean> {
 }
 
 async function versionFor({ files }: Source, { nodeVersion }: Platform): Promise<string> {
-  const { engines } = parsePackage((await files.text('package.json')) ?? '{}')
+  const { engines } = parsePackage((await files.text('package.json', packageJson)) ?? '{}')
   const asked = await askedVersion(files)
   return chooseNode({ engines: engines?.node ?? null, asked, platforms: nodeVersion }).version
 }
@@ -81,17 +82,17 @@ export async function planOf(
   { startIsSaid = false } = {},
 ): Promise<NodePlan> {
   const processes = procfile?.processes ?? []
-  const packageJson = (await files.text('package.json')) ?? '{}'
+  const text = (await files.text('package.json', packageJson)) ?? '{}'
   return planNode({
-    packageJson,
-    yarnLock: await files.text('yarn.lock'),
+    packageJson: text,
+    yarnLock: await files.text('yarn.lock', glance),
     paths: await files.paths(),
     startIsSaid: startIsSaid || processes.length > 0,
     commands: [...processes.map(({ command }) => command), procfile?.releaseCommand].filter(
       command => typeof command === 'string',
     ),
     asked: await askedVersion(files),
-    members: await membersOf(parsePackage(packageJson), files),
+    members: await membersOf(parsePackage(text), files),
     nodeVersion,
   })
 }

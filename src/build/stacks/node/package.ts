@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { requireFlatJson, shortened } from '../../../core/bounds.ts'
 import { defaults } from '../../../core/defaults.ts'
 import { AppError } from '../../../core/errors.ts'
+import { whole } from '../../files.ts'
 import type { AskedVersion } from './asked-version.ts'
 import { chooseNode, type ChosenNode } from './choose-node.ts'
 import { startMember, startsNothing, type Member } from './members.ts'
@@ -143,6 +144,9 @@ function startOf(pkg: Package, files: NodeFiles): readonly string[] {
     )
   )
 }
+
+/** How much of one is read. */
+export const packageJson = whole(defaults.packageJsonBytes)
 
 /** Rejects `invalid-input`. */
 export function parsePackage(text: string): Package {

@@ -1,11 +1,14 @@
 import { requireFlatJson, shortened } from '../../../core/bounds.ts'
 import { defaults } from '../../../core/defaults.ts'
 import { AppError } from '../../../core/errors.ts'
-import type { Files } from '../../source.ts'
+import { whole, type Files } from '../../files.ts'
 import { satisfies } from '../version-range.ts'
 
 /** Of Debian 13. */
 export const version = '8.4'
+
+/** What extensions of PHP are needed stands all over it. */
+const lockBytes = 4 * 1024 * 1024
 
 /** What composer.json and composer.lock say. */
 export interface Composer {
@@ -21,7 +24,7 @@ export interface Composer {
 
 /** Null: there is no composer.json. Rejects `invalid-input` for one that is none, and `build-failed` for another PHP. */
 export async function readComposer(files: Files): Promise<Composer | null> {
-  const text = await files.text('composer.json')
+  const text = await files.text('composer.json', whole(defaults.packageJsonBytes))
   if (text === null) return null
   const json = parse(text)
   const requires = keysOf(json['require'])
@@ -31,7 +34,7 @@ export async function readComposer(files: Files): Promise<Composer | null> {
       hint: `Allow it ("php": "${shortened(range, 60)} || ^${version}"), or add a Dockerfile with the one you need.`,
     })
   }
-  const lock = await files.text('composer.lock')
+  const lock = await files.text('composer.lock', { bytes: lockBytes, larger: 'cut' })
   return {
     locked: lock !== null,
     requires: new Set(Object.keys(requires)),

@@ -1,3 +1,4 @@
+import { glance } from '../../files.ts'
 import type { Source } from '../../source.ts'
 import { satisfies } from '../version-range.ts'
 import { withoutGit } from '../generated.ts'
@@ -81,7 +82,7 @@ async function collects({ files }: Source): Promise<boolean> {
   const paths = [...(await files.paths())]
   if (!paths.includes('manage.py')) return false
   const settings = paths.filter(path => /(?:^|\/)settings(?:\/\w+)?\.py$/.test(path)).slice(0, 8)
-  const texts = await Promise.all(settings.map(path => files.text(path)))
+  const texts = await Promise.all(settings.map(path => files.text(path, glance)))
   return texts.some(text => /^\s*STATIC_ROOT\s*=/m.test(text ?? ''))
 }
 
@@ -105,7 +106,9 @@ async function notesOf(source: Source, plan: PythonPlan, start: Start | null): P
 /** Where the app asks for a Python that Debian does not have. */
 async function versionWarning({ files }: Source, requirements: Requirements | null): Promise<string[] | null> {
   const [own, runtime, tool, project, pipfile] = await Promise.all(
-    ['.python-version', 'runtime.txt', '.tool-versions', 'pyproject.toml', 'Pipfile'].map(path => files.text(path)),
+    ['.python-version', 'runtime.txt', '.tool-versions', 'pyproject.toml', 'Pipfile'].map(path =>
+      files.text(path, glance),
+    ),
   )
   const wanted = [
     ['.python-version', /^\s*(?:cpython-|python-)?(\d+\.\d+)/.exec(own ?? '')?.[1]],

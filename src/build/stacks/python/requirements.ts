@@ -1,3 +1,4 @@
+import { glance } from '../../files.ts'
 import type { Source } from '../../source.ts'
 
 /** Where an app's dependencies stand. */
@@ -32,7 +33,7 @@ export async function readRequirements({ files }: Source): Promise<Requirements 
   if (file === 'requirements.txt') return ofPip(file, files)
   const project = kind === 'pipenv' ? 'Pipfile' : 'pyproject.toml'
   const manifests = [project, file].filter((name, at, all) => paths.has(name) && all.indexOf(name) === at)
-  const text = (await Promise.all(manifests.map(name => files.text(name)))).join('\n')
+  const text = (await Promise.all(manifests.map(name => files.text(name, glance)))).join('\n')
   const program = file === 'pyproject.toml' && /^\[tool\.poetry\]/m.test(text) ? 'poetry' : kind
   return {
     program,
@@ -49,7 +50,7 @@ async function ofPip(first: string, files: Source['files']): Promise<Requirement
   const texts: string[] = []
   let needsCode = false
   for (const path of manifests) {
-    const text = await files.text(path)
+    const text = await files.text(path, glance)
     if (text === null) needsCode = true
     texts.push(text ?? '')
     for (const line of (text ?? '').split(/\r?\n/)) {

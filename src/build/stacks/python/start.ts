@@ -1,4 +1,5 @@
 import { AppError } from '../../../core/errors.ts'
+import { glance } from '../../files.ts'
 import type { Source } from '../../source.ts'
 import { requires, type Requirements } from './requirements.ts'
 
@@ -62,7 +63,7 @@ async function find({ files }: Source, made: RegExp): Promise<string | null> {
   const folders = ['', 'src/', 'app/', 'api/', 'backend/', ...packages.map(name => `${name}/`)]
   const candidates = folders.flatMap(folder => [...mains, '__init__'].map(name => `${folder}${name}.py`))
   for (const path of new Set(candidates)) {
-    const text = paths.has(path) ? await files.text(path) : null
+    const text = paths.has(path) ? await files.text(path, glance) : null
     const [, variable] = made.exec(text ?? '') ?? []
     if (variable) return `${moduleOf(path)}:${variable}`
     if (/^def create_app\(\s*(?:\w+(?::[^=,)]+)?\s*=[^)]*)?\)/m.test(text ?? ''))

@@ -1,9 +1,10 @@
+import { glance } from '../../files.ts'
 import type { Source } from '../../source.ts'
 import { buildStage, nodeDockerignore } from '../node/dockerfile.ts'
 import { membersOf } from '../node/members.ts'
 import { nodeBase } from '../node/other-node.ts'
 import { ofOthers, planOf, tells } from '../node/node.ts'
-import { parsePackage, type Package } from '../node/package.ts'
+import { packageJson, parsePackage, type Package } from '../node/package.ts'
 import { mainFile, startScript } from '../node/start.ts'
 import type { Built, Platform, Stack } from '../stack.ts'
 import { notesOf } from './site.ts'
@@ -94,7 +95,7 @@ const developing =
 
 /** Null: its build makes no pages, or a server is started. */
 async function makerOf({ files, procfile, yaml }: Source): Promise<Maker | null> {
-  const text = await files.text('package.json')
+  const text = await files.text('package.json', packageJson)
   if (text === null || (procfile && procfile.processes.length > 0)) return null
   const pkg = parsePackage(text)
   const wanted = yaml.stack === 'static'
@@ -138,7 +139,9 @@ async function saidFolder(name: string, files: Source['files']): Promise<readonl
 }
 
 async function configOf(name: string, files: Source['files']): Promise<string> {
-  const texts = await Promise.all(['js', 'mjs', 'ts', 'cjs', 'mts'].map(ending => files.text(`${name}.${ending}`)))
+  const texts = await Promise.all(
+    ['js', 'mjs', 'ts', 'cjs', 'mts'].map(ending => files.text(`${name}.${ending}`, glance)),
+  )
   return texts.find(text => text !== null) ?? ''
 }
 
