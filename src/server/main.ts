@@ -33,6 +33,7 @@ import { Ownership } from '../domains/ownership.ts'
 import { readTxt } from '../domains/txt-records.ts'
 import { followerLines } from '../observe/client.ts'
 import { cleanAgainAndAgain } from '../pipeline/clean.ts'
+import { DiskGuard } from '../pipeline/disk-guard.ts'
 import { Dispatcher } from '../pipeline/dispatcher.ts'
 import { Ejector } from '../pipeline/eject.ts'
 import { recoverFromCluster } from '../pipeline/recover-from-cluster.ts'
@@ -172,7 +173,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     clock: systemClock,
     ids: systemIds,
     limits: limits.current,
-    freeBytes: () => freeBytes(config.stateDir),
+    freeBytes: () => freeBytes([config.stateDir, '/']),
     warn: (sentence, error) => log(sentence, { error }),
   })
   const tools: Tools = {
@@ -203,6 +204,14 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   )
   const pipeline = new Dispatcher(tools, signal)
   await pipeline.recover()
+  const guard = new DiskGuard({
+    engine,
+    clock: systemClock,
+    log,
+    limits: limits.current,
+    // This container's own root lies where those of apps do.
+    freeBytes: () => freeBytes(['/']),
+  })
   const loop = new LoopWatch({ delay: systemLoopDelay(), clock: systemClock, log })
   const platform = {
     loop: () => loop.told(),
@@ -248,7 +257,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     runDir: config.stateDir,
     clock: systemClock,
     limits: limits.current,
-    freeBytes: () => freeBytes(config.stateDir),
+    freeBytes: () => freeBytes([config.stateDir, '/']),
     log,
     ...gitAccess(roll, audit),
   })
@@ -261,7 +270,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     await openSocketDoor(createApi({ ...parts, access: rootAccess }), join(config.runDir, 'control.sock'), gate),
   ]
   const cleaning = cleanAgainAndAgain(pipeline, { clock: systemClock, log }, signal).catch(() => undefined)
-  const watching = loop.run(signal).catch(() => undefined)
+  const watching = Promise.all([loop.run(signal), guard.run(signal)]).catch(() => undefined)
   const backingUp = backups.keepMaking(signal).catch(() => undefined)
   log('ready', { release: config.release, version: config.version, trial: trial !== null })
   try {
@@ -287,9 +296,9 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   }
 }
 
-/** On the disk of the platform's state, and on the engine's, on which this container's own root lies. */
-async function freeBytes(stateDir: string): Promise<number> {
-  const disks = await Promise.all([stateDir, '/'].map(path => statfs(path)))
+/** The least of their disks: the platform's state, and the engine's disk, on which this container's own root lies. */
+async function freeBytes(folders: readonly string[]): Promise<number> {
+  const disks = await Promise.all(folders.map(path => statfs(path)))
   return Math.min(...disks.map(({ bavail, bsize }) => bavail * bsize))
 }
 

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { defaults } from '../../core/defaults.ts'
 import { AppError, asAppError } from '../../core/errors.ts'
 import { label } from '../../core/labels.ts'
+import { stoppedOf, stoppedSentence } from '../../core/stopped.ts'
 import { systemClock } from '../../core/system.ts'
 import { backupFacts } from './backup.ts'
 import { certificateShown } from '../platform/certificate-shown.ts'
@@ -38,6 +39,7 @@ export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[
     { title: 'disk', stopsUpgrade: true, look: checkDisk },
     { title: 'clock', stopsUpgrade: true, look: signal => checkClock(machine, signal) },
     { title: 'engine', stopsUpgrade: true, look: signal => checkEngine(machine, signal) },
+    { title: 'apps on the disk', look: ifEngine(checkStopped) },
     ...steps.filter(({ isDoctorsOwn }) => !isDoctorsOwn).map(asMade),
     { title: "engine's own rules", stopsUpgrade: true, look: ifEngine(checkEngineRules) },
     { title: 'way in', look: checkWayIn },
@@ -90,6 +92,22 @@ async function checkDisk(signal: AbortSignal): Promise<string | Obstacle[]> {
   const found = disks.flatMap((disk, at) => obstaclesOf(folders[at]!, disk))
   if (found.length > 0) return found
   return `${gib(Math.min(...disks.map(({ bavail, bsize }) => bavail * bsize)))} free`
+}
+
+const stoppable = z.array(z.object({ Spec: z.object({ Labels: z.record(z.string(), z.string()) }) }))
+
+/** Who was stopped because the disk was nearly full (docs/design/disk-guard.md), until his next release. */
+async function checkStopped(signal: AbortSignal): Promise<string | Obstacle[]> {
+  const query = { filters: JSON.stringify({ label: [label.stopped] }) }
+  const services = stoppable.parse((await find({ method: 'GET', path: '/services', query }, signal)) ?? [])
+  const found = services.flatMap(({ Spec: { Labels: labels } }) => {
+    const stopped = stoppedOf(labels)
+    if (stopped === null) return []
+    const sentence = stoppedSentence(labels[label.type] ?? '?', labels[label.release] ?? '?', stopped)
+    const app = labels[label.app] ?? '?'
+    return [{ what: `${app}: ${sentence}`, next: `Its owner mends it; lading deploy --app ${app} starts it again` }]
+  })
+  return found.length > 0 ? found : 'none was stopped for what it wrote'
 }
 
 function obstaclesOf(folder: string, { bavail, bsize, files, ffree }: StatsFs): Obstacle[] {
