@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { mkdir, readFile, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { rootAccess } from '../access/principal.ts'
 import { Audit } from '../access/audit.ts'
 import { Roll } from '../access/roll.ts'
-import { tokenAccess } from '../access/tokens.ts'
 import { createApi } from '../api/api.ts'
 import { ownMirrors } from '../build/stacks/bases.ts'
 import { createBuilder } from '../build/build.ts'
@@ -49,6 +47,7 @@ import { closeDoor, Gate, openNetworkDoor, openSocketDoor } from './doors.ts'
 import { gitAccess } from './git-access.ts'
 import { createLog } from './log.ts'
 import { LoopWatch } from './loop-watch.ts'
+import { OwnerToken } from './owner-token.ts'
 import { ownHost, schemeOf, takeTraffic } from './own-lane.ts'
 import { takeUpBackup } from './take-up-backup.ts'
 import { nodeVersions } from './versions.ts'
@@ -230,7 +229,8 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   }
   const backups = new BackupKeeper({ store, clock: systemClock, log, program: [backupProgram], signal })
   const ejector = new Ejector(tools)
-  const file = tokenAccess([{ name: 'owner', token: new Secret(readFileSync(config.tokenFile, 'utf8').trim()) }])
+  const file = new OwnerToken({ path: config.tokenFile, log })
+  file.follow(signal)
   const roll = await Roll.open({ store, clock: systemClock, file, report: logError })
   const audit = new Audit(store, systemClock, logError)
   const parts = {
