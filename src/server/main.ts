@@ -214,6 +214,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   const loop = new LoopWatch({ delay: systemLoopDelay(), clock: systemClock, log })
   const platform = {
     loop: () => loop.told(),
+    freeBytes: () => freeBytes([config.stateDir, '/']),
     version: config.version,
     build: config.build,
     nodes: async (until: AbortSignal) => [

@@ -50,6 +50,7 @@ export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[
     { title: 'kept lines', look: checkKeptLines },
     { title: 'backups', look: checkBackups },
     { title: 'event loop', look: checkLoop },
+    { title: 'refused by source', look: checkRefused },
     { title: 'runs', stopsUpgrade: true, look: checkRuns },
     { title: 'orphans', look: ifEngine(checkOrphans) },
   ]
@@ -277,6 +278,24 @@ async function checkLoop(signal: AbortSignal): Promise<string | Obstacle[]> {
   return [
     { what: `the control plane was held: ${fact}`, next: 'docker service logs --tail 50 lading-control says when' },
   ]
+}
+
+const refusedFacts = z.object({
+  nodes: z.array(
+    z.object({
+      keeper: z.object({ refused: z.object({ requests: z.number(), connections: z.number() }).nullish() }).nullish(),
+    }),
+  ),
+})
+
+/** That somebody was refused is no fault: it is what limits per source address are for. */
+async function checkRefused(signal: AbortSignal): Promise<string> {
+  const told = await askSocket(paths.controlSocket, '/v1/version', signal)
+  if (told === null) return unasked
+  const counts = refusedFacts.parse(told).nodes.flatMap(({ keeper }) => keeper?.refused ?? [])
+  if (counts.length === 0) return 'not told by this keeper'
+  const sum = (name: 'requests' | 'connections') => counts.reduce((all, one) => all + one[name], 0)
+  return `${sum('requests')} requests, ${sum('connections')} connections since the edge began`
 }
 
 /** `live` is one that serves, in its warm time. */
