@@ -25,6 +25,7 @@ export const policy: Readonly<Record<string, Requirement>> = {
   'GET /v1/info': 'known',
   // Of nodes it tells operators only.
   'GET /v1/version': 'member',
+  'GET /v1/metrics': operators,
   'POST /v1/clean': operators,
   'GET /v1/limits': 'member',
   'PATCH /v1/limits': operators,

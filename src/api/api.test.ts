@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { AppError } from '../core/errors.ts'
 import { type CommitId, parseBranchName } from '../core/names.ts'
 import type { Run } from '../core/run.ts'
+import { stoppedLabels } from '../core/stopped.ts'
 import { systemClock } from '../core/system.ts'
 import type { KeptLines, KeptQuery } from '../observe/kept-lines.ts'
 import type {
@@ -222,6 +223,26 @@ test('processes are what the keepers see, and what Swarm could not start', async
       'worker.1 2 running ',
     ],
   )
+})
+
+test('a process type that the platform stopped says why, in the list and before the log', async () => {
+  const { call, world, api } = await withApp()
+  world.process('web.1', { release: 2, state: 'exited', exitCode: 137 })
+  world.serviceLabels = stoppedLabels({ why: 'disk', bytes: 3 * 1024 ** 3, at: 1_700_000_000_000 })
+  const sentence = 'web of v2 was stopped by the platform: it had written 3 GiB, and the disk was nearly full'
+  const { body } = await call<ProcessDocument[]>('GET', `${production}/processes`)
+  assert.deepEqual(
+    body.map(({ name, state, note }) => [name, state, note]),
+    [['web', 'stopped', `${sentence}; "lading deploy" starts it again`]],
+  )
+  for (const [query, begins] of [
+    ['', true],
+    ['?source=platform', true],
+    ['?source=router', false],
+  ] as const) {
+    const text = await (await api.request(`/v1${production}/logs${query}`)).text()
+    assert.equal(text.includes(sentence), begins, query)
+  }
 })
 
 test('logs of all processes and the router are one, by time', async () => {

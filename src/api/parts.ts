@@ -49,6 +49,8 @@ export interface Platform {
   readonly nodes: (signal: AbortSignal) => Promise<readonly NodeVersions[]>
   /** How late this process's event loop was; without it, it is not told. */
   readonly loop?: () => LoopDocument
+  /** Of the platform's disk and the engine's, the least (bytes). */
+  readonly freeBytes?: () => Promise<number>
   /** Apps answer at `<name>.<base domain>`. */
   readonly baseDomain: string
   /** Where this API is reached from outside, without a path: `https://lading.example.com`, also with a port. */
@@ -70,6 +72,8 @@ export interface KeeperVersion {
   readonly version: string
   readonly build: string
   readonly generation: number
+  /** By limits per source address, since its HAProxy began; null or absent: not told. */
+  readonly refused?: { readonly requests: number; readonly connections: number } | null
 }
 
 export interface ApiEnv {

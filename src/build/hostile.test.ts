@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Budget } from '../core/bounds.ts'
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
-import { Random } from '../../test/simulation/random.ts'
+import { puzzles } from '../../test/simulation/puzzles.ts'
 import { expand } from './stacks/dockerfile/words.ts'
 import { argumentBudget, readDockerfile } from './stacks/dockerfile/read-dockerfile.ts'
 import { parseDocument } from './registry/image-document.ts'
@@ -13,20 +13,6 @@ import { ownCommand } from './own-command.ts'
 import { parseProcfile } from './procfile.ts'
 import { Progress } from './builder/progress.ts'
 import { satisfies } from './stacks/version-range.ts'
-
-const inputs = 2000
-
-/** Texts put together from the pieces of a language, the same for the same seed; some pieces come hundreds of times. */
-function* puzzles(pieces: readonly string[], seed: number): Generator<string> {
-  const random = new Random(seed)
-  for (let n = 0; n < inputs; n++) {
-    const parts = Array.from({ length: random.between(1, 60) }, () => {
-      const piece = random.pick(pieces)
-      return random.between(1, 50) === 1 ? piece.repeat(random.between(1, 300)) : piece
-    })
-    yield parts.join('')
-  }
-}
 
 /** Null when it was refused, as everything hostile may be; any other error ends the test with its input. */
 function orRefused<T>(text: string, read: () => T): T | null {

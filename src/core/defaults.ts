@@ -90,6 +90,10 @@ export const defaults = {
   jsonValues: 50_000,
   /** Manifest and config of an image, each. */
   imageDocumentBytes: 4 * MiB,
+  /** Free on the engine's disk; below it the app that has written most is stopped (docs/design/disk-guard.md). */
+  guardFreeBytes: 768 * MiB,
+  /** What an app has written at least before it is stopped for it. */
+  guardAppBytes: 256 * MiB,
   buildSeconds: 30 * 60,
   buildMemory: 2048 * MiB,
   buildCpus: 1.5,

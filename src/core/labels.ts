@@ -16,6 +16,8 @@ export const label = {
   role: 'lading.role',
   /** The term of the control plane that made it. */
   term: 'lading.term',
+  /** That the platform stopped it, and why (core/stopped.ts). */
+  stopped: 'lading.stopped',
 } as const
 
 export type Labels = Readonly<Record<string, string>>

@@ -58,6 +58,20 @@ export const rules = {
     of: 'free disk, which no push takes',
     from: 'at once',
   },
+  guardFreeBytes: {
+    unit: 'bytes',
+    least: 0,
+    most: 1024 * GiB,
+    of: 'free disk, below which the app that wrote most is stopped',
+    from: 'at once',
+  },
+  guardAppBytes: {
+    unit: 'bytes',
+    least: MiB,
+    most: 1024 * GiB,
+    of: 'what a process type has written, before it is stopped for it',
+    from: 'at once',
+  },
   imagesKept: {
     unit: 'count',
     least: 1,

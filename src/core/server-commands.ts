@@ -114,6 +114,13 @@ export const serverCommands = {
     },
     examples: ['lading restore lading-example.com-20261125T031500Z.auto.age'],
   },
+  rotate: {
+    arguments: 'owner-token',
+    summary: "change the owner's token, at once and without a restart (root)",
+    more: 'The new one stands in /etc/lading/token; the old one is refused from then on, and what was open with it is cut. Whoever had it logs in again: "lading login". Stopped half-way, the same command goes on.',
+    options: {},
+    examples: ['lading rotate owner-token'],
+  },
   boot: {
     arguments: '',
     summary: "what must happen at the machine's start, where there is no systemd (root)",

@@ -19,6 +19,11 @@ export interface Engine {
   removeService(name: string, signal: AbortSignal): Promise<void>
   /** All swarm services that carry every one of these labels. */
   listServices(labels: Labels, signal: AbortSignal): Promise<readonly ServiceView[]>
+  /**
+   * Sets the replicas to 0 and adds these labels, in one update: whoever sees the labels knows that nothing starts again.
+   * No error when the service is gone.
+   */
+  haltService(name: string, labels: Labels, signal: AbortSignal): Promise<void>
   /** Tasks of one swarm service, newest first; empty when the service is gone. */
   listTasks(service: string, signal: AbortSignal): Promise<readonly TaskView[]>
 
@@ -44,6 +49,13 @@ export interface Engine {
   removeOneOff(name: string, signal: AbortSignal): Promise<void>
   /** One-offs that carry these labels. */
   listOneOffs(labels: Labels, signal: AbortSignal): Promise<readonly string[]>
+  /**
+   * Containers of the platform's and of apps, ended ones too, with what each has written: into its own layer, and into
+   * volumes that its image declares. The engine walks all of their files for it: not for every day.
+   */
+  diskUse(signal: AbortSignal): Promise<readonly ContainerDisk[]>
+  /** Kills it if it runs and frees its disk at once; Swarm makes another one unless its service was halted. No error when it is gone. */
+  removeContainer(id: string, signal: AbortSignal): Promise<void>
   /** Lines of a one-off or a process, from the start or the last `tail`; ends with the container, or at once without `follow`. */
   logs(container: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>
 }
@@ -117,6 +129,14 @@ export interface TaskView {
   /** Swarm's own words: `no suitable node (…)`, `No such image: …`. */
   readonly error: string | null
   readonly exitCode: number | null
+}
+
+export interface ContainerDisk {
+  readonly container: string
+  /** Of the swarm service; null for one-offs. */
+  readonly service: string | null
+  readonly labels: Labels
+  readonly bytes: number
 }
 
 export interface ConfigView {

@@ -3,6 +3,7 @@ import type { Labels } from '../core/labels.ts'
 import type { Secret } from '../core/secret.ts'
 import type {
   ConfigView,
+  ContainerDisk,
   Engine,
   LogLine,
   LogOptions,
@@ -12,6 +13,8 @@ import type {
   TaskView,
 } from './engine.ts'
 import { assertOurs, get, registryAuth, unlessExists, unlessGone } from './calls.ts'
+import { diskUse } from './disk-use.ts'
+import { haltService } from './halt-service.ts'
 import type { Call, DockerHttp } from './http.ts'
 import { logLines } from './log-frames.ts'
 import { OneOffs } from './one-offs.ts'
@@ -52,6 +55,10 @@ export class SwarmEngine implements Engine {
       replicas: Spec.Mode.Replicated?.Replicas ?? 0,
       createdAt: Date.parse(CreatedAt),
     }))
+  }
+
+  haltService(name: string, labels: Labels, signal: AbortSignal): Promise<void> {
+    return haltService(this.#http, { name, labels }, signal)
   }
 
   async listTasks(service: string, signal: AbortSignal): Promise<readonly TaskView[]> {
@@ -124,6 +131,14 @@ export class SwarmEngine implements Engine {
     return containers
       .filter(container => container.Labels['com.docker.swarm.task.id'] === undefined)
       .flatMap(container => container.Names.slice(0, 1).map(name => name.replace(/^\//, '')))
+  }
+
+  diskUse(signal: AbortSignal): Promise<readonly ContainerDisk[]> {
+    return diskUse(this.#http, signal)
+  }
+
+  removeContainer(id: string, signal: AbortSignal): Promise<void> {
+    return this.#oneOffs.remove(id, signal)
   }
 
   async *logs(container: string, options: LogOptions, signal: AbortSignal): AsyncGenerator<LogLine> {

@@ -72,7 +72,7 @@ test('every command prints its page, whatever else was typed; what is not unders
   }
   assert.throws(() => parseCommand(['down', '--all']), { hint: '"lading down --help" tells more.' })
   assert.throws(() => parseCommand(['dwon']), {
-    hint: /lading up, lading upgrade, lading down, lading doctor, lading backup, lading restore, lading boot, lading images/,
+    hint: /lading up, lading upgrade, lading down, lading doctor, lading backup, lading restore, lading rotate, lading boot, lading images/,
   })
 })
 

@@ -94,6 +94,7 @@ export type Command =
   | { readonly name: 'down'; readonly options: DownOptions }
   | { readonly name: 'doctor'; readonly options: DoctorOptions }
   | { readonly name: 'boot' }
+  | { readonly name: 'rotate'; readonly what: 'owner-token' }
   | { readonly name: 'images save'; readonly file: string }
   | { readonly name: 'help'; readonly page: string }
 
@@ -109,6 +110,7 @@ export function parseCommand(args: readonly string[]): Command {
   if (name === 'backup') return { name, command: parseBackup(rest) }
   if (name === 'restore') return { name, options: parseRestore(rest) }
   if (name === 'boot' && rest.length === 0) return { name }
+  if (name === 'rotate' && rest[0] === 'owner-token' && rest.length === 1) return { name, what: rest[0] }
   if (name === 'images' && rest[0] === 'save' && rest[1] !== undefined && rest.length === 2)
     return { name: 'images save', file: rest[1] }
   throw new AppError('invalid-input', `"lading ${args.join(' ')}" is not a command`, { hint: hintFor(name) })

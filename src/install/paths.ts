@@ -15,6 +15,8 @@ export const paths = {
   packages: '/etc/lading/packages',
   firewall: '/etc/lading/firewall.nft',
   token: '/etc/lading/token',
+  /** While it is changed: the old one and the new one. */
+  tokenChange: '/etc/lading/token.change',
   /** With it engines read images from the registry; it never changes, for swarm services carry it. */
   registryToken: '/etc/lading/registry-token',
   /** Programs of the operator's that write into DNS; the control plane runs them. */

@@ -14,6 +14,7 @@ import { Progress } from './progress.ts'
 import { isAutomatic, settleOrRollBack } from './settle-or-roll-back.ts'
 import type { Tools } from './tools.ts'
 import { Traffic } from './traffic.ts'
+import { stoppedTypes } from '../rollout/stopped-types.ts'
 import { withAbort } from '../lib/async/abort.ts'
 import { KeyedMutex } from '../lib/async/mutex.ts'
 import { isDestroyed, Upkeep } from './upkeep.ts'
@@ -155,7 +156,9 @@ export class Dispatcher implements Pipeline {
     const crash = await watchWarm(release, this.#tools, this.#signal)
     if (await isDestroyed(active.run, this.#tools)) return
     const supersede = (other: Run, reason: string) => this.#stop(other, 'superseded', reason)
-    const rollback = await settleOrRollBack(active.run, crash, { ...this.#tools, supersede })
+    const wasStopped = async (number: number) =>
+      (await stoppedTypes({ ...release, release: number }, this.#tools.engine, this.#signal)).length > 0
+    const rollback = await settleOrRollBack(active.run, crash, { ...this.#tools, supersede, wasStopped })
     if (rollback) {
       this.#background('traffic back', this.#traffic.toServing(rollback, this.#signal))
       if (!this.#active.has(rollback.id)) this.#begin(rollback)

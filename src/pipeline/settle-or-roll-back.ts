@@ -9,6 +9,8 @@ import type { Tools } from './tools.ts'
 type SettleTools = Pick<Tools, 'store' | 'clock'> & {
   /** Resolves with the row as it is then: one that was past the point of no return goes on. */
   readonly supersede: (run: Run, reason: string) => Promise<Run>
+  /** Whether the platform has stopped this release: it comes back by its owner's word alone (docs/design/disk-guard.md). */
+  readonly wasStopped: (release: number) => Promise<boolean>
 }
 
 /**
@@ -23,6 +25,8 @@ export async function settleOrRollBack(run: Run, crash: string | null, tools: Se
   if (crash === null) return settle(run, `v${run.release} held for ${defaults.warmMs / 1000} s`, tools)
   // Of a restored release nothing older runs on this cluster.
   if (back === null || goesOnByItself(run)) return settle(run, `${crash}; there is nothing to go back to`, tools)
+  if (await tools.wasStopped(back))
+    return settle(run, `${crash}; v${back} was stopped by the platform too, and is not gone back to`, tools)
   const other = await endRollbacks(run, crash, tools)
   if (other !== null) return settle(run, `${crash}; run ${other} takes over`, tools)
   return rollBack(run, back, crash, tools)

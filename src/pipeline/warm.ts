@@ -2,6 +2,7 @@ import { defaults } from '../core/defaults.ts'
 import type { Release } from '../core/release.ts'
 import { withTicks } from '../lib/async/ticks.ts'
 import type { ProcessView } from '../edge/edges.ts'
+import { stoppedTypes } from '../rollout/stopped-types.ts'
 import type { Tools } from './tools.ts'
 
 /**
@@ -23,13 +24,25 @@ export async function watchWarm(release: Release, tools: Tools, signal: AbortSig
       if (isFirst) for (const process of exited) before.add(process.container)
       isFirst = false
       const crash = exited.find(process => !before.has(process.container))
-      if (crash) return sentence(crash)
+      if (crash) {
+        const key = { ...release, release: release.number }
+        const stopped = await stoppedTypes(key, tools.engine, signal).catch(unlessAborted(signal))
+        return stopped[0] ?? sentence(crash)
+      }
       if (clock.monotonic() >= until) return null
     }
     signal.throwIfAborted()
     return null
   } finally {
     watching.abort()
+  }
+}
+
+/** Without Swarm's word the crash is told as it looks. */
+function unlessAborted(signal: AbortSignal): () => readonly string[] {
+  return () => {
+    signal.throwIfAborted()
+    return []
   }
 }
 

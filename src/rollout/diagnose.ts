@@ -2,8 +2,10 @@ import { AppError } from '../core/errors.ts'
 import { count, type Release } from '../core/release.ts'
 import type { LogLine } from '../docker/engine.ts'
 import type { ProcessView } from '../edge/edges.ts'
+import { stoppedHint } from '../core/stopped.ts'
 import type { RunTools } from './roll-out.ts'
 import { containerPort } from './spec.ts'
+import { stoppedTypes } from './stopped-types.ts'
 
 const logLines = 50
 
@@ -16,6 +18,13 @@ interface Symptoms {
 
 /** Why a release did not come up: one sentence, then the sockets it listens on and its last log lines. */
 export async function diagnose(symptoms: Symptoms, tools: RunTools, signal: AbortSignal): Promise<AppError> {
+  const stopped = (
+    await orNothing(
+      () => stoppedTypes({ ...symptoms.release, release: symptoms.release.number }, tools.engine, signal),
+      signal,
+    )
+  )[0]
+  if (stopped) return new AppError('not-healthy', stopped, { hint: stoppedHint })
   const worst = mostTelling(symptoms.processes) ?? (isShort(symptoms) ? null : symptoms.processes[0])
   if (!worst) {
     return new AppError('not-healthy', notStarted(symptoms), {

@@ -9,6 +9,7 @@ import { DockerHttp } from '../docker/http.ts'
 import { SwarmEngine } from '../docker/swarm-engine.ts'
 import { highestTerm } from '../edge/client.ts'
 import { cleanAgainAndAgain } from '../pipeline/clean.ts'
+import { DiskGuard } from '../pipeline/disk-guard.ts'
 import { Dispatcher } from '../pipeline/dispatcher.ts'
 import { recoverFromCluster } from '../pipeline/recover-from-cluster.ts'
 import { takeSnapshot } from '../store/snapshot.ts'
@@ -17,7 +18,16 @@ import { closeDoor, Gate, openNetworkDoor, openSocketDoor } from './doors.ts'
 import type { Log } from './log.ts'
 import { ownHost, takeTraffic } from './own-lane.ts'
 import { takeUpBackup } from './take-up-backup.ts'
-import { databaseOf, keeperSocketOf, openWith, wire, wireListeners, type Leadership, type Wired } from './wiring.ts'
+import {
+  databaseOf,
+  freeBytes,
+  keeperSocketOf,
+  openWith,
+  wire,
+  wireListeners,
+  type Leadership,
+  type Wired,
+} from './wiring.ts'
 
 /** A control plane on trial has kept its lease for so many of its lengths before it opens its listeners. */
 const provenLeases = 3
@@ -75,6 +85,7 @@ async function lead(leadership: Leadership): Promise<void> {
   const background = [
     cleanAgainAndAgain(pipeline, { clock: systemClock, log }, signal).catch(() => undefined),
     loop.run(signal).catch(() => undefined),
+    guardDisk(wired, leadership).catch(() => undefined),
     backups.keepMaking(signal).catch(() => undefined),
   ]
   log('ready', { release: config.release, version: config.version, trial: trial !== null })
@@ -104,6 +115,18 @@ async function recover(wired: Wired, { config, signal }: Leadership): Promise<Di
   const pipeline = new Dispatcher(tools, signal)
   await pipeline.recover()
   return pipeline
+}
+
+/** Stops the app that fills the disk. This container's own root lies where those of apps do. */
+async function guardDisk({ limits }: Wired, { engine, log, signal }: Leadership): Promise<void> {
+  const guard = new DiskGuard({
+    engine,
+    clock: systemClock,
+    log,
+    limits: limits.current,
+    freeBytes: () => freeBytes(['/']),
+  })
+  await guard.run(signal)
 }
 
 async function takeOwnTraffic({ authority, edges }: Wired, { config, log, signal }: Leadership): Promise<void> {

@@ -10,6 +10,10 @@ const health = z.object({
   version: z.string().default('older'),
   build: z.string().default('unknown'),
   generation: z.number(),
+  refused: z
+    .object({ requests: z.number(), connections: z.number() })
+    .nullish()
+    .transform(refused => refused ?? null),
 })
 const engineView = z.object({ Version: z.string() })
 /** Whoever asks does not wait longer for one that is stuck (ms). */

@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { readFile, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Audit } from '../access/audit.ts'
 import { rootAccess } from '../access/principal.ts'
 import { Roll } from '../access/roll.ts'
-import { tokenAccess } from '../access/tokens.ts'
 import { createApi } from '../api/api.ts'
 import type { Platform } from '../api/parts.ts'
 import { createBuilder } from '../build/build.ts'
@@ -47,6 +45,7 @@ import { gitAccess } from './git-access.ts'
 import type { Log } from './log.ts'
 import { LoopWatch } from './loop-watch.ts'
 import { ownHost, schemeOf } from './own-lane.ts'
+import { OwnerToken } from './owner-token.ts'
 import { nodeVersions } from './versions.ts'
 
 /** What a control plane has in its hands while it leads. */
@@ -154,7 +153,7 @@ function wireBuilder(
     platform: `linux/${process.arch === 'arm64' ? 'arm64' : 'amd64'}`,
     clock: systemClock,
     ids: systemIds,
-    freeBytes: () => freeBytes(config.stateDir),
+    freeBytes: () => freeBytes([config.stateDir, '/']),
     warn: (sentence, error) => log(sentence, { error }),
   })
 }
@@ -167,7 +166,8 @@ export async function wireListeners(wired: Wired, pipeline: Dispatcher, leadersh
   const loop = new LoopWatch({ delay: systemLoopDelay(), clock: systemClock, log })
   const platform = describePlatform(wired.ca, loop, leadership)
   const backups = new BackupKeeper({ store, clock: systemClock, log, program: [backupProgram], signal })
-  const file = tokenAccess([{ name: 'owner', token: new Secret(readFileSync(config.tokenFile, 'utf8').trim()) }])
+  const file = new OwnerToken({ path: config.tokenFile, log })
+  file.follow(signal)
   const roll = await Roll.open({ store, clock: systemClock, file, report })
   const audit = new Audit(store, systemClock, report)
   const parts = {
@@ -194,7 +194,7 @@ export async function wireListeners(wired: Wired, pipeline: Dispatcher, leadersh
     runDir: config.stateDir,
     clock: systemClock,
     limits: limits.current,
-    freeBytes: () => freeBytes(config.stateDir),
+    freeBytes: () => freeBytes([config.stateDir, '/']),
     log,
     ...gitAccess(roll, audit),
   })
@@ -207,6 +207,7 @@ function describePlatform(ca: string, loop: LoopWatch, { config, http }: Leaders
   const node = { node: config.node, keeperSocket: keeperSocketOf(config), engine: http, clock: systemClock }
   return {
     loop: () => loop.told(),
+    freeBytes: () => freeBytes([config.stateDir, '/']),
     version: config.version,
     build: config.build,
     nodes: async until => [await nodeVersions(node, until)],
@@ -229,9 +230,9 @@ function urlOf(host: HostName, { baseDomain }: Config): string {
   return `${schemeOf(baseDomain)}://${host}`
 }
 
-/** On the disk of the platform's state, and on the engine's, on which this container's own root lies. */
-async function freeBytes(stateDir: string): Promise<number> {
-  const disks = await Promise.all([stateDir, '/'].map(path => statfs(path)))
+/** The least of their disks: the platform's state, and the engine's disk, on which this container's own root lies. */
+export async function freeBytes(folders: readonly string[]): Promise<number> {
+  const disks = await Promise.all(folders.map(path => statfs(path)))
   return Math.min(...disks.map(({ bavail, bsize }) => bavail * bsize))
 }
 

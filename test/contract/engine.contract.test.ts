@@ -20,7 +20,12 @@ function behaviourOf(wanted: string, command: readonly string[] | null): Behavio
   return { ...usual, lines, exit: { afterMs: 1_000_000, code: 0 } }
 }
 
-engineContract('fake', { engine: new FakeCluster({ clock: systemClock, behaviourOf }).engine(), image, prefix })
+engineContract('fake', {
+  engine: new FakeCluster({ clock: systemClock, behaviourOf }).engine(),
+  image,
+  prefix,
+  wrote: 0,
+})
 const token = process.env['LADING_CONTRACT_REGISTRY_TOKEN']
 const real = (path: string) => new SwarmEngine(new DockerHttp({ socketPath: path }), token ? new Secret(token) : null)
-if (socketPath) engineContract('real', { engine: real(socketPath), image, prefix })
+if (socketPath) engineContract('real', { engine: real(socketPath), image, prefix, wrote: 2 * 1024 * 1024 })

@@ -11,6 +11,8 @@ export interface Ground {
   readonly image: string
   /** Prefix of all names of this run, so that two runs on one engine do not meet. */
   readonly prefix: string
+  /** Of 2 MiB that a shell writes, so much is seen at least: a fake runs no shell. */
+  readonly wrote: number
 }
 
 const policy = {
@@ -117,6 +119,31 @@ export function engineContract(name: string, ground: Ground): void {
       assert.equal(task.state, 'pending')
       assert.match(task.error ?? '', /no suitable node \(insufficient resources/)
       await engine.removeService(`${prefix}huge`, signal)
+    })
+
+    test('a service that is halted has no process any more, keeps its labels, and says why; what it wrote was seen', async () => {
+      const command = ['sh', '-c', 'dd if=/dev/zero of=/eaten bs=1024 count=2048 2>/dev/null; exec sleep 1000']
+      await engine.createService(serviceSpec('eater', { command, port: null }), signal)
+      const eaten = await eventually('what it wrote', async () =>
+        (await engine.diskUse(signal)).find(one => one.service === `${prefix}eater` && one.bytes >= ground.wrote),
+      )
+      assert.equal(eaten.labels[label.app], labels[label.app])
+      const why = { [label.stopped]: 'disk 1 2' }
+      await engine.haltService(`${prefix}eater`, why, signal)
+      await engine.haltService(`${prefix}eater`, why, signal)
+      await engine.removeContainer(eaten.container, signal)
+      await engine.removeContainer(eaten.container, signal)
+      const found = await engine.listServices({ ...labels, ...why }, signal)
+      assert.deepEqual(
+        found.map(service => [service.name, service.replicas]),
+        [[`${prefix}eater`, 0]],
+      )
+      await eventually('nothing of it is left', async () => {
+        const left = (await engine.diskUse(signal)).filter(one => one.service === `${prefix}eater`)
+        return left.length === 0 && (await engine.listTasks(`${prefix}eater`, signal)).length === 0
+      })
+      await engine.removeService(`${prefix}eater`, signal)
+      await engine.haltService(`${prefix}eater`, why, signal)
     })
 
     test('removing a service twice is no error, and its tasks are gone', async () => {

@@ -105,6 +105,8 @@ export async function makeTestApi({
 class World {
   view: EnvironmentView = { processes: [], inFlight: {} }
   readonly tasks: TaskView[] = []
+  /** More labels of the one service. */
+  serviceLabels: Readonly<Record<string, string>> = {}
   readonly logs = new Map<string, LogLine[]>()
   readonly #watchers = new Set<() => void>()
   silent = false
@@ -208,7 +210,12 @@ function fakeEngine(world: World): Engine {
     createService: unused,
     removeService: unused,
     listServices: labels =>
-      Promise.resolve([{ ...service, labels: { ...labels, 'lading.type': 'web', 'lading.release': '2' } }]),
+      Promise.resolve([
+        { ...service, labels: { ...labels, 'lading.type': 'web', 'lading.release': '2', ...world.serviceLabels } },
+      ]),
+    haltService: unused,
+    diskUse: unused,
+    removeContainer: unused,
     listTasks: () => Promise.resolve(world.tasks),
     ensureNetwork: unused,
     removeNetwork: unused,

@@ -74,6 +74,9 @@ export class FakeCluster {
       createService: async (spec, signal) => (change(signal), this.#createService(spec)),
       removeService: async (name, signal) => (change(signal), this.#removeService(name)),
       listServices: async (labels, signal) => (read(signal), this.#listServices(labels)),
+      haltService: async (name, labels, signal) => (change(signal), this.#haltService(name, labels)),
+      diskUse: async signal => (read(signal), this.processes.diskUse()),
+      removeContainer: async (id, signal) => (change(signal), this.processes.remove(id)),
       listTasks: async (service, signal) => (read(signal), this.#listTasks(service)),
       ensureNetwork: async (name, labels, signal) => {
         change(signal)
@@ -132,6 +135,14 @@ export class FakeCluster {
     if (service === undefined) return
     this.#services.delete(name)
     this.processes.stopService(name, service.spec.stopSeconds * 1000)
+  }
+
+  #haltService(name: string, labels: Labels): void {
+    const service = this.#services.get(name)
+    if (service === undefined) return
+    const spec = { ...service.spec, labels: { ...service.spec.labels, ...labels }, replicas: 0 }
+    this.#services.set(name, { ...service, spec })
+    this.processes.stopService(name, spec.stopSeconds * 1000)
   }
 
   #listServices(labels: Labels) {

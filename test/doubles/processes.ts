@@ -2,7 +2,7 @@ import type { Clock } from '../../src/core/clock.ts'
 import { AppError } from '../../src/core/errors.ts'
 import type { Labels } from '../../src/core/labels.ts'
 import type { NodeName } from '../../src/core/names.ts'
-import type { OneOffSpec, ServiceSpec, TaskView } from '../../src/docker/engine.ts'
+import type { ContainerDisk, OneOffSpec, ServiceSpec, TaskView } from '../../src/docker/engine.ts'
 
 /** How processes of an image behave; times in ms. */
 export interface Behaviour {
@@ -83,6 +83,7 @@ export class FakeProcesses {
   readonly #oneOffs = new Map<string, FakeProcess>()
   /** Aborted when the process of this container ends, so that no timer of it is left behind. */
   readonly #ends = new Map<string, AbortController>()
+  readonly #written = new Map<string, number>()
   readonly #listeners = new Set<() => void>()
   #count = 0
 
@@ -159,6 +160,29 @@ export class FakeProcesses {
     if (process === undefined) return
     this.#end(process, 137, false)
     this.#oneOffs.delete(name)
+    this.#changed()
+  }
+
+  /** Of all containers, what each has written: what `write` said, else nothing. */
+  diskUse(): readonly ContainerDisk[] {
+    return this.all().map(({ container, service, labels }) => {
+      return { container, service, labels, bytes: this.#written.get(container) ?? 0 }
+    })
+  }
+
+  /** A process writes so many bytes into its own layer. */
+  write(container: string, bytes: number): void {
+    this.#written.set(container, (this.#written.get(container) ?? 0) + bytes)
+  }
+
+  /** From outside, with all that it wrote. */
+  remove(container: string): void {
+    const process = this.all().find(one => one.container === container)
+    if (process === undefined) return
+    this.#end(process, 137, false)
+    this.#processes.delete(container)
+    this.#oneOffs.delete(process.name)
+    this.#written.delete(container)
     this.#changed()
   }
 

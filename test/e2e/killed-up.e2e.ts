@@ -69,6 +69,32 @@ test('a disk that is nearly full is found, a build does not begin on it, and wha
   assert.deepEqual(await wrong(platform), [])
 })
 
+test('an app that fills the disk is stopped and named; its neighbours live, and it comes back by its owner alone', async () => {
+  const eater = await platform.create('eats', 'apps/eats')
+  assert.equal((await eater.push()).code, 0)
+  await host.fill(1.6 * 1024 ** 3)
+  try {
+    // It may be cut off in the middle of its meal.
+    await platform.get(eater.hostName, '/eat?mib=1200').catch(() => undefined)
+    const said = await eventually('it is stopped', async () => {
+      const [process] = await platform.json<readonly { state: string; note: string | null }[]>(['ps', '--app', 'eats'])
+      return process?.state === 'stopped' && process.note
+    })
+    assert.match(said, /^web of v1 was stopped by the platform: it had written .* and the disk was nearly full/)
+    assert.match(await eater.lading(['logs', '--source', 'platform']), /web of v1 was stopped by the platform/)
+    assert.match((await wrong(platform)).join('\n'), /^apps on the disk: eats: web of v1 was stopped/m)
+    assert.equal((await platform.get(eater.hostName)).status, 503)
+    assert.match((await platform.get(`after.${platform.domain}`)).body, /^v1/)
+  } finally {
+    await host.fill(null)
+  }
+  assert.equal((await platform.get(eater.hostName)).status, 503)
+  await eater.lading(['deploy'])
+  assert.equal((await platform.get(eater.hostName)).body, 'hungry\n')
+  await eater.lading(['destroy', '--confirm', 'eats'])
+  await eventually('nothing is wrong', async () => (await wrong(platform)).length === 0)
+})
+
 test('a disk without inodes is found', async () => {
   const folder = await host.path('/var/lib/many')
   await mkdir(folder)

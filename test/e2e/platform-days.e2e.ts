@@ -7,6 +7,7 @@ import { doctor } from './platform/doctor.ts'
 import { domains } from './platform/domains.ts'
 import { logs } from './platform/logs.ts'
 import { lostDatabase } from './platform/lost-database.ts'
+import { ownerToken } from './platform/owner-token.ts'
 import { backupAndRestore } from './restore.ts'
 
 /** One installed platform for what its operator meets in the days after; each suite but the last leaves it as it was. */
@@ -42,5 +43,7 @@ suite('backup and restore', () => {
     () => rig.up({ name: 'bare', debian: 'trixie' }),
   )
 })
+// After it what reads `platform.token` shows an old one.
+suite('the token of the owner', () => ownerToken(() => platform))
 // The last: it loses what the others have written.
 suite('the database is lost', () => lostDatabase(() => platform))

@@ -1,8 +1,10 @@
 import type { Hono } from 'hono'
 import { z } from 'zod'
 import type { Clock } from '../../core/clock.ts'
-import { AppError } from '../../core/errors.ts'
+import { AppError, isPassing } from '../../core/errors.ts'
+import { environmentLabels, label } from '../../core/labels.ts'
 import type { EnvironmentKey } from '../../core/names.ts'
+import { stoppedHint, stoppedOf, stoppedSentence } from '../../core/stopped.ts'
 import type { Engine, LogLine } from '../../docker/engine.ts'
 import type { Edges, ProcessView } from '../../edge/edges.ts'
 import type { KeptLines } from '../../observe/kept-lines.ts'
@@ -69,8 +71,31 @@ export function logRoutes(api: Hono<ApiEnv>, { store, edges, engine, clock, kept
       : keptLines === undefined
         ? (signal: AbortSignal) => readLogs(key, asked, tools, signal)
         : (signal: AbortSignal) => keptOrEngine(key, { asked, ownTime }, { ...tools, keptLines }, signal)
-    return streamed(c, { clock, format: ndjson<LogEntry>(), open })
+    const saysWhy = sources.length === 0 || sources.includes('lading')
+    const opened = saysWhy ? (signal: AbortSignal) => whyStopped(key, engine, open, signal) : open
+    return streamed(c, { clock, format: ndjson<LogEntry>(), open: opened })
   })
+}
+
+/** Before all lines, whatever the platform has stopped: it has no line of its own any more. */
+async function* whyStopped(
+  key: EnvironmentKey,
+  engine: Engine,
+  open: (signal: AbortSignal) => AsyncIterable<LogEntry>,
+  signal: AbortSignal,
+): AsyncGenerator<LogEntry, void, undefined> {
+  const services = await engine.listServices(environmentLabels(key), signal).catch((error: unknown) => {
+    if (signal.aborted || !isPassing(error)) throw error
+    return []
+  })
+  for (const { labels } of services) {
+    const stopped = stoppedOf(labels)
+    if (stopped === null) continue
+    const text = `${stoppedSentence(labels[label.type] ?? '?', labels[label.release] ?? '?', stopped)}. ${stoppedHint}`
+    const time = new Date(stopped.at).toISOString()
+    yield { time, source: 'lading', stream: 'stderr', text, release: `v${labels[label.release]}` }
+  }
+  yield* open(signal)
 }
 
 /** What the follower keeps; where none answers, what the engine still has, and a line that says so. */

@@ -3,6 +3,7 @@ import { nameOf } from '../../access/principal.ts'
 import { operates } from '../../access/roles.ts'
 import { AppError } from '../../core/errors.ts'
 import type { CleanedDocument, InfoDocument, VersionDocument } from '../documents.ts'
+import { metricsText } from '../metrics.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
 
 export function platformRoutes(api: Hono<ApiEnv>, { store, platform, pipeline }: ApiParts): void {
@@ -25,6 +26,20 @@ export function platformRoutes(api: Hono<ApiEnv>, { store, platform, pipeline }:
     if (!operates(c.get('principal'))) return c.json({ version, build, nodes: [] } satisfies VersionDocument)
     const nodes = await platform.nodes(c.req.raw.signal)
     return c.json({ version, build, nodes, ...(loop ? { loop: loop() } : {}) } satisfies VersionDocument)
+  })
+
+  /** For a collector of numbers: nothing of apps, but all of the platform, so for operators. */
+  api.get('/v1/metrics', async c => {
+    const { version, build, loop, freeBytes } = platform
+    const [nodes, openRuns, diskFreeBytes] = await Promise.all([
+      platform.nodes(c.req.raw.signal),
+      store.openRuns(),
+      freeBytes?.().catch(() => null) ?? null,
+    ])
+    const residentBytes = process.memoryUsage.rss()
+    const facts = { version, build, loop: loop?.() ?? null, residentBytes, diskFreeBytes, nodes }
+    const text = metricsText({ ...facts, openRuns: openRuns.length })
+    return c.text(text, 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
   })
 
   /** What the control plane does every hour by itself. */

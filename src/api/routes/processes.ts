@@ -4,6 +4,7 @@ import type { Clock } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
 import { environmentLabels, label } from '../../core/labels.ts'
 import type { EnvironmentKey } from '../../core/names.ts'
+import { stoppedOf, stoppedSentence } from '../../core/stopped.ts'
 import type { Engine, ServiceView, TaskView } from '../../docker/engine.ts'
 import type { Edges, EnvironmentView, ProcessView } from '../../edge/edges.ts'
 import type { ProcessDocument } from '../documents.ts'
@@ -32,7 +33,7 @@ export function processRoutes(api: Hono<ApiEnv>, { store, edges, engine, clock }
     const signal = c.req.raw.signal
     const [view, tasks] = await Promise.all([presentView(key, { edges, clock }, signal), tasksOf(key, engine, signal)])
     const known = present(view.processes, tasks).map(fromView)
-    const all = [...known, ...withoutContainer(tasks, view)].sort(byNameInRelease)
+    const all = [...known, ...withoutContainer(tasks, view), ...stoppedOnes(tasks)].sort(byNameInRelease)
     // Nodes, and names by which their engines know containers, are the operators' business.
     const told = operates(c.get('principal')) ? all : all.map(one => ({ ...one, node: null, container: null }))
     return c.json(told satisfies ProcessDocument[])
@@ -41,11 +42,15 @@ export function processRoutes(api: Hono<ApiEnv>, { store, edges, engine, clock }
 
 /** What runs, and of a name that does not run its last end, while its release should run: older ends are the log's. */
 function present(processes: readonly ProcessView[], all: readonly Tasks[]): readonly ProcessView[] {
-  const wanted = new Set(all.map(({ service }) => Number(service.labels[label.release] ?? 0)))
+  const wanted = new Set(
+    all.flatMap(({ service: { labels } }) =>
+      stoppedOf(labels) ? [] : [`${labels[label.type]} ${labels[label.release]}`],
+    ),
+  )
   const same = (one: ProcessView, other: ProcessView) => one.release === other.release && one.name === other.name
   return processes.filter(process => {
     if (process.state === 'running') return true
-    if (!wanted.has(process.release)) return false
+    if (!wanted.has(`${process.type} ${process.release}`)) return false
     return !processes.some(other => same(process, other) && other.startedAt > process.startedAt)
   })
 }
@@ -108,6 +113,18 @@ function withoutContainer(all: readonly Tasks[], view: EnvironmentView): Process
         startedAt: null,
         note: task.error,
       }))
+  })
+}
+
+/** A process type that the platform stopped: one line for it, with the reason, until a new release comes. */
+function stoppedOnes(all: readonly Tasks[]): ProcessDocument[] {
+  return all.flatMap(({ service: { labels } }) => {
+    const stopped = stoppedOf(labels)
+    if (stopped === null) return []
+    const [type, release] = [labels[label.type] ?? '?', Number(labels[label.release] ?? 0)]
+    const note = `${stoppedSentence(type, release, stopped)}; "lading deploy" starts it again`
+    const nowhere = { proof: 'none', node: null, container: null }
+    return [{ name: type, type, release, state: 'stopped', ...nowhere, startedAt: stopped.at, note }]
   })
 }
 

@@ -1,5 +1,13 @@
 import { AppError } from '../../core/errors.ts'
-import { checkBackups, checkDomains, checkLoop, checkOrphans, checkRuns } from '../doctor/control-plane.ts'
+import { checkStopped } from '../doctor/apps.ts'
+import {
+  checkBackups,
+  checkDomains,
+  checkLoop,
+  checkOrphans,
+  checkRefused,
+  checkRuns,
+} from '../doctor/control-plane.ts'
 import { checkClock, checkDisk, checkEngineRules, checkWayIn } from '../doctor/machine.ts'
 import { checkAuthority, checkDns, checkEdge } from '../doctor/way-in.ts'
 import type { Check } from '../host/checks.ts'
@@ -16,6 +24,7 @@ export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[
     { title: 'disk', stopsUpgrade: true, look: checkDisk },
     { title: 'clock', stopsUpgrade: true, look: signal => checkClock(machine, signal) },
     { title: 'engine', stopsUpgrade: true, look: signal => checkEngine(machine, signal) },
+    { title: 'apps on the disk', look: ifEngine(checkStopped) },
     ...steps.filter(({ isDoctorsOwn }) => !isDoctorsOwn).map(asMade),
     { title: "engine's own rules", stopsUpgrade: true, look: ifEngine(checkEngineRules) },
     { title: 'way in', look: checkWayIn },
@@ -26,6 +35,7 @@ export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[
     { title: 'kept lines', look: checkKeptLines },
     { title: 'backups', look: checkBackups },
     { title: 'event loop', look: checkLoop },
+    { title: 'refused by source', look: checkRefused },
     { title: 'runs', stopsUpgrade: true, look: checkRuns },
     { title: 'orphans', look: ifEngine(checkOrphans) },
   ]

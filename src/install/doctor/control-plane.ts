@@ -73,6 +73,24 @@ export async function checkLoop(signal: AbortSignal): Promise<string | Obstacle[
   ]
 }
 
+const refusedFacts = z.object({
+  nodes: z.array(
+    z.object({
+      keeper: z.object({ refused: z.object({ requests: z.number(), connections: z.number() }).nullish() }).nullish(),
+    }),
+  ),
+})
+
+/** That some were refused is no fault: it is what limits per source address are for. */
+export async function checkRefused(signal: AbortSignal): Promise<string> {
+  const answer = await askSocket(paths.controlSocket, '/v1/version', signal)
+  if (answer === null) return unasked
+  const counts = refusedFacts.parse(answer).nodes.flatMap(({ keeper }) => keeper?.refused ?? [])
+  if (counts.length === 0) return 'not told by this keeper'
+  const sum = (name: 'requests' | 'connections') => counts.reduce((all, one) => all + one[name], 0)
+  return `${sum('requests')} requests, ${sum('connections')} connections since the edge began`
+}
+
 /** `live` is one that serves, in its warm time. */
 export async function checkRuns(signal: AbortSignal): Promise<string | Obstacle[]> {
   const apps = await knownApps(signal)

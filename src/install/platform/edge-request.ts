@@ -5,11 +5,16 @@ export interface EdgeAnswer {
   readonly body: string
 }
 
-/** GET / of a host, through this node's edge, whatever the name resolves to. Null when nobody listens. */
-export async function askEdge(host: string, signal: AbortSignal): Promise<EdgeAnswer | null> {
+/** GET of a host, `/` or another path, through this node's edge, whatever the name resolves to. Null when nobody listens. */
+export async function askEdge(
+  host: string,
+  signal: AbortSignal,
+  more: { readonly path?: string; readonly headers?: Readonly<Record<string, string>> } = {},
+): Promise<EdgeAnswer | null> {
   return new Promise((resolve, reject) => {
-    const headers = { host }
-    const outgoing = request({ host: '127.0.0.1', port: 80, headers, agent: false, signal }, incoming => {
+    const headers = { ...more.headers, host }
+    const what = { host: '127.0.0.1', port: 80, path: more.path ?? '/', headers, agent: false, signal }
+    const outgoing = request(what, incoming => {
       const chunks: Buffer[] = []
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
       incoming.on('error', reject)

@@ -1,0 +1,80 @@
+import { readFileSync, watch } from 'node:fs'
+import { tokenAccess } from '../access/tokens.ts'
+import type { Access, PresentedCredential, Principal } from '../access/principal.ts'
+import { AppError, asAppError } from '../core/errors.ts'
+import { Secret } from '../core/secret.ts'
+
+export interface OwnerTokenOptions {
+  /** `/etc/lading/token`: this file alone is mounted, so it is written in its place and never replaced. */
+  readonly path: string
+  readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
+}
+
+/**
+ * The owner's token, as its file says it now: `lading rotate owner-token` writes another one, and from then on the old
+ * one is nobody's, and what was open with it is cut. What cannot be a token (half written, emptied) changes nothing.
+ */
+export class OwnerToken implements Access {
+  readonly #options: OwnerTokenOptions
+  #text = ''
+  #access: Access
+  #present = new AbortController()
+
+  /** Rejects where the file holds no token: a control plane without one would let nobody in. */
+  constructor(options: OwnerTokenOptions) {
+    this.#options = options
+    this.#text = this.#read()
+    this.#access = accessOf(this.#text)
+  }
+
+  /** Follows the file, until the signal. */
+  follow(signal: AbortSignal): void {
+    const { path, log } = this.#options
+    watch(path, { signal, persistent: false }, () => this.look()).on('error', error =>
+      log('owner token not followed', { error: error.message }),
+    )
+    // What was written before somebody listened.
+    this.look()
+  }
+
+  /** Reads the file once more. */
+  look(): void {
+    try {
+      const text = this.#read()
+      if (text === this.#text) return
+      this.#access = accessOf(text)
+      this.#text = text
+    } catch (error) {
+      this.#options.log('owner token not taken', { error: asAppError(error).message })
+      return
+    }
+    const old = this.#present
+    this.#present = new AbortController()
+    old.abort(new AppError('not-authenticated', "the owner's token was changed"))
+    this.#options.log('owner token changed', {})
+  }
+
+  authenticate(presented: PresentedCredential | null): Principal | null {
+    return this.#access.authenticate(presented)
+  }
+
+  revoked(): AbortSignal {
+    return this.#present.signal
+  }
+
+  isExpired(): boolean {
+    return false
+  }
+
+  addressOf(forwardedFor: string | null): string {
+    return this.#access.addressOf(forwardedFor)
+  }
+
+  #read(): string {
+    return readFileSync(this.#options.path, 'utf8').trim()
+  }
+}
+
+function accessOf(text: string): Access {
+  return tokenAccess([{ name: 'owner', token: new Secret(text) }])
+}
