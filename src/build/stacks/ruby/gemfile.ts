@@ -1,0 +1,75 @@
+import { shortened } from '../../../core/bounds.ts'
+import { AppError } from '../../../core/errors.ts'
+import type { Files } from '../../source.ts'
+import { satisfies } from '../version-range.ts'
+
+/** Of Debian 13. */
+export const version = '3.3.8'
+
+/** What Gemfile and Gemfile.lock say. */
+export interface Gemfile {
+  readonly locked: boolean
+  /** Whether a gem is among them. */
+  readonly has: (gem: string) => boolean
+  /** Gems are paths of the repository, or lie in it. */
+  readonly needsCode: boolean
+  /** Files that decide what is installed. */
+  readonly manifests: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+/** Null: there is no Gemfile. Rejects `build-failed` for a Ruby that cannot be had. */
+export async function readGemfile(files: Files): Promise<Gemfile | null> {
+  const text = await files.text('Gemfile')
+  if (text === null) return null
+  const paths = await files.paths()
+  const lock = await files.text('Gemfile.lock')
+  const dotVersion = await files.text('.ruby-version')
+  const [, own] = /^\s*ruby[\s(]+["']([^"']+)["']/m.exec(text) ?? []
+  const fromFile = /^\s*ruby[\s(]+file:\s*["']\.ruby-version["']/m.test(text)
+  requireVersion('Gemfile', own ?? (fromFile ? numberIn(dotVersion) : undefined))
+  const [, locked] = /^RUBY VERSION\n\s+ruby (\d+\.\d+\.\d+)/m.exec(lock ?? '') ?? []
+  const wish = own === undefined && !fromFile ? (numberIn(dotVersion) ?? locked) : undefined
+  const names = new Set([
+    ...[...text.matchAll(/^\s*gem[\s(]+["']([\w.-]+)["']/gm)].map(([, name = '']) => name),
+    ...[...(lock ?? '').matchAll(/^ {4}([\w.-]+) \(/gm)].map(([, name = '']) => name),
+  ])
+  return {
+    locked: lock !== null,
+    has: gem => names.has(gem),
+    needsCode:
+      /^\s*gemspec\b/m.test(text) ||
+      /\b(?:path:|:path\s*=>)/.test(text) ||
+      [...paths].some(path => path.startsWith('vendor/cache/')),
+    manifests: ['Gemfile', 'Gemfile.lock', '.ruby-version'].filter(path => paths.has(path)),
+    warnings: [
+      ...(wish && !wish.startsWith(minor)
+        ? [`the repository asks for Ruby ${wish}; this image has Ruby ${version}`]
+        : []),
+      ...(lock === null
+        ? ['there is no Gemfile.lock: another install may get other versions than you tried. "bundle lock" writes one']
+        : []),
+    ],
+  }
+}
+
+const minor = version.split('.').slice(0, 2).join('.')
+
+/** Bundler starts nothing with another Ruby than the Gemfile names. */
+function requireVersion(file: string, range: string | undefined): void {
+  if (range === undefined) return
+  // `~> 3.3` is up to 4, `~> 3.3.1` up to 3.4.
+  const written = range.replace(/^~>\s*(\d+\.\d+)$/, '^$1').replaceAll(',', ' ')
+  if (satisfies(version, written) !== false) return
+  throw new AppError(
+    'build-failed',
+    `${file} asks for Ruby ${shortened(range, 60)}; there is ${version}, of Debian 13`,
+    {
+      hint: `Write ruby "~> ${minor}" in the Gemfile, or add a Dockerfile with the Ruby you need.`,
+    },
+  )
+}
+
+function numberIn(text: string | null): string | undefined {
+  return /(?:^|ruby-)(\d+\.\d+(?:\.\d+)?)/.exec(text?.trim() ?? '')?.[1]
+}
