@@ -8,13 +8,13 @@ export function javaDockerfile(project: Project, start: readonly string[] | null
   const tools = program === 'maven' ? ['maven'] : hasWrapper ? [] : ['gradle']
   return [
     `FROM ${base} AS java`,
-    `RUN ${aptMounts} ${apt([`openjdk-${version}-jre-headless`])} && ${addUser}`,
+    `RUN ${aptMounts} ${manuals} && ${apt([`openjdk-${version}-jre-headless`])} && ${addUser}`,
     `COPY --chmod=755 <<'EOF' /usr/local/bin/start-java`,
     starter,
     'EOF',
     '',
     `FROM ${base} AS build`,
-    `RUN ${aptMounts} ${apt([`openjdk-${version}-jdk-headless`, 'git', 'unzip', ...tools])}`,
+    `RUN ${aptMounts} ${manuals} && ${apt([`openjdk-${version}-jdk-headless`, 'git', 'unzip', ...tools])}`,
     `COPY <<'EOF' /tmp/Trust.java`,
     trust,
     'EOF',
@@ -39,6 +39,9 @@ export function javaDockerfile(project: Project, start: readonly string[] | null
     '',
   ].join('\n')
 }
+
+/** The package fails where there is no folder for its manual. */
+const manuals = 'mkdir -p /usr/share/man/man1'
 
 function build({ program, hasWrapper }: Project): string {
   if (program === 'maven')

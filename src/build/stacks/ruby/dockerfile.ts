@@ -60,7 +60,7 @@ function gemsStage(plan: RubyPlan, base: ImageReference, manifests: readonly str
     ...rubyEnv(plan).map(pair => `ENV ${pair}`),
     manifests === null ? 'COPY . .' : `COPY ${manifests.join(' ')} ./`,
     // What was compiled on the way, and the packages themselves, are not needed to run. The folder is there without gems too.
-    `RUN ${cached('/root/.bundle/cache')} bundle install --jobs 4 && mkdir -p /opt/gems && find /opt/gems -path '*/cache/*.gem' -delete && find /opt/gems -name '*.o' -delete`,
+    `RUN ${cached('/root/.bundle/cache')} bundle install --jobs 4${plan.gemfile.isVendored ? ' --local' : ''} && mkdir -p /opt/gems && find /opt/gems -path '*/cache/*.gem' -delete && find /opt/gems -name '*.o' -delete`,
     pack('gems', '-C /opt/gems .'),
   ]
 }

@@ -13,6 +13,8 @@ export interface Gemfile {
   readonly has: (gem: string) => boolean
   /** Gems are paths of the repository, or lie in it. */
   readonly needsCode: boolean
+  /** Every gem lies in the repository, as "bundle cache" leaves them: no registry is asked. */
+  readonly isVendored: boolean
   /** Files that decide what is installed. */
   readonly manifests: readonly string[]
   readonly warnings: readonly string[]
@@ -30,6 +32,7 @@ export async function readGemfile(files: Files): Promise<Gemfile | null> {
   requireVersion('Gemfile', own ?? (fromFile ? numberIn(dotVersion) : undefined))
   const [, locked] = /^RUBY VERSION\n\s+ruby (\d+\.\d+\.\d+)/m.exec(lock ?? '') ?? []
   const wish = own === undefined && !fromFile ? (numberIn(dotVersion) ?? locked) : undefined
+  const isVendored = [...paths].some(path => path.startsWith('vendor/cache/') && path.endsWith('.gem'))
   const names = new Set([
     ...[...text.matchAll(/^\s*gem[\s(]+["']([\w.-]+)["']/gm)].map(([, name = '']) => name),
     ...[...(lock ?? '').matchAll(/^ {4}([\w.-]+) \(/gm)].map(([, name = '']) => name),
@@ -37,10 +40,8 @@ export async function readGemfile(files: Files): Promise<Gemfile | null> {
   return {
     locked: lock !== null,
     has: gem => names.has(gem),
-    needsCode:
-      /^\s*gemspec\b/m.test(text) ||
-      /\b(?:path:|:path\s*=>)/.test(text) ||
-      [...paths].some(path => path.startsWith('vendor/cache/')),
+    isVendored,
+    needsCode: /^\s*gemspec\b/m.test(text) || /\b(?:path:|:path\s*=>)/.test(text) || isVendored,
     manifests: ['Gemfile', 'Gemfile.lock', '.ruby-version'].filter(path => paths.has(path)),
     warnings: [
       ...(wish && !wish.startsWith(minor)
