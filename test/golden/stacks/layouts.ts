@@ -295,6 +295,11 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
     Procfile: 'web: bundle exec rails server -b 0.0.0.0\nrelease: bundle exec rails db:migrate\n',
   },
   'ruby-other-version': { Gemfile: 'ruby "3.4.1"\ngem "sinatra"\n', 'config.ru': '' },
+  'ruby-exact': {
+    Gemfile: 'ruby "3.3.5"\ngem "puma"\n',
+    'Gemfile.lock': '    puma (6.6.0)\n',
+    'config.ru': '',
+  },
   'ruby-nothing-to-start': { Gemfile: 'gem "nokogiri"\n' },
   'rust-root': {
     'Cargo.toml': '[package]\nname = "shop"\nversion = "0.1.0"\nedition = "2024"\n\n[dependencies]\naxum = "0.8"\n',

@@ -82,7 +82,8 @@ import java.security.cert.*;
 
 class Trust {
   public static void main(String[] arguments) throws Exception {
-    KeyStore store = KeyStore.getInstance("PKCS12");
+    // Of this kind, because it is read without its password.
+    KeyStore store = KeyStore.getInstance("JKS");
     store.load(null, null);
     int number = 0;
     try (InputStream in = new FileInputStream("/etc/ssl/certs/ca-certificates.crt")) {

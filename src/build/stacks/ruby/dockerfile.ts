@@ -1,6 +1,6 @@
 import type { ImageReference } from '../../../core/names.ts'
 import { addUser, apt, aptMounts, cached, pack, plainPath, take } from '../generated.ts'
-import type { Gemfile } from './gemfile.ts'
+import { version, type Gemfile } from './gemfile.ts'
 
 export interface RubyPlan {
   readonly gemfile: Gemfile
@@ -59,6 +59,9 @@ function gemsStage(plan: RubyPlan, base: ImageReference, manifests: readonly str
     'WORKDIR /app',
     ...rubyEnv(plan).map(pair => `ENV ${pair}`),
     manifests === null ? 'COPY . .' : `COPY ${manifests.join(' ')} ./`,
+    ...(plan.gemfile.isExact
+      ? [`RUN sed -i -E 's/^(\\s*ruby[ (]*.)[0-9]+\\.[0-9]+\\.[0-9]+/\\1~> ${version}.0/' Gemfile`]
+      : []),
     // What was compiled on the way, and the packages themselves, are not needed to run. The folder is there without gems too.
     `RUN ${cached('/root/.bundle/cache')} bundle install --jobs 4${plan.gemfile.isVendored ? ' --local' : ''} && mkdir -p /opt/gems && find /opt/gems -path '*/cache/*.gem' -delete && find /opt/gems -name '*.o' -delete`,
     pack('gems', '-C /opt/gems .'),

@@ -3,8 +3,8 @@ import { AppError } from '../../../core/errors.ts'
 import type { Files } from '../../source.ts'
 import { satisfies } from '../version-range.ts'
 
-/** Of Debian 13. */
-export const version = '3.3.8'
+/** Of Debian 13; its patch level is what Debian has that day. */
+export const version = '3.3'
 
 /** What Gemfile and Gemfile.lock say. */
 export interface Gemfile {
@@ -15,6 +15,8 @@ export interface Gemfile {
   readonly needsCode: boolean
   /** Every gem lies in the repository, as "bundle cache" leaves them: no registry is asked. */
   readonly isVendored: boolean
+  /** The Gemfile names one patch level, which is no other's: it is made to mean its minor version. */
+  readonly isExact: boolean
   /** Files that decide what is installed. */
   readonly manifests: readonly string[]
   readonly warnings: readonly string[]
@@ -41,10 +43,12 @@ export async function readGemfile(files: Files): Promise<Gemfile | null> {
     locked: lock !== null,
     has: gem => names.has(gem),
     isVendored,
-    needsCode: /^\s*gemspec\b/m.test(text) || /\b(?:path:|:path\s*=>)/.test(text) || isVendored,
+    isExact: isExact(own),
+    needsCode: /^\s*gemspec\b/m.test(text) || /\b(?:path:|:path\s*=>)/.test(text) || isVendored || isExact(own),
     manifests: ['Gemfile', 'Gemfile.lock', '.ruby-version'].filter(path => paths.has(path)),
     warnings: [
-      ...(wish && !wish.startsWith(minor)
+      ...(isExact(own) ? [`the Gemfile asks for Ruby ${own}; this image has the last ${version} of Debian`] : []),
+      ...(wish && !wish.startsWith(`${version}.`)
         ? [`the repository asks for Ruby ${wish}; this image has Ruby ${version}`]
         : []),
       ...(lock === null
@@ -54,19 +58,21 @@ export async function readGemfile(files: Files): Promise<Gemfile | null> {
   }
 }
 
-const minor = version.split('.').slice(0, 2).join('.')
+function isExact(range: string | undefined): boolean {
+  return range !== undefined && /^\d+\.\d+\.\d+$/.test(range) && range.startsWith(`${version}.`)
+}
 
 /** Bundler starts nothing with another Ruby than the Gemfile names. */
 function requireVersion(file: string, range: string | undefined): void {
-  if (range === undefined) return
+  if (range === undefined || isExact(range)) return
   // `~> 3.3` is up to 4, `~> 3.3.1` up to 3.4.
   const written = range.replace(/^~>\s*(\d+\.\d+)$/, '^$1').replaceAll(',', ' ')
-  if (satisfies(version, written) !== false) return
+  if (satisfies(`${version}.99`, written) !== false) return
   throw new AppError(
     'build-failed',
     `${file} asks for Ruby ${shortened(range, 60)}; there is ${version}, of Debian 13`,
     {
-      hint: `Write ruby "~> ${minor}" in the Gemfile, or add a Dockerfile with the Ruby you need.`,
+      hint: `Write ruby "~> ${version}.0" in the Gemfile, or add a Dockerfile with the Ruby you need.`,
     },
   )
 }
