@@ -3,6 +3,13 @@ const json = (value: unknown): string => JSON.stringify(value)
 /** Repositories as people start them: every path, with as much text as decides. */
 export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'static-root': { 'index.html': '', 'style.css': '', '404.html': '', _redirects: '' },
+  'static-rules': {
+    'index.html': '',
+    _redirects:
+      '# old ones\n/blog/*  /news/:splat\n/user/:id /people/:id 302\n/forced /other 301!\n/api/* https://api.example.com/:splat 200\n/store id=:id /x\n/* /index.html 200\n',
+    _headers:
+      "/*\n  X-Frame-Options: DENY\n  Content-Security-Policy: default-src 'self'; img-src *\n/fonts/*\n  Cache-Control: public, max-age=31536000\n  Content-Type: text/plain\n",
+  },
   'static-public': { 'public/index.html': '', 'README.md': '' },
   'static-beside-tools': { 'index.html': '', 'package.json': json({ devDependencies: { prettier: '3' } }) },
   'static-vite': {
