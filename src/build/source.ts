@@ -57,7 +57,11 @@ export async function readCommit(
   const files = keepingFiles({
     text: async path => {
       const bytes = await repository.readFile(app, commit, { path, most: boundOf(path) ?? lockBytes }, signal)
-      return bytes?.subarray(0, boundOf(path) ?? (path === 'composer.lock' ? composerLockBytes : detectedBytes)).toString('utf8') ?? null
+      return (
+        bytes
+          ?.subarray(0, boundOf(path) ?? (path === 'composer.lock' ? composerLockBytes : detectedBytes))
+          .toString('utf8') ?? null
+      )
     },
     paths: async () => new Set((await repository.listTree(app, commit, signal)).map(entry => entry.path)),
   })

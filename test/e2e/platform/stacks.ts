@@ -116,6 +116,6 @@ export function stacks(platform: () => Platform): void {
     const { code, stderr } = await app.push()
     assert.notEqual(code, 0)
     assert.match(stderr, /seen: Dockerfiles in api\/ and web\/, a compose\.yaml/)
-    assert.match(stderr, /dockerfile: api\/Dockerfile/)
+    assert.match(stderr, /build: \{ context: api \}/)
   })
 }

@@ -357,6 +357,17 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
   },
   'java-too-new': { 'pom.xml': '<maven.compiler.release>27</maven.compiler.release>' },
   'dockerfile-first': { Dockerfile: 'FROM debian:trixie\n', 'package.json': '{}', 'server.js': '' },
+  'dockerfile-below': {
+    'lading.yaml': 'build:\n  context: web\n  target: live\n  args: { RELEASE: trixie, DEBUG: false }\n',
+    'web/Dockerfile': 'ARG RELEASE=bookworm\nFROM debian:$RELEASE AS live\n',
+    'api/Dockerfile': '',
+  },
+  'refused-context': {
+    'lading.yaml': 'build: { context: web, dockerfile: Dockerfile }\n',
+    Dockerfile: 'FROM scratch\n',
+  },
+  'refused-compose': { 'docker-compose.yml': '', 'README.md': '' },
+  'refused-elixir': { 'mix.exs': '' },
   'refused-monorepo': { 'api/Dockerfile': '', 'web/Dockerfile': '', 'compose.yaml': '' },
   'refused-below': { 'server/package.json': '', 'client/package.json': '', 'README.md': '' },
   'refused-empty': { 'README.md': '' },

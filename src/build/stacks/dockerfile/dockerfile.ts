@@ -18,9 +18,11 @@ export const dockerfileStack: Stack = {
 
   async recipe({ app, yaml, files }: Source, { policy }: Platform): Promise<Built> {
     const path = pathOf(yaml)
-    const { images, text } = readDockerfile((await files.text(path)) ?? '')
+    const { context, args } = yaml.build
+    await requireFolder(context, files)
+    const { images, text } = readDockerfile((await files.text(path)) ?? '', { args })
     // Read by BuildKit out of the context, and bounded like every file that is parsed.
-    await files.text('.dockerignore')
+    await files.text(context === null ? '.dockerignore' : `${context}/.dockerignore`)
     const bases = await chooseBases(images, policy, app)
     return {
       method: 'built',
@@ -29,6 +31,7 @@ export const dockerfileStack: Stack = {
       dockerfile: text,
       dockerignore: await files.text(`${path}.dockerignore`),
       bases,
+      docker: yaml.build,
       notes: bases
         .filter(base => base.instead !== null)
         .map(base => `${base.name} is ${nameOf(base.instead!)} of this platform: no public registry answers`),
@@ -36,6 +39,14 @@ export const dockerfileStack: Stack = {
       tells: null,
     }
   },
+}
+
+/** A link of this name would lead the build out of the repository: only a folder has files below it. */
+async function requireFolder(context: string | null, files: Source['files']): Promise<void> {
+  if (context === null || [...(await files.paths())].some(path => path.startsWith(`${context}/`))) return
+  throw new AppError('invalid-input', `lading.yaml asks for the context ${context}, but there is no such folder`, {
+    hint: 'It is a path from the root of the repository; links are not followed.',
+  })
 }
 
 function pathOf(yaml: Source['yaml']): string {

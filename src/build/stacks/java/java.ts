@@ -15,7 +15,10 @@ export const javaStack: Stack = {
 
   async recipe(source, { base }): Promise<Built> {
     const project = await readProject(source.files)
-    if (!project) throw new AppError('build-failed', 'there is neither a pom.xml nor a build.gradle')
+    if (!project)
+      throw new AppError('build-failed', 'there is neither a pom.xml nor a build.gradle', {
+        hint: 'Without "stack: java" in lading.yaml the files decide.',
+      })
     const isSaid = (source.procfile?.processes ?? []).length > 0
     const start = isSaid ? null : ['start-java']
     const program = project.program === 'maven' ? 'Maven' : 'Gradle'
