@@ -201,6 +201,7 @@ class ImageBuilder implements StoppableBuilder {
           tells: recipe.tells,
           dockerfile: recipe.dockerfile,
           dockerignore: recipe.dockerignore,
+          ...(recipe.docker ? { docker: recipe.docker } : {}),
           instead: Object.fromEntries(recipe.bases.flatMap(base => (base.instead ? [[base.name, base.instead]] : []))),
           context: { archive: () => this.#options.repositories.archive(app, commit, signal) },
         }
@@ -280,7 +281,7 @@ class ImageBuilder implements StoppableBuilder {
 
   async #run(
     work: Work,
-    job: Pick<BuildJob, 'tells' | 'dockerfile' | 'dockerignore' | 'instead' | 'context'>,
+    job: Pick<BuildJob, 'tells' | 'dockerfile' | 'dockerignore' | 'docker' | 'instead' | 'context'>,
     tag: string,
     signal: AbortSignal,
   ): Promise<StoredImage> {

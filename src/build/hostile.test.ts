@@ -37,7 +37,7 @@ const dockerfilePieces = [
 test('no Dockerfile does more than it may, whatever stands in it', () => {
   for (const text of puzzles(dockerfilePieces, 1)) {
     const budget = argumentBudget()
-    const read = orRefused(text, () => readDockerfile(text, budget))
+    const read = orRefused(text, () => readDockerfile(text, { budget }))
     if (!read) continue
     assert.ok(budget.spent <= defaults.dockerfileArgCharacters)
     assert.ok(read.images.length <= defaults.dockerfileImages)

@@ -11,7 +11,12 @@ const refused = (text: string, message: RegExp) =>
   )
 
 test('without a file, and with an empty one, everything is default', () => {
-  const plain = { settings: defaults.settings, dockerfile: null, stack: null }
+  const plain = {
+    settings: defaults.settings,
+    dockerfile: null,
+    build: { context: null, target: null, args: {} },
+    stack: null,
+  }
   assert.deepEqual(parseLadingYaml(null), plain)
   assert.deepEqual(parseLadingYaml('# nothing yet\n'), plain)
 })
@@ -38,6 +43,7 @@ stack: dockerfile
       cpus: 0.5,
     },
     dockerfile: 'deploy/Dockerfile',
+    build: { context: null, target: null, args: {} },
     stack: 'dockerfile',
   })
 })
@@ -80,4 +86,23 @@ test('broken YAML, a key twice and aliases are refused with a line', () => {
   refused('memory: 1G\n  cpus: : 2\n', /^lading.yaml line 1: Nested mappings/)
   refused('cpus: 1\ncpus: 2\n', /^lading.yaml line 2:/)
   refused('memory: &m 1G\ntimeouts: {boot: *m}\n', /^lading.yaml line 2: aliases such as \*m are not allowed/)
+})
+
+test('how a Dockerfile is built: with a context its own is the default, and BuildKit’s own arguments are refused', () => {
+  const of = (text: string) => {
+    const { dockerfile, build } = parseLadingYaml(text)
+    return { dockerfile, ...build }
+  }
+  assert.deepEqual(of('build: { context: web/, target: live, args: { A: b, N: 2, T: true } }\n'), {
+    dockerfile: 'web/Dockerfile',
+    context: 'web',
+    target: 'live',
+    args: { A: 'b', N: '2', T: 'true' },
+  })
+  assert.equal(of('build: { target: live }\n').dockerfile, 'Dockerfile')
+  assert.equal(of('build: { context: web, dockerfile: a/Dockerfile.web }\n').dockerfile, 'a/Dockerfile.web')
+  refused('dockerfile: a\nbuild: { dockerfile: b }\n', /said twice/)
+  refused('build: { context: ../x }\n', /inside the repo/)
+  refused('build:\n  args: { BUILDKIT_CACHE_MOUNT_NS: other }\n', /BUILDKIT/)
+  refused('build: { target: --push }\n', /write the name of a stage/)
 })

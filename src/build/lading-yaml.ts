@@ -58,12 +58,50 @@ export const ladingYamlSchema = z.strictObject({
   memory: bytes.optional().describe('Limit of each process; a node has room when a quarter of it is not reserved.'),
   cpus: z.number().min(0.05).max(64).optional().describe('Of each process; 1 is one core.'),
   dockerfile: repositoryPath.optional().describe('Path of the Dockerfile; its name is enough to choose the stack.'),
+  build: z
+    .strictObject({
+      dockerfile: repositoryPath
+        .optional()
+        .describe(
+          'Path of the Dockerfile in the repository, as `dockerfile`; with a context, by default the one in it.',
+        ),
+      context: repositoryPath.optional().describe('The folder that the Dockerfile sees.'),
+      target: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'write the name of a stage')
+        .optional()
+        .describe('The stage that becomes the image.'),
+      args: z
+        .record(
+          // Those of BuildKit itself say whose caches a build sees.
+          z
+            .string()
+            .regex(
+              /^(?!BUILDKIT_)[A-Za-z_][A-Za-z0-9_]{0,127}$/,
+              'write a name of letters, digits and _, not BUILDKIT_…',
+            ),
+          z.union([z.string().max(4096), z.number(), z.boolean()]),
+        )
+        .optional()
+        .describe('Values of ARG. They stand in the repository and in the image: no secrets.'),
+    })
+    .optional(),
   stack: z.enum(stackNames).optional().describe('How the image is made, when the files leave a choice.'),
 })
 
+/** How a Dockerfile is built. */
+export interface DockerBuild {
+  /** A folder of the repository; null: all of it. */
+  readonly context: string | null
+  readonly target: string | null
+  readonly args: Readonly<Record<string, string>>
+}
+
 export interface LadingYaml {
   readonly settings: Settings
+  /** Of a Dockerfile; null: it is not said. */
   readonly dockerfile: string | null
+  readonly build: DockerBuild
   readonly stack: string | null
 }
 
@@ -149,9 +187,23 @@ function resolve(file: z.infer<typeof ladingYamlSchema>): LadingYaml {
       memory: file.memory ?? settings.memory,
       cpus: file.cpus ?? settings.cpus,
     },
-    dockerfile: file.dockerfile ?? null,
+    dockerfile: dockerfileOf(file),
+    build: {
+      context: file.build?.context?.replace(/\/+$/, '') ?? null,
+      target: file.build?.target ?? null,
+      args: Object.fromEntries(Object.entries(file.build?.args ?? {}).map(([name, value]) => [name, String(value)])),
+    },
     stack: file.stack ?? null,
   }
+}
+
+function dockerfileOf({ dockerfile, build }: z.infer<typeof ladingYamlSchema>): string | null {
+  if (dockerfile !== undefined && build?.dockerfile !== undefined) {
+    throw refusal(1, ['build', 'dockerfile'], 'it is said twice: as "dockerfile" too')
+  }
+  const said = dockerfile ?? build?.dockerfile
+  if (said !== undefined || build === undefined) return said ?? null
+  return build.context === undefined ? 'Dockerfile' : `${build.context.replace(/\/+$/, '')}/Dockerfile`
 }
 
 function refusalOf(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): AppError {

@@ -84,6 +84,8 @@ export const defaults = {
   /** What ARGs and FROMs come to, once variables are filled in. */
   dockerfileArgCharacters: 64 * 1024,
   dockerignoreBytes: 64 * 1024,
+  /** `_redirects` and `_headers` of static pages, each. */
+  siteRulesBytes: 64 * 1024,
   packageJsonBytes: 1 * MiB,
   /** Of package.json, of an image's own documents and of a request's body. */
   jsonDepth: 64,

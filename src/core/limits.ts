@@ -160,6 +160,7 @@ export const fixedLimits = {
   imageNameCharacters: 'registries take shorter ones',
   dockerfileArgCharacters: 'as ladingYamlBytes',
   dockerignoreBytes: 'each path of a commit is compared with each of its lines',
+  siteRulesBytes: 'each path that is asked for is compared with each of their lines',
   packageJsonBytes: 'as ladingYamlBytes',
   jsonDepth: 'as ladingYamlBytes',
   jsonValues: 'as ladingYamlBytes',

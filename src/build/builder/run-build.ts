@@ -6,6 +6,7 @@ import type { Secret } from '../../core/secret.ts'
 import { withAbort } from '../../lib/async/abort.ts'
 import { within } from '../../lib/async/deadline.ts'
 import type { BuilderContainer } from './container.ts'
+import type { DockerBuild } from '../lading-yaml.ts'
 import { writeTar } from '../code-tar.ts'
 import type { ExecEnd } from './exec.ts'
 import { explain } from './failure.ts'
@@ -24,6 +25,8 @@ export interface BuildJob {
   /** What stays out of the context, before any `.dockerignore` in it; null: the context has none that counts. */
   readonly dockerignore: string | null
   readonly context: Context
+  /** Absent: all of the context, the last stage. */
+  readonly docker?: DockerBuild
   /** Image names in the Dockerfile that stand for others. */
   readonly instead: Readonly<Record<string, ImageReference>>
   readonly secrets: Readonly<Record<string, Secret>>
@@ -100,8 +103,9 @@ function stepsOf(programs: readonly string[]): (step: string) => boolean {
 
 /** Arguments of `lading-build` in the builder's image: BuildKit's client does the rest. */
 export function buildCommand(
-  job: Pick<BuildJob, 'id' | 'app' | 'tag' | 'instead' | 'secrets' | 'proxy'>,
+  job: Pick<BuildJob, 'id' | 'app' | 'tag' | 'instead' | 'secrets' | 'proxy' | 'docker'>,
 ): readonly string[] {
+  const { context, target, args } = job.docker ?? { context: null, target: null, args: {} }
   return [
     'lading-build',
     job.id,
@@ -115,7 +119,9 @@ export function buildCommand(
     ...(job.proxy ?? []).map(name => `--build-arg=${name}`),
     ...Object.entries(job.instead).map(([name, image]) => `--build-context=${name}=docker-image://${image}`),
     ...Object.keys(job.secrets).map(name => `--secret=id=${name},src=secrets/${name}`),
-    'context',
+    ...(target === null ? [] : [`--target=${target}`]),
+    ...Object.entries(args).map(([name, value]) => `--build-arg=${name}=${value}`),
+    context === null ? 'context' : `context/${context}`,
   ]
 }
 

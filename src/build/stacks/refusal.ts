@@ -2,24 +2,37 @@ import { AppError } from '../../core/errors.ts'
 import type { Source } from '../source.ts'
 
 /** What says at its root that a repository is an app, for a sentence. */
-const known = 'package.json, go.mod, requirements.txt, pyproject.toml, Pipfile or index.html'
+const known =
+  'package.json, go.mod, requirements.txt, pyproject.toml, Pipfile, composer.json, Gemfile, Cargo.toml, pom.xml, build.gradle, index.php or index.html'
 
 /** Signs of stacks that are not here yet, by a file at the root. */
 const others = [
-  ['Cargo.toml', 'Rust'],
-  ['pom.xml', 'Java'],
-  ['build.gradle', 'Java'],
-  ['build.gradle.kts', 'Kotlin'],
-  ['Gemfile', 'Ruby'],
-  ['composer.json', 'PHP'],
-  ['index.php', 'PHP'],
   ['mix.exs', 'Elixir'],
   ['deno.json', 'Deno'],
   ['deno.jsonc', 'Deno'],
+  ['project.clj', 'Clojure'],
+  ['build.sbt', 'Scala'],
+  ['Package.swift', 'Swift'],
+  ['pubspec.yaml', 'Dart'],
+  ['stack.yaml', 'Haskell'],
 ] as const
 
 const composeFiles = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']
-const manifests = ['package.json', 'go.mod', 'requirements.txt', 'pyproject.toml', 'Pipfile', 'index.html']
+const manifests = [
+  'package.json',
+  'go.mod',
+  'requirements.txt',
+  'pyproject.toml',
+  'Pipfile',
+  'composer.json',
+  'Gemfile',
+  'Cargo.toml',
+  'pom.xml',
+  'build.gradle',
+  'build.gradle.kts',
+  'index.php',
+  'index.html',
+]
 
 /** No stack applies: names what was seen, and what to add. */
 export async function nothingApplies({ files, yaml }: Source): Promise<AppError> {
@@ -52,13 +65,21 @@ function seenIn(paths: readonly string[]): { readonly sentence: string | null; r
   ]
   const hint =
     dockerfiles.length > 0
-      ? `Name the one to build in lading.yaml: "dockerfile: ${dockerfiles[0]}".`
+      ? `Name the one to build in lading.yaml: ${wayTo(dockerfiles[0]!)}.`
       : other
         ? `${other[1]} is built with a Dockerfile at the root.`
         : below.length > 0
           ? `An app stands at the root of its repository: push ${folderOf(below[0]!)} as one of its own, or add a Dockerfile.`
-          : `Add a Dockerfile, ${known} to the root.`
+          : compose
+            ? `${compose} is not read. An app is built from a Dockerfile; a service with an image is another app, or a database elsewhere.`
+            : `Add a Dockerfile, ${known} to the root.`
   return { sentence: seen.length === 0 ? null : seen.join(', '), hint }
+}
+
+/** With its own folder as context, as those who wrote it most often mean it. */
+function wayTo(path: string): string {
+  const isPlain = path.endsWith('/Dockerfile')
+  return isPlain ? `"build: { context: ${folderOf(path).slice(0, -1)} }"` : `"dockerfile: ${path}"`
 }
 
 /** `Dockerfiles in api/ and web/` */

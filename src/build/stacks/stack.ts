@@ -1,4 +1,5 @@
 import type { ImageReference } from '../../core/names.ts'
+import type { DockerBuild } from '../lading-yaml.ts'
 import type { Source } from '../source.ts'
 import type { Base, BasePolicy } from './bases.ts'
 
@@ -44,6 +45,8 @@ export interface Built {
   /** Takes the place of the repository's own, as text; null: nothing is left out. */
   readonly dockerignore: string | null
   readonly bases: readonly Base[]
+  /** Absent: the whole repository is its context, and its last stage the image. */
+  readonly docker?: DockerBuild
   readonly notes: readonly string[]
   /** Of `web` where no Procfile says it; null: the image says it itself. */
   readonly start: readonly string[] | null

@@ -5,6 +5,9 @@ import { nodeStack } from './node/node.ts'
 import { phpStack } from './php/php.ts'
 import { pythonStack } from './python/python.ts'
 import { nothingApplies } from './refusal.ts'
+import { javaStack } from './java/java.ts'
+import { rustStack } from './rust/rust.ts'
+import { rubyStack } from './ruby/ruby.ts'
 import { pagesStack } from './static/pages.ts'
 import { siteStack } from './static/site.ts'
 import type { Detected, Platform, Recipe, Stack } from './stack.ts'
@@ -17,6 +20,9 @@ export const stacks: readonly Stack[] = [
   goStack,
   pythonStack,
   phpStack,
+  rubyStack,
+  rustStack,
+  javaStack,
   siteStack,
 ]
 

@@ -32,7 +32,9 @@ export function stacks(platform: () => Platform): void {
 
   test('pages without a build: compressed, with the site’s own 404 page, and a new ETag for new content', async () => {
     const app = await created('pages')
-    assert.match(await pushed(app), /Serving the pages of the repository with nginx/)
+    const said = await pushed(app)
+    assert.match(said, /Serving the pages of the repository with nginx/)
+    assert.match(said, /Warning: _redirects line 5 is not read/)
     const first = await get(app, '/')
     assert.match(first.body, /pages v1/)
     assert.equal(first.headers.get('cache-control'), 'no-cache')
@@ -41,6 +43,13 @@ export function stacks(platform: () => Platform): void {
     assert.deepEqual([missing.status, /no such page/.test(missing.body)], [404, true])
     assert.match((await get(app, '/docs/')).body, /docs/)
     assert.equal((await get(app, '/.gitignore')).status, 404)
+    // _redirects and _headers
+    const moved = await get(app, '/blog/a%0d%0aevil:1')
+    assert.deepEqual([moved.status, moved.headers.get('location')], [301, '/docs/a%0d%0aevil:1'])
+    assert.equal((await get(app, '/user/7')).headers.get('location'), '/people/7')
+    assert.equal((await get(app, '/app/deep/path')).body, first.body)
+    const docs = (await get(app, '/docs/')).headers
+    assert.deepEqual([docs.get('x-frame-options'), docs.get('cache-control')], ['DENY', 'public, max-age=60'])
     const etag = first.headers.get('etag') ?? ''
     assert.equal((await get(app, '/', [`if-none-match: ${etag}`])).status, 304)
 
@@ -105,6 +114,91 @@ export function stacks(platform: () => Platform): void {
     await app.answers('no lock 172800000')
   })
 
+  test('a Node app gets the major that it asks for, which is in npm', async () => {
+    const app = await created('node-22')
+    assert.match(await pushed(app), /Assembling a Node 22\./)
+    await app.answers('node 22 172800000')
+  })
+
+  test('bun installs by its lock file, and runs what it is to run', async () => {
+    const app = await created('bun')
+    await pushed(app)
+    await app.answers('bun 172800000 1.4.5')
+  })
+
+  test('of a workspace, the one package that starts a server is started', async () => {
+    const app = await created('workspace')
+    await pushed(app)
+    await app.answers('a workspace 172800000')
+  })
+
+  test('PHP as it lies there: .htaccess, HTTPS, its log; a code-only push never meets the builder', async () => {
+    const app = await created('php')
+    assert.match(await pushed(app), /Assembling a PHP 8\.\d app from layers, for Apache/)
+    await app.answers('php v1 8 2 on')
+    assert.match((await get(app, '/about')).body, /about/)
+    assert.equal((await get(app, '/.htaccess')).status, 404)
+    await app.commitVersion('php v2')
+    assert.match(await pushed(app), /layers, 1 new/)
+    await app.answers('php v2 8 2 on')
+    const id = await platform().host.run(['docker', 'ps', '--quiet', '--filter', `label=lading.app=${app.name}`])
+    assert.equal(await platform().host.run(['docker', 'exec', id.split('\n')[0]!, 'id', '-un']), 'app')
+  })
+
+  test('PHP with Composer, an extension of Debian, and scripts that Node builds', async () => {
+    const app = await created('php-composer')
+    assert.match(await pushed(app), /Scripts and styles are built with Node/)
+    assert.match((await get(app, '/any/path')).body, /composer French \/any\/path/)
+    assert.match((await get(app, '/built.txt')).body, /built by node 24/)
+  })
+
+  test('Ruby with gems that lie in the repository, for no registry is reached', async () => {
+    const app = await created('ruby')
+    const { host } = platform()
+    const packages = ['ruby-sinatra', 'ruby-rackup', 'ruby-webrick', 'ruby-bundler']
+    await host.run(['apt-get', 'update', '-qq'])
+    await host.run(['apt-get', 'install', '-qq', '--yes', '--no-install-recommends', ...packages])
+    const gems = [`${app.folder}/vendor/cache`, 'sinatra', 'rackup', 'webrick']
+    await host.run(['ruby', '/opt/lading/test/fixtures/gems.rb', ...gems])
+    await host.run(['bundle', 'lock', '--local'], { cwd: app.folder })
+    await app.commit('Gems')
+    assert.match(await pushed(app), /Building a Ruby 3\.3 app with Bundler/)
+    await app.answers('ruby v1 4')
+  })
+
+  test('Rust: what a second commit changed is built, although dependencies are kept', async () => {
+    const app = await created('rust')
+    assert.match(await pushed(app), /Building a Rust/)
+    await app.answers('rust v1')
+    await app.write('src/main.rs', (await app.read('src/main.rs')).replace('rust {}', 'rust again {}'))
+    await app.commit('Again')
+    assert.doesNotMatch(await pushed(app), /Compiling tiny_http/)
+    await app.answers('rust again v1')
+  })
+
+  test('Java: Spring Boot by Maven, whose jars are a layer that a code-only push does not ship', async () => {
+    const app = await created('java')
+    assert.match(await pushed(app), /Building a Java 21 app with Maven/)
+    await app.answers('java v1 21')
+    const main = 'src/main/java/com/example/shop/ShopApplication.java'
+    await app.write(main, (await app.read(main)).replace('java v1', 'java v2'))
+    await app.commit('Again')
+    assert.match(await pushed(app), /layers, 1 new/)
+    await app.answers('java v2 21')
+  })
+
+  test("Java without a wrapper: Debian's Gradle, and the push says so", async () => {
+    const app = await created('gradle')
+    assert.match(await pushed(app), /Warning: there is no wrapper of Gradle/)
+    await app.answers('gradle v1')
+  })
+
+  test('a Dockerfile below the root, with its folder, a stage and arguments from lading.yaml', async () => {
+    const app = await created('dockerfile-below')
+    assert.match(await pushed(app), /Building with web\/Dockerfile/)
+    await app.answers('from a folder')
+  })
+
   test('a repository of services is told what was seen in it, and what to add', async () => {
     const app = await platform().create('services', 'apps/hello')
     await app.git(['rm', '--quiet', '-r', '.'])
@@ -116,6 +210,6 @@ export function stacks(platform: () => Platform): void {
     const { code, stderr } = await app.push()
     assert.notEqual(code, 0)
     assert.match(stderr, /seen: Dockerfiles in api\/ and web\/, a compose\.yaml/)
-    assert.match(stderr, /dockerfile: api\/Dockerfile/)
+    assert.match(stderr, /build: \{ context: api \}/)
   })
 }

@@ -3,6 +3,13 @@ const json = (value: unknown): string => JSON.stringify(value)
 /** Repositories as people start them: every path, with as much text as decides. */
 export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'static-root': { 'index.html': '', 'style.css': '', '404.html': '', _redirects: '' },
+  'static-rules': {
+    'index.html': '',
+    _redirects:
+      '# old ones\n/blog/*  /news/:splat\n/user/:id /people/:id 302\n/forced /other 301!\n/api/* https://api.example.com/:splat 200\n/store id=:id /x\n/* /index.html 200\n',
+    _headers:
+      "/*\n  X-Frame-Options: DENY\n  Content-Security-Policy: default-src 'self'; img-src *\n/fonts/*\n  Cache-Control: public, max-age=31536000\n  Content-Type: text/plain\n",
+  },
   'static-public': { 'public/index.html': '', 'README.md': '' },
   'static-beside-tools': { 'index.html': '', 'package.json': json({ devDependencies: { prettier: '3' } }) },
   'static-vite': {
@@ -270,10 +277,99 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
     'public/index.php': '',
   },
   'php-too-old': { 'composer.json': json({ require: { php: '^5.6 || ^7.0' } }), 'index.php': '' },
+  'ruby-sinatra': {
+    Gemfile: "source 'https://rubygems.org'\ngem 'sinatra'\ngem 'puma'\n",
+    'Gemfile.lock': 'GEM\n  specs:\n    puma (6.6.0)\n    sinatra (4.1.1)\n',
+    'config.ru': '',
+    'app.rb': '',
+  },
+  'ruby-sinatra-classic': { Gemfile: "gem 'sinatra'\ngem 'rackup'\ngem 'puma'\n", 'app.rb': '' },
+  'ruby-rails': {
+    Gemfile: 'gem "rails", "~> 8.0.2"\ngem "propshaft"\ngem "sqlite3", ">= 2.1"\ngem "puma", ">= 5.0"\n',
+    'Gemfile.lock': '    rails (8.0.2)\n    propshaft (1.1.0)\n    puma (6.6.0)\n    sqlite3 (2.7.0)\n',
+    '.ruby-version': 'ruby-3.4.4\n',
+    'config.ru': '',
+    'config/application.rb': '',
+    'config/puma.rb': 'threads 3, 3\nport ENV.fetch("PORT", 3000)\n',
+    'bin/rails': '',
+  },
+  'ruby-rails-esbuild': {
+    Gemfile: 'ruby "~> 3.3.0"\ngem "rails"\ngem "sprockets-rails"\ngem "pg"\n',
+    'Gemfile.lock': '',
+    'config/application.rb': '',
+    'yarn.lock': '',
+    'package.json': json({ scripts: { build: 'esbuild app/javascript/*.*' }, dependencies: { esbuild: '^0.25' } }),
+    Procfile: 'web: bundle exec rails server -b 0.0.0.0\nrelease: bundle exec rails db:migrate\n',
+  },
+  'ruby-other-version': { Gemfile: 'ruby "3.4.1"\ngem "sinatra"\n', 'config.ru': '' },
+  'ruby-exact': {
+    Gemfile: 'ruby "3.3.5"\ngem "puma"\n',
+    'Gemfile.lock': '    puma (6.6.0)\n',
+    'config.ru': '',
+  },
+  'ruby-nothing-to-start': { Gemfile: 'gem "nokogiri"\n' },
+  'rust-root': {
+    'Cargo.toml': '[package]\nname = "shop"\nversion = "0.1.0"\nedition = "2024"\n\n[dependencies]\naxum = "0.8"\n',
+    'Cargo.lock': '[[package]]\nname = "axum"\n',
+    'src/main.rs': '',
+    'templates/a.html': '',
+  },
+  'rust-rocket': {
+    'Cargo.toml': '[package]\nname = "shop"\n\n[dependencies]\nrocket = "0.5"\ndiesel = "2"\n',
+    'Cargo.lock': '[[package]]\nname = "pq-sys"\n',
+    'src/main.rs': '',
+  },
+  'rust-workspace': {
+    'Cargo.toml': '[workspace]\nmembers = ["crates/*"]\n',
+    'Cargo.lock': '',
+    'crates/server/Cargo.toml': '[package]\nname = "server"\n',
+    'crates/server/src/main.rs': '',
+    'crates/core/Cargo.toml': '[package]\nname = "core"\n',
+    'crates/core/src/lib.rs': '',
+    'crates/tools/Cargo.toml': '[package]\nname = "tools"\n[[bin]]\nname = "migrate"\npath = "src/migrate.rs"\n',
+  },
+  'rust-several-unclear': {
+    'Cargo.toml': '[package]\nname = "shop"\n',
+    'src/bin/a.rs': '',
+    'src/bin/b/main.rs': '',
+  },
+  'rust-nightly': {
+    'Cargo.toml': '[package]\nname = "shop"\n',
+    'src/main.rs': '',
+    'rust-toolchain.toml': '[toolchain]\nchannel = "nightly-2026-01-01"\n',
+  },
+  'rust-library': { 'Cargo.toml': '[package]\nname = "shop"\n', 'src/lib.rs': '' },
+  'java-spring-maven': {
+    'pom.xml': '<project><properties><java.version>17</java.version></properties></project>',
+    mvnw: '',
+    '.mvn/wrapper/maven-wrapper.properties': '',
+    'src/main/java/com/example/demo/DemoApplication.java': '',
+  },
+  'java-spring-gradle': {
+    'build.gradle.kts': 'java { toolchain { languageVersion = JavaLanguageVersion.of(25) } }',
+    'settings.gradle.kts': '',
+    gradlew: '',
+    'gradle/wrapper/gradle-wrapper.jar': '',
+  },
+  'java-gradle-plain': {
+    'build.gradle': "sourceCompatibility = '11'",
+    Procfile: 'web: java -jar build/libs/shop.jar\n',
+  },
+  'java-too-new': { 'pom.xml': '<maven.compiler.release>27</maven.compiler.release>' },
   'dockerfile-first': { Dockerfile: 'FROM debian:trixie\n', 'package.json': '{}', 'server.js': '' },
+  'dockerfile-below': {
+    'lading.yaml': 'build:\n  context: web\n  target: live\n  args: { RELEASE: trixie, DEBUG: false }\n',
+    'web/Dockerfile': 'ARG RELEASE=bookworm\nFROM debian:$RELEASE AS live\n',
+    'api/Dockerfile': '',
+  },
+  'refused-context': {
+    'lading.yaml': 'build: { context: web, dockerfile: Dockerfile }\n',
+    Dockerfile: 'FROM scratch\n',
+  },
+  'refused-compose': { 'docker-compose.yml': '', 'README.md': '' },
+  'refused-elixir': { 'mix.exs': '' },
   'refused-monorepo': { 'api/Dockerfile': '', 'web/Dockerfile': '', 'compose.yaml': '' },
   'refused-below': { 'server/package.json': '', 'client/package.json': '', 'README.md': '' },
-  'refused-rust': { 'Cargo.toml': '', 'src/main.rs': '' },
   'refused-empty': { 'README.md': '' },
   'refused-wish': { 'index.html': '', 'lading.yaml': 'stack: python\n' },
 }

@@ -20,15 +20,18 @@ export const dockerfileStack: Stack = {
 
   async recipe({ app, yaml, files }: Source, { policy }: Platform): Promise<Built> {
     const path = pathOf(yaml)
-    const { images, text } = readDockerfile((await textOf(files, path)) ?? '')
+    const { context, args } = yaml.build
+    await requireFolder(context, files)
+    const { images, text } = readDockerfile((await textOf(files, path)) ?? '', { args })
     const bases = await chooseBases(images, policy, app)
     return {
       method: 'built',
       stack: 'dockerfile',
       title: `Building with ${path}`,
       dockerfile: text,
-      dockerignore: await dockerignoreOf(files, path),
+      dockerignore: await dockerignoreOf(files, path, context),
       bases,
+      docker: yaml.build,
       notes: bases
         .filter(base => base.instead !== null)
         .map(base => `${base.name} is ${nameOf(base.instead!)} of this platform: no public registry answers`),
@@ -42,10 +45,19 @@ function textOf(files: Files, path: string): Promise<string | null> {
   return files.text(path, whole(defaults.dockerfileBytes))
 }
 
-/** As Docker takes it: the Dockerfile's own before the repository's. The builder gets the text whose size was looked at here. */
-async function dockerignoreOf(files: Files, path: string): Promise<string | null> {
+/** As Docker takes it: the Dockerfile's own before the context's. The builder gets the text whose size was looked at here. */
+async function dockerignoreOf(files: Files, path: string, context: string | null): Promise<string | null> {
   const bound = whole(defaults.dockerignoreBytes)
-  return (await files.text(`${path}.dockerignore`, bound)) ?? files.text('.dockerignore', bound)
+  const ofContext = context === null ? '.dockerignore' : `${context}/.dockerignore`
+  return (await files.text(`${path}.dockerignore`, bound)) ?? files.text(ofContext, bound)
+}
+
+/** A link of this name would lead the build out of the repository: only a folder has files below it. */
+async function requireFolder(context: string | null, files: Files): Promise<void> {
+  if (context === null || [...(await files.paths())].some(path => path.startsWith(`${context}/`))) return
+  throw new AppError('invalid-input', `lading.yaml asks for the context ${context}, but there is no such folder`, {
+    hint: 'It is a path from the root of the repository; links are not followed.',
+  })
 }
 
 function pathOf(yaml: Source['yaml']): string {

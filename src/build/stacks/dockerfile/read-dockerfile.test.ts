@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readDockerfile } from './read-dockerfile.ts'
 
-const names = (text: string) => readDockerfile(text).images.map(one => one.name)
+const names = (text: string, args = {}) => readDockerfile(text, { args }).images.map(one => one.name)
 
 test('images of FROM, COPY --from and RUN --mount are found, stages and scratch are not images', () => {
   const text = `FROM --platform=$BUILDPLATFORM node:24 AS build
@@ -51,4 +51,9 @@ test('a syntax line becomes a comment, the directives beside it stay', () => {
   const { text } = readDockerfile('# syntax=docker/dockerfile:1\n# escape=`\n\nFROM a\n')
   assert.equal(text, "# escape=`\n# BuildKit's own front end reads this file.\n\nFROM a\n")
   assert.equal(readDockerfile('FROM a\n# syntax=x\n').text, 'FROM a\n# syntax=x\n')
+})
+
+test('an ARG before FROM has the value that lading.yaml gives it', () => {
+  const text = 'ARG RELEASE=bookworm\nFROM debian:$RELEASE\n'
+  assert.deepEqual([names(text), names(text, { RELEASE: 'trixie' })], [['debian:bookworm'], ['debian:trixie']])
 })

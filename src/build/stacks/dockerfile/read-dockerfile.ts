@@ -31,7 +31,10 @@ interface Instruction {
  * Reads only FROM, ARG, COPY, ADD and RUN; everything else, errors too, is left to BuildKit. Each character is looked at a
  * fixed number of times, and what ARGs come to is counted: `budget` rejects what is more (docs/design/limits.md).
  */
-export function readDockerfile(text: string, budget = argumentBudget()): Dockerfile {
+export function readDockerfile(
+  text: string,
+  { args: given = {}, budget = argumentBudget() }: { args?: Readonly<Record<string, string>>; budget?: Budget } = {},
+): Dockerfile {
   requireSize(text, { name: 'Dockerfile', bytes: defaults.dockerfileBytes })
   const args = new Map<string, string>()
   const stages = new Set<string>()
@@ -50,7 +53,7 @@ export function readDockerfile(text: string, budget = argumentBudget()): Dockerf
   for (const { keyword, rest, line } of instructions(text)) {
     if (keyword === 'ARG' && count === 0) {
       inLine(line, () => {
-        for (const [name, value] of argumentsOf(rest)) args.set(name, expand(value, args, budget))
+        for (const [name, value] of argumentsOf(rest)) args.set(name, given[name] ?? expand(value, args, budget))
       })
     }
     if (keyword === 'FROM') {

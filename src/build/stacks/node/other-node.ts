@@ -21,7 +21,7 @@ export function nodeBase({ version, isPlatforms }: ChosenNode, { base, node }: N
   const from = npm === null ? '/usr/local' : '/got'
   const lines = [
     `FROM ${node} AS get`,
-    `RUN --mount=type=secret,id=npmrc,target=/root/.npmrc ${cached('/root/.npm')} npm install --global --no-audit --no-fund --prefix /got ${get}`,
+    `RUN --mount=type=secret,id=npmrc,target=/root/.npmrc ${cached('/root/.npm')} npm_config_update_notifier=false npm install --global --no-audit --no-fund --prefix /got ${get}`,
     // With one time: an equal layer for every app that asks for this version.
     `RUN mkdir -p /node/bin /node/lib/node_modules && cp /got/lib/node_modules/node-linux-*/bin/node /node/bin/ && cp -R ${from}/lib/node_modules/npm /node/lib/node_modules/ && ln -s ../lib/node_modules/npm/bin/npm-cli.js /node/bin/npm && ln -s ../lib/node_modules/npm/bin/npx-cli.js /node/bin/npx && find /node -exec touch -h -d @0 {} +`,
     '',

@@ -85,7 +85,7 @@ RedirectMatch 404 "^/(Procfile|lading[.]yaml|composer[.](json|lock)|package(-loc
 </FilesMatch>
 SetEnvIf X-Forwarded-Proto "^https$" HTTPS=on
 RemoteIPHeader X-Forwarded-For
-RemoteIPInternalProxy 0.0.0.0/0 ::/0
+RemoteIPInternalProxy 127.0.0.0/8 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fd00::/8
 AddOutputFilterByType DEFLATE text/html text/css text/plain text/xml application/javascript text/javascript application/json image/svg+xml
 
 php_admin_value variables_order EGPCS

@@ -7,7 +7,7 @@ import { ofOthers, planOf, tells } from '../node/node.ts'
 import { packageJson, parsePackage, type Package } from '../node/package.ts'
 import { mainFile, startScript } from '../node/start.ts'
 import type { Built, Platform, Stack } from '../stack.ts'
-import { notesOf } from './site.ts'
+import { readRules } from './rules.ts'
 import { serverStage, startServer, timeByContent, type Kind } from './server.ts'
 
 /** Pages that a build with Node makes: Node builds them, and the web server alone is in the image. */
@@ -23,6 +23,7 @@ export const pagesStack: Stack = {
     const { name, kind, folders } = (await makerOf(source)) ?? generic
     const plan = { ...(await planOf(source, platform, { startIsSaid: true })), keeps: [] }
     const { base, node } = platform
+    const rules = await readRules(source.files, ['public', 'static', 'src', ''])
     const builtOn = nodeBase(plan.node, platform)
     const start = startServer(kind, '/app')
     const lines = [
@@ -33,7 +34,7 @@ export const pagesStack: Stack = {
       // Folders too, or the layer would hold the time of the build.
       'RUN mv /pages /site',
       '',
-      ...serverStage(base, ''),
+      ...serverStage(base, '', rules),
       'COPY --from=build --chown=1000:1000 /site /app',
       `CMD ${JSON.stringify(start)}`,
       '',
@@ -45,7 +46,7 @@ export const pagesStack: Stack = {
       dockerfile: lines.join('\n'),
       dockerignore: nodeDockerignore,
       bases: [base, node].map(one => ({ name: one, instead: null })),
-      notes: [...plan.warnings.map(warning => `Warning: ${warning}`), ...(await notesOf(source, 'public'))],
+      notes: [...plan.warnings.map(warning => `Warning: ${warning}`), ...rules.warnings],
       start,
       tells,
     }

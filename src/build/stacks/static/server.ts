@@ -1,5 +1,6 @@
 import type { ImageReference } from '../../../core/names.ts'
 import { addUser, apt, aptMounts } from '../generated.ts'
+import { noRules, type SiteRules } from './rules.ts'
 
 /**
  * How pages are asked for. `plain`: files as they lie there. `pages`: files a build made, some with a hash in their name.
@@ -11,12 +12,12 @@ export type Kind = 'plain' | 'pages' | 'app'
  * The lines that put the kept web server on the platform's base: Debian's nginx, without root, one process of 3 MB. It is
  * the same for every app, so that an app's code is a layer of its own.
  */
-export function serverStage(base: ImageReference, stage: string): readonly string[] {
+export function serverStage(base: ImageReference, stage: string, rules: SiteRules = noRules): readonly string[] {
   return [
     `FROM ${base}${stage === '' ? '' : ` AS ${stage}`}`,
     `RUN ${aptMounts} ${apt(['nginx'])} && ${addUser}`,
     `COPY <<'EOF' /etc/lading-static/nginx.conf`,
-    configuration,
+    configuration(rules),
     'EOF',
     `COPY --chmod=755 <<'EOF' /usr/local/bin/serve-static`,
     program,
@@ -45,7 +46,7 @@ exec nginx -c /tmp/nginx.conf -e stderr`
  * Files have times that are hashes of their content (or of the whole tree), so that nginx's ETag, time and size, is a new one for
  * new content. Kept for ever is only what has a hash in its name.
  */
-const configuration = `daemon off;
+const configuration = ({ http, server, fallback, cache }: SiteRules): string => `daemon off;
 worker_processes 1;
 pid /tmp/nginx.pid;
 events { worker_connections 1024; }
@@ -81,19 +82,26 @@ http {
     default "";
     "~^app .*/[^/.]*$" "/index.html";
   }
-
+${indented('  ', http)}
   server {
     listen @PORT@;
     root @ROOT@;
     index index.html;
     error_page 404 /404.html;
     error_page 403 =404 /404.html;
-    add_header cache-control $cache always;
+    add_header cache-control ${cache} always;
     add_header x-content-type-options nosniff always;
-    location / { try_files $uri $uri.html $uri/ $page =404; }
+${indented('    ', server)}    location / { try_files $uri $uri.html $uri/ @without; }
+    location @without {
+${indented('      ', fallback)}      try_files $page =404;
+    }
     location = /404.html { internal; }
     # Of the repository, not of the site.
     location ~ "(^|/)[.](?!well-known/)" { return 404; }
-    location ~ "^/(Procfile|lading[.]yaml|package(-lock)?[.]json)$" { return 404; }
+    location ~ "^/(_redirects|_headers|Procfile|lading[.]yaml|package(-lock)?[.]json)$" { return 404; }
   }
 }`
+
+function indented(blanks: string, lines: readonly string[]): string {
+  return lines.map(line => `${blanks}${line}\n`).join('')
+}

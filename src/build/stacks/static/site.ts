@@ -1,6 +1,7 @@
 import type { Source } from '../../source.ts'
 import { withoutGit } from '../generated.ts'
 import type { Assembled, Built, Platform, Stack } from '../stack.ts'
+import { readRules } from './rules.ts'
 import { serverStage, startServer, timeByContent } from './server.ts'
 
 /** Pages as they lie in the repository, at its root or in `public`: code on the web server, without a build. */
@@ -15,7 +16,8 @@ export const siteStack: Stack = {
 
   async recipe(source, { base }: Platform): Promise<Assembled> {
     const folder = (await folderOf(source)) ?? ''
-    const ground = serverStage(base, '')
+    const rules = await readRules(source.files, [folder])
+    const ground = serverStage(base, '', rules)
     const start = startServer('plain', `/app${folder === '' ? '' : `/${folder}`}`)
     const title = `Serving the pages ${folder === '' ? 'of the repository' : `in ${folder}/`} with nginx`
     const dockerfile = [
@@ -29,7 +31,7 @@ export const siteStack: Stack = {
       '',
     ].join('\n')
     const bases = [{ name: base, instead: null }]
-    const notes = await notesOf(source, folder)
+    const notes = rules.warnings
     const stack = 'static'
     const otherwise: Built = {
       method: 'built',
@@ -66,13 +68,4 @@ export const siteStack: Stack = {
 async function folderOf({ files }: Source): Promise<'' | 'public' | null> {
   const paths = await files.paths()
   return paths.has('index.html') ? '' : paths.has('public/index.html') ? 'public' : null
-}
-
-/** Of other hosts' files for static pages, what is not read here. */
-export async function notesOf({ files }: Source, folder: string): Promise<readonly string[]> {
-  const paths = await files.paths()
-  return ['_redirects', '_headers']
-    .map(name => (folder === '' ? name : `${folder}/${name}`))
-    .filter(path => paths.has(path))
-    .map(path => `Warning: ${path} is not read`)
 }
