@@ -26,7 +26,7 @@ export async function watchWarm(release: Release, tools: Tools, signal: AbortSig
       const crash = exited.find(process => !before.has(process.container))
       if (crash) {
         const key = { ...release, release: release.number }
-        const stopped = await stoppedTypes(key, tools.engine, signal).catch(unlessAborted(signal))
+        const stopped = await stoppedTypes(key, tools.engine, signal)
         return stopped[0] ?? sentence(crash)
       }
       if (clock.monotonic() >= until) return null
@@ -35,14 +35,6 @@ export async function watchWarm(release: Release, tools: Tools, signal: AbortSig
     return null
   } finally {
     watching.abort()
-  }
-}
-
-/** Without Swarm's word the crash is told as it looks. */
-function unlessAborted(signal: AbortSignal): () => readonly string[] {
-  return () => {
-    signal.throwIfAborted()
-    return []
   }
 }
 

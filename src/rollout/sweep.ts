@@ -23,7 +23,7 @@ export interface Rows {
 
 /**
  * Removes everything of an environment that may not run any more: releases not to be kept are drained, then their
- * swarm services get SIGTERM, then lane and config go; one-offs of ended runs go. It asks the cluster, not our memory,
+ * swarm services get SIGTERM, and lane and config go; one-offs of ended runs go. It asks the cluster, not our memory,
  * so that what a crash left behind is found too. Idempotent; safe to be killed at any line.
  */
 export class Sweeper {
@@ -86,24 +86,32 @@ async function retire(
 ): Promise<void> {
   const { engine, edges } = tools
   const labels = { ...environmentLabels(key), [label.release]: String(key.release) }
-  await drained(key, limit.drainMs, tools, signal)
+  const isIdle = await drained(key, limit.drainMs, tools, signal)
   const services = await engine.listServices(labels, signal)
   await Promise.all(services.map(service => engine.removeService(service.name, signal)))
+  // An environment has four lanes: processes that are deaf to SIGTERM must not keep the next releases waiting for one.
+  if (isIdle) await edges.giveBack(key, signal)
   await stopped(key, limit.stopMs, tools, signal)
-  await edges.giveBack(key, signal)
+  // What is still in flight may end between SIGTERM and SIGKILL: its connections need the lane.
+  if (!isIdle) await edges.giveBack(key, signal)
   const configs = await engine.listConfigs(labels, signal)
   await Promise.all(configs.map(config => engine.removeConfig(config.name, signal)))
 }
 
-/** Until no request of the release is in flight on any edge, or the limit is over. */
+/** True: no request of the release is in flight on any edge. False: the limit is over, and some are. */
 async function drained(
   key: ReleaseKey,
   limitMs: number,
   { edges, clock }: RunTools,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const until = clock.monotonic() + limitMs
-  await watched(key, { edges, clock }, signal, view => !view.inFlight[key.release] || clock.monotonic() >= until)
+  let isIdle = false
+  await watched(key, { edges, clock }, signal, view => {
+    isIdle = !view.inFlight[key.release]
+    return isIdle || clock.monotonic() >= until
+  })
+  return isIdle
 }
 
 /** Until no process of the release runs, or its stop time and a margin for the engine are over. */
