@@ -75,7 +75,7 @@ export interface LogLine {
   readonly text: string
 }
 
-/** Computed by run/spec.ts; the adapter turns it into the engine's own JSON. */
+/** Computed by src/rollout/spec.ts; the adapter turns it into the engine's own JSON. */
 export interface ServiceSpec {
   readonly name: string
   readonly labels: Labels
