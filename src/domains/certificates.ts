@@ -5,7 +5,7 @@ import { covers, type DomainName, type EnvironmentKey, type HostName } from '../
 import type { Secret } from '../core/secret.ts'
 import type { Authority } from './authority.ts'
 import type { Edges, EdgeState } from '../edge/edges.ts'
-import type { AcmeRow, CertificateRow, Store } from '../store/store.ts'
+import type { AcmeRow, AcmeSettings, CertificateRow, Store } from '../store/store.ts'
 import { Mutex } from '../lib/async/mutex.ts'
 import { Wakeup } from '../lib/async/wakeup.ts'
 import type { Certificates } from './domains.ts'
@@ -226,7 +226,7 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
    */
   #isHttpsOnly(host: DomainName, { acme, rows }: CertificateFacts): boolean {
     if (acme === null || acme.redirect === false) return false
-    if (acme.isRehearsal ?? acme.directory === letsEncrypt.rehearsal) return false
+    if (onlyRehearses(acme)) return false
     return this.rowFor(host, rows)?.source === 'acme'
   }
 
@@ -236,4 +236,9 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
     await this.#tools.edges.certify(host, pem, signal)
     this.#given.set(host, pem.reveal())
   }
+}
+
+/** Browsers trust no certificate of such a directory. */
+export function onlyRehearses({ isRehearsal, directory }: AcmeSettings): boolean {
+  return isRehearsal ?? directory === letsEncrypt.rehearsal
 }

@@ -4,7 +4,7 @@ import { AppError } from '../core/errors.ts'
 import { covers, type DomainName, type EnvironmentKey } from '../core/names.ts'
 import type { Edges } from '../edge/edges.ts'
 import type { AcmeSettings, CertificateRow, OrderRow, Store } from '../store/store.ts'
-import type { CertificateFacts, ShownCertificates } from './certificates.ts'
+import { onlyRehearses, type CertificateFacts, type ShownCertificates } from './certificates.ts'
 import type { Certificates, HostCertificate } from './domains.ts'
 import { checkGiven, factsOf } from './given.ts'
 import type { DnsHooks } from './hook.ts'
@@ -15,10 +15,10 @@ import { type Orders, renewalOf, underWay } from './orders.ts'
 export interface DeskTools {
   readonly store: Store
   readonly edges: Pick<Edges, 'state'>
-  readonly shown: ShownCertificates
-  readonly orders: Orders
+  readonly shown: Pick<ShownCertificates, 'changed' | 'facts' | 'isPinned' | 'pemFor' | 'rowFor' | 'shownFor'>
+  readonly orders: Pick<Orders, 'assertAccount' | 'wake'>
   readonly hooks: Pick<DnsHooks, 'assert'>
-  readonly ownership: Ownership
+  readonly ownership: Pick<Ownership, 'assert'>
   readonly clock: Clock
 }
 
@@ -79,6 +79,8 @@ export class CertificateDesk implements Certificates {
     const before = await store.readAcme()
     const acme = { ...settings, key: before?.key ?? newKey() }
     await orders.assertAccount(acme)
+    // First: once the directory is a real one, they would pass for its certificates and keep their hosts to HTTPS.
+    if (before && onlyRehearses(before) && !onlyRehearses(acme)) await this.#removeRehearsed()
     await store.writeAcme(acme)
     // What another directory said, or this one when it was asked otherwise, says nothing about the next answer.
     const facts = ({ directory, rehearsal, ca, dnsHook }: AcmeSettings) =>
@@ -86,6 +88,12 @@ export class CertificateDesk implements Certificates {
     if (before && facts(before) !== facts(acme))
       for (const { name } of await store.listOrders()) await store.removeOrder(name)
     await this.changed()
+  }
+
+  async #removeRehearsed(): Promise<void> {
+    const { store } = this.#tools
+    const rows = await store.listCertificates()
+    for (const { id, source } of rows) if (source === 'acme') await store.removeCertificate(id)
   }
 
   /** Hosts that are routed, and domains that are not yet. */

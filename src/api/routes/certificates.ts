@@ -68,11 +68,12 @@ export function certificateRoutes(api: Hono<ApiEnv>, { store, clock, certificate
         hint: 'Run the command there.',
       })
     }
-    const place = directory === null || directory === letsEncrypt.directory ? letsEncrypt : { directory, rehearsal }
+    const asked = directory ?? letsEncrypt.directory
     await certificates.turnOn({
-      ...place,
+      directory: asked,
+      rehearsal: rehearsal ?? (asked === letsEncrypt.directory ? letsEncrypt.rehearsal : null),
       ...rest,
-      isRehearsal: isRehearsal ?? place.directory === letsEncrypt.rehearsal,
+      isRehearsal: isRehearsal ?? asked === letsEncrypt.rehearsal,
       by: nameOf(c.get('principal')),
       at: clock.now(),
     })

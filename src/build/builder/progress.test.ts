@@ -2,6 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Progress } from './progress.ts'
 
+test('a character whose bytes come in two pieces is whole', () => {
+  const said: string[] = []
+  const progress = new Progress(line => said.push(line.trim()))
+  const bytes = Buffer.from('grün\n')
+  for (const data of [bytes.subarray(0, 3), bytes.subarray(3)])
+    progress.push(Buffer.from(`${JSON.stringify({ logs: [{ vertex: 'sha256:a', data: data.toString('base64') }] })}\n`))
+  assert.deepEqual(said, ['grün'])
+})
+
 test('a line that a step has begun on stderr does not run together with what it writes to stdout meanwhile', () => {
   const said: string[] = []
   const progress = new Progress(line => said.push(line.trim()))

@@ -24,6 +24,13 @@ interface Log {
   readonly data: string
 }
 
+/** What one stream of a step wrote since its last line break. A character of several bytes may come in two pieces. */
+type Unfinished = ReturnType<typeof unfinished>
+
+function unfinished() {
+  return { decoder: new TextDecoder(), splitter: new LineSplitter(outputBound) }
+}
+
 export interface FailedStep {
   /** `[3/5] RUN npm ci` */
   readonly name: string
@@ -59,7 +66,7 @@ export class Progress {
   readonly #worthTelling: ((step: string) => boolean) | null
   readonly #shown = new Set<string>()
   /** By step and stream: BuildKit carries each stream by itself, and what one wrote comes between pieces of the other's line. */
-  readonly #unfinished = new Map<string, LineSplitter>()
+  readonly #unfinished = new Map<string, Unfinished>()
   /** The first that each step wrote. */
   readonly #first = new Map<string, string>()
   #splitter = new LineSplitter(objectBound)
@@ -98,7 +105,7 @@ export class Progress {
   end(): void {
     if (this.#splitter.rest !== '') this.#line(this.#splitter.rest)
     this.#splitter = new LineSplitter(objectBound)
-    for (const { rest } of this.#unfinished.values()) if (rest !== '') this.#output(rest)
+    for (const { splitter } of this.#unfinished.values()) if (splitter.rest !== '') this.#output(splitter.rest)
     this.#unfinished.clear()
   }
 
@@ -146,12 +153,12 @@ export class Progress {
   }
 
   #log({ vertex, stream = 0, data }: Log): void {
-    const text = Buffer.from(data, 'base64').toString('utf8')
+    const writer = `${vertex} ${stream}`
+    const { decoder, splitter } = this.#unfinished.get(writer) ?? unfinished()
+    this.#unfinished.set(writer, { decoder, splitter })
+    const text = decoder.decode(Buffer.from(data, 'base64'), { stream: true })
     if (!this.#first.has(vertex))
       this.#first.set(vertex, printable((text.split('\n', 1)[0] ?? '').slice(0, heldCharacters)))
-    const writer = `${vertex} ${stream}`
-    const splitter = this.#unfinished.get(writer) ?? new LineSplitter(outputBound)
-    this.#unfinished.set(writer, splitter)
     for (const line of splitter.push(text)) this.#output(line)
   }
 
