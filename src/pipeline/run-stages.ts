@@ -119,8 +119,8 @@ async function throughTo(context: RunContext, state: RunState, reason: string): 
   await context.enter(state, reason)
 }
 
-/** A restored app's data is as it was when the phase had run. */
+/** A restored app's data is as it was when the phase had run; scaling changes neither image nor config, which it ran with. */
 function runsReleasePhase({ intent }: Run): boolean {
-  if (intent.kind === 'restore') return false
+  if (intent.kind === 'restore' || intent.kind === 'scale') return false
   return intent.kind !== 'rollback' || (intent.releasePhase && !intent.automatic)
 }
