@@ -59,6 +59,21 @@ const printingModules = [
   'node:readline/promises',
 ]
 
+/** In a root that prints: only its printer writes to the terminal. `chances`: what else may not be imported. */
+function onlyThePrinterPrints(chances = []) {
+  return {
+    'no-console': 'error',
+    'no-restricted-syntax': ['error', ...shellText, ...dates, ...printers],
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [childProcesses, timers],
+        paths: [...chances, ...printingModules.map(name => ({ name, message: printerMessage }))],
+      },
+    ],
+  }
+}
+
 export default tseslint.config(
   { ignores: ['node_modules', 'dist', '.cache', 'test/fixtures', 'examples', 'images', '**/*.mjs', '**/*.js'] },
   ...tseslint.configs.recommendedTypeChecked,
@@ -115,17 +130,7 @@ export default tseslint.config(
       'src/cli/reference.ts',
       'test/doubles/cli-rig.ts',
     ],
-    rules: {
-      'no-console': 'error',
-      'no-restricted-syntax': ['error', ...shellText, ...dates, ...printers],
-      'no-restricted-imports': [
-        'error',
-        {
-          patterns: [childProcesses, timers],
-          paths: [...chance, ...printingModules.map(name => ({ name, message: printerMessage }))],
-        },
-      ],
-    },
+    rules: onlyThePrinterPrints(chance),
   },
   {
     // Never simulated, and it makes the platform's own secrets.
@@ -137,17 +142,7 @@ export default tseslint.config(
     // Not the printer itself, and the lines of progress, to which it gives its stream.
     files: ['src/install/**/*.ts'],
     ignores: ['**/*.test.ts', 'src/install/printer.ts', 'src/install/steps/progress.ts'],
-    rules: {
-      'no-console': 'error',
-      'no-restricted-syntax': ['error', ...shellText, ...dates, ...printers],
-      'no-restricted-imports': [
-        'error',
-        {
-          patterns: [childProcesses, timers],
-          paths: printingModules.map(name => ({ name, message: printerMessage })),
-        },
-      ],
-    },
+    rules: onlyThePrinterPrints(),
   },
   {
     files: ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts'],

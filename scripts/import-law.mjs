@@ -77,6 +77,7 @@ function refusal({ path, from, target, isType }) {
   if (PORTS.includes(target)) {
     return STAGES.includes(from) && STAGES.includes(to) && !isType ? 'of another stage, only the port as a type' : null
   }
+  if (from === 'pipeline' && to === 'commit') return 'commit calls the pipeline; back goes only the port'
   if (STAGES.includes(to)) {
     if (from === 'pipeline') return null
     return isType && !STAGES.includes(from) ? null : 'only the pipeline and the roots import a stage'

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Starts the keeper, and again when it dies: HAProxy, which is its child, lives on and is adopted by the next one, and no
 # visitor notices. If the container ended instead, the engine would end HAProxy with it. It ends when the keeper is done
-# (0), when it cannot be one (2, src/keeper/main.ts), and at SIGTERM: then the engine's restart policy decides.
+# (0), when it cannot be one (2, src/keeper/run.ts), and at SIGTERM: then the engine's restart policy decides.
 set -u
 ending=''
 trap 'ending=yes; kill -TERM "$keeper" 2>/dev/null' TERM INT

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { AppName, EnvironmentName } from '../core/names.ts'
+import type { Secret } from '../core/secret.ts'
 import type { Grant } from './roles.ts'
 
 /** What somebody showed to be known; `id` is what `lading tokens` and `lading keys` list, never the secret itself. */
@@ -7,6 +8,12 @@ export type Credential =
   | { readonly kind: 'token'; readonly id: string }
   | { readonly kind: 'ssh-key'; readonly fingerprint: string }
   | { readonly kind: 'session'; readonly id: string }
+
+/** What a client shows at a listener, taken out of whatever carried it there: a header, a socket's owner, later a key exchange. */
+export type PresentedCredential =
+  | { readonly kind: 'token'; readonly token: Secret }
+  /** It came through the Unix socket that only root may open: the kernel has checked. */
+  | { readonly kind: 'socket' }
 
 /** Who asks, at every door: the API, git over HTTPS, streams. Each turns what it is shown into one of these, or into nobody. */
 export type Principal = Root | Member | Robot
@@ -38,8 +45,8 @@ export interface Robot {
 
 /** How one door finds out who asks. */
 export interface Access {
-  /** `authorization`: the HTTP header as it came, or null. Null: nobody we know. */
-  authenticate(authorization: string | null): Principal | null
+  /** Null: it shows nothing, or nothing we know. */
+  authenticate(presented: PresentedCredential | null): Principal | null
   /** Aborted in the moment in which what the principal showed, or what it allows, is taken back. */
   revoked(principal: Principal): AbortSignal
   /** What the principal showed has come to its end by itself. */
@@ -58,9 +65,9 @@ const never = new AbortController().signal
 /** For credentials that nobody takes back while this process lives. */
 export const lasting = { revoked: () => never, isExpired: () => false, addressOf }
 
-/** The Unix socket: the kernel has checked already (it is 0600 and root's). */
+/** The Unix socket of the control plane (0600, root's). */
 export const rootAccess: Access = {
-  authenticate: () => ({ kind: 'root', name: 'root' }),
+  authenticate: presented => (presented?.kind === 'socket' ? { kind: 'root', name: 'root' } : null),
   ...lasting,
   addressOf: () => 'server',
 }

@@ -3,9 +3,16 @@ import { AppError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
 import { Mutex } from '../lib/async/mutex.ts'
 import type { AccessStore, MemberRow, TokenRow } from '../store/access-store.ts'
-import { type Access, addressOf, type Member, type Principal, type Robot } from './principal.ts'
+import {
+  type Access,
+  addressOf,
+  type Member,
+  type PresentedCredential,
+  type Principal,
+  type Robot,
+} from './principal.ts'
 import { assertGrant, type Grant, type Role } from './roles.ts'
-import { hashOf, newToken, newTokenId, shownToken } from './tokens.ts'
+import { hashOf, newToken, newTokenId } from './tokens.ts'
 
 export interface RollParts {
   readonly store: AccessStore
@@ -49,11 +56,10 @@ export class Roll implements Access {
     return roll
   }
 
-  authenticate(authorization: string | null): Principal | null {
-    const shown = shownToken(authorization ?? '')
-    if (shown === null) return null
-    const row = this.#byHash.get(hashOf(shown))
-    if (!row) return this.#parts.file.authenticate(authorization)
+  authenticate(presented: PresentedCredential | null): Principal | null {
+    if (presented?.kind !== 'token') return null
+    const row = this.#byHash.get(hashOf(presented.token.reveal()))
+    if (!row) return this.#parts.file.authenticate(presented)
     const principal = this.#principalOf(row)
     if (principal === null || this.#isOver(row)) return null
     this.#touch(row.id)

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { AppError } from '../core/errors.ts'
 import { Secret } from '../core/secret.ts'
-import { type Access, lasting, type Principal } from './principal.ts'
+import { type Access, lasting, type PresentedCredential, type Principal } from './principal.ts'
 
 export interface Token {
   /** Stands in releases and runs. */
@@ -24,7 +24,8 @@ export function tokenAccess(tokens: readonly Token[]): Access {
     }),
   )
   return {
-    authenticate: authorization => known.get(hashOf(shownToken(authorization ?? '') ?? '')) ?? null,
+    authenticate: presented =>
+      presented?.kind === 'token' ? (known.get(hashOf(presented.token.reveal())) ?? null) : null,
     ...lasting,
   }
 }
@@ -47,8 +48,16 @@ export function hashOf(token: string): string {
   return createHash('sha256').update(token, 'utf8').digest('hex')
 }
 
-/** In `Bearer …`, or the password of `Basic …`, which is all that git can send (RFC 6750, RFC 7617). Null: there is none. */
-export function shownToken(authorization: string): string | null {
+/**
+ * The token in an HTTP header `authorization`: `Bearer …`, or the password of `Basic …`, which is all that git can send
+ * (RFC 6750, RFC 7617). Null: there is none.
+ */
+export function tokenIn(authorization: string | null | undefined): PresentedCredential | null {
+  const token = textOf(authorization ?? '')
+  return token === null ? null : { kind: 'token', token: new Secret(token) }
+}
+
+function textOf(authorization: string): string | null {
   const [, scheme = '', credentials = ''] = /^(\w+) +([^ ]+)$/.exec(authorization) ?? []
   if (scheme.toLowerCase() === 'bearer') return credentials
   if (scheme.toLowerCase() !== 'basic') return null

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { matchedRoutes } from 'hono/route'
 import { authorize } from '../access/policy.ts'
+import { tokenIn } from '../access/tokens.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import { cutWhenRevoked } from './cut.ts'
 import { appRoutes } from './routes/apps.ts'
@@ -66,9 +67,9 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
 }
 
 /** Before every handler: who asks, and whether the policy table lets them (law: one-policy-table). */
-function guard(api: Hono<ApiEnv>, { access, audit, platform, store }: ApiParts): void {
+function guard(api: Hono<ApiEnv>, { access, presented = tokenIn, audit, platform, store }: ApiParts): void {
   api.use(async (c, next) => {
-    const principal = access.authenticate(c.req.header('authorization') ?? null)
+    const principal = access.authenticate(presented(c.req.header('authorization')))
     const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')
     // An address that leads nowhere says so to members only: to others, all addresses look alike.
     const action = route ? `${route.method} ${route.path}` : 'GET /v1/info'

@@ -1,4 +1,4 @@
-import type { Access, Principal } from '../access/principal.ts'
+import type { Access, PresentedCredential, Principal } from '../access/principal.ts'
 import type { Audit } from '../access/audit.ts'
 import type { Roll } from '../access/roll.ts'
 import type { Backups } from '../backup/backups.ts'
@@ -32,6 +32,8 @@ export interface ApiParts {
   readonly platform: Platform
   /** Who asks, at the door this API stands behind: root's Unix socket and the network have one each. */
   readonly access: Access
+  /** What a request shows, by its header `authorization`; without it, a token is looked for there. */
+  readonly presented?: (authorization: string | undefined) => PresentedCredential | null
   /** Members and tokens, behind all doors the same. */
   readonly roll: Roll
   readonly audit: Audit

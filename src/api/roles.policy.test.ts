@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { may, policy } from '../access/policy.ts'
 import type { Principal } from '../access/principal.ts'
 import { platformWide, type Role } from '../access/roles.ts'
+import { tokenIn } from '../access/tokens.ts'
 import { type AppName, parseBranchName, parseDomainName, parseNodeName, parseRunId, production } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
 import { image, makeTestApi } from '../../test/doubles/api.ts'
@@ -135,7 +136,7 @@ test('ids of another app in a body or a list are not there either', async () => 
 test('on every route a role that the table does not name is refused, and nothing is changed', async () => {
   const { names, ask, everything, tokens, roll } = await world()
   for (const name of names) {
-    const principal = roll.authenticate(`Bearer ${tokens.get(name)}`) as Principal
+    const principal = roll.authenticate(tokenIn(`Bearer ${tokens.get(name)}`)) as Principal
     for (const line of lines) {
       const place = /:app|:run/.test(line) ? { app: shop, environment: production } : platformWide
       const isAllowed = may(line, principal, place)

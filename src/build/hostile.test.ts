@@ -140,6 +140,7 @@ const files = {
   startIsSaid: false,
   commands: [],
   asked: null,
+  members: [],
   nodeVersion: '24.1.0',
 }
 

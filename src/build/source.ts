@@ -11,13 +11,15 @@ export type Repository = Pick<Repositories, 'archive' | 'readFile' | 'treeOf' | 
 /** Files of which a few lines are looked at (lock files, settings of frameworks) may be large, and are read so far. */
 const lockBytes = 16 * 1024 * 1024
 const detectedBytes = 256 * 1024
+/** What extensions of PHP are needed stands all over it. */
+const composerLockBytes = 4 * 1024 * 1024
 
 /** Bytes of a file that is parsed whole: a larger one is refused. Null: it is only looked at. */
 function boundOf(path: string): number | null {
   const name = path.slice(path.lastIndexOf('/') + 1)
   if (name === 'lading.yaml' || name === 'lading.yml') return defaults.ladingYamlBytes
   if (name === 'Procfile') return defaults.procfileBytes
-  if (name === 'package.json') return defaults.packageJsonBytes
+  if (name === 'package.json' || name === 'composer.json') return defaults.packageJsonBytes
   if (name.endsWith('.dockerignore')) return defaults.dockerignoreBytes
   return name.includes('Dockerfile') ? defaults.dockerfileBytes : null
 }
@@ -55,7 +57,11 @@ export async function readCommit(
   const files = keepingFiles({
     text: async path => {
       const bytes = await repository.readFile(app, commit, { path, most: boundOf(path) ?? lockBytes }, signal)
-      return bytes?.subarray(0, boundOf(path) ?? detectedBytes).toString('utf8') ?? null
+      return (
+        bytes
+          ?.subarray(0, boundOf(path) ?? (path === 'composer.lock' ? composerLockBytes : detectedBytes))
+          .toString('utf8') ?? null
+      )
     },
     paths: async () => new Set((await repository.listTree(app, commit, signal)).map(entry => entry.path)),
   })

@@ -31,7 +31,7 @@ import { CliRig } from '../../test/doubles/cli-rig.ts'
 const token = 'f'.repeat(64)
 const hooks = join(import.meta.dirname, '../../images/control/hooks')
 
-/** The control plane as server/main.ts puts it together, with a cluster, edges and a builder in memory. */
+/** The control plane as server/wiring.ts puts it together, with a cluster, edges and a builder in memory. */
 async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
   const stop = new AbortController()
   const cluster = new FakeCluster({ clock: systemClock })

@@ -21,7 +21,17 @@ export interface Answer {
   readonly text: string
 }
 
-/** One HTTP exchange. Rejects `unavailable` with the cause in words when there is no answer. Redirects are not followed. */
+/** The name of a question's host leads nowhere. */
+export class NoAddress extends AppError {
+  constructor(host: string, cause?: unknown) {
+    super('unavailable', `${host} cannot be reached: ${host} has no address`, { retryable: true, cause })
+  }
+}
+
+/**
+ * One HTTP exchange. Rejects `unavailable` with the cause in words when there is no answer, as `NoAddress` when its host has
+ * none. Redirects are not followed.
+ */
 export type Ask = (question: Question, signal: AbortSignal) => Promise<Answer>
 
 const answerMs = 30_000
@@ -60,12 +70,16 @@ async function ask(
 function unreached(url: string, cause: Error): AppError {
   if (cause instanceof AppError) return cause
   const { host, hostname } = new URL(url)
-  return new AppError('unavailable', `${host} cannot be reached: ${words(cause, hostname)}`, { retryable: true, cause })
+  if (hasNoAddress(cause)) return new NoAddress(hostname, cause)
+  return new AppError('unavailable', `${host} cannot be reached: ${words(cause)}`, { retryable: true, cause })
 }
 
-function words(error: NodeJS.ErrnoException, host: string): string {
+function hasNoAddress({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'ENOTFOUND' || code === 'EAI_AGAIN'
+}
+
+function words(error: NodeJS.ErrnoException): string {
   const { code } = error
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `${host} has no address`
   if (code === 'ECONNREFUSED') return 'nobody listens there'
   if (code === 'ABORT_ERR') return `no answer within ${answerMs / 1000} s`
   return error.message

@@ -228,8 +228,63 @@ test('where ACME is on, hosts that show a certificate of it keep their visitors 
   assert.deepEqual(await after({ ...settings, directory, redirect: true }), [trusted])
   const staging = 'https://acme-staging-v02.api.letsencrypt.org/directory'
   assert.deepEqual(await after({ ...settings, directory: staging }), [])
+  const named = 'https://ca.example.com/staging-of-parcels/directory'
+  assert.deepEqual(await after({ ...settings, directory: named, isRehearsal: false }), [trusted])
+  assert.deepEqual(await after({ ...settings, directory: 'https://test.example.com/', isRehearsal: true }), [])
+  assert.deepEqual(await after({ ...settings, directory: named }), [trusted])
   await after({ ...settings, directory })
   assert.deepEqual(await after(null), [])
+})
+
+test('one look asks the edge, the names, the certificates and ACME once, whatever the number of hosts', async () => {
+  const shop = { app: parseAppName('shop'), environment: production }
+  const hosts = ['a.example.com', 'b.example.com', 'c.example.com'].map(parseHostName)
+  const row = { source: 'acme', issuer: 'CA', notBefore: 0, notAfter: 1e14, by: 'acme', at: 0 } as const
+  const settings = { rehearsal: null, email: null, ca: null, dnsHook: null, by: 'ann', at: 1, key: new Secret('key') }
+  const asked: string[] = []
+  const answer = async <T>(question: string, value: T) => {
+    asked.push(question)
+    return value
+  }
+  const state = { lanes: [], certificates: [], httpsOnly: [], challenges: [] }
+  const onlyHttps: DomainName[] = []
+  const shown = new ShownCertificates(
+    {
+      edges: {
+        state: () => answer('state', { ...state, routes: [{ ...shop, hosts, release: 1 }] }),
+        certify: async () => undefined,
+        uncertify: async host => assert.fail(host),
+        onlyHttps: async host => void onlyHttps.push(host),
+      },
+      store: {
+        listApps: () => answer('apps', [{ app: shop.app, createdBy: 'ann', createdAt: 1, destroyedAt: null }]),
+        listEnvironments: () => answer('environments', []),
+        listDomains: () =>
+          answer(
+            'domains',
+            hosts.map(name => ({ ...shop, name, by: 'ann', at: 1 })),
+          ),
+        listCertificates: () =>
+          answer(
+            'certificates',
+            hosts.map(host => ({ ...row, id: host, names: [host] })),
+          ),
+        openCertificate: async () => new Secret('pem'),
+        removeCertificate: async id => assert.fail(id),
+        readAcme: () => answer('ACME', { ...settings, directory: 'https://ca.example.com/directory' }),
+      },
+      byOwnCa: async host => assert.fail(host),
+      keptByOwnCa: { hosts: async () => [], forget: async host => assert.fail(host) },
+      hosts: () => [],
+      ownHost: parseHostName('lading.example.org'),
+      clock: systemClock,
+      warn: (sentence, error) => assert.fail(`${sentence} ${String(error)}`),
+    },
+    AbortSignal.timeout(60_000),
+  )
+  await shown.changed()
+  assert.deepEqual(onlyHttps, hosts)
+  assert.deepEqual(asked.sort(), ['ACME', 'apps', 'certificates', 'domains', 'environments', 'state'])
 })
 
 /** As `lading up` makes it, less its texts. */

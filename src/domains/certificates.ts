@@ -1,10 +1,11 @@
 import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
+import { letsEncrypt } from '../core/lets-encrypt.ts'
 import { covers, type DomainName, type EnvironmentKey, type HostName } from '../core/names.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Authority } from './authority.ts'
-import type { Edges } from '../edge/edges.ts'
-import type { CertificateRow, Store } from '../store/store.ts'
+import type { Edges, EdgeState } from '../edge/edges.ts'
+import type { AcmeRow, CertificateRow, Store } from '../store/store.ts'
 import { Mutex } from '../lib/async/mutex.ts'
 import { Wakeup } from '../lib/async/wakeup.ts'
 import type { Certificates } from './domains.ts'
@@ -33,6 +34,21 @@ export interface CertificateTools {
   readonly ownHost: HostName
   readonly clock: Clock
   readonly warn: (sentence: string, error: unknown) => void
+}
+
+/** What the store says of certificates and names: read once, for all hosts that are asked about. */
+export interface CertificateFacts {
+  readonly rows: readonly CertificateRow[]
+  readonly acme: AcmeRow | null
+  /** The hosts that may have a certificate: the platform's own, those of apps, and domains. */
+  readonly wanted: ReadonlySet<DomainName>
+}
+
+/** What one look is about. */
+interface Look extends CertificateFacts {
+  readonly state: EdgeState
+  /** Hosts that the platform CA keeps a certificate of. */
+  readonly kept: readonly DomainName[]
 }
 
 /** Of those that cover a host and have not ended: one that was given, else one by ACME; of two, the one that ends later. */
@@ -66,27 +82,39 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
   }
 
   async shownFor(host: DomainName): Promise<CertificateRow | null> {
-    if (this.isPinned(host)) return null
-    return bestOf(await this.#tools.store.listCertificates(), host, this.#tools.clock.now())
+    return this.rowFor(host, await this.#tools.store.listCertificates())
   }
 
-  /** Chain and key for a host. `wanted`: what `wanted()` has just said, for who asks of many hosts. */
-  async pemFor(host: DomainName, signal: AbortSignal, wanted?: ReadonlySet<DomainName>): Promise<Secret> {
-    const row = await this.shownFor(host)
+  /** Which of these certificates a host shows; null: the platform CA's. */
+  rowFor(host: DomainName, rows: readonly CertificateRow[]): CertificateRow | null {
+    return this.isPinned(host) ? null : bestOf(rows, host, this.#tools.clock.now())
+  }
+
+  /** Certificates before names: one that comes meanwhile is in the rows of names before it has a certificate. */
+  async facts(): Promise<CertificateFacts> {
+    const { store } = this.#tools
+    const [rows, acme] = [await store.listCertificates(), await store.readAcme()]
+    return { rows, acme, wanted: await this.#wanted() }
+  }
+
+  /** Chain and key for a host. Rejects `not-found` for a name that nobody here has. */
+  async pemFor(host: DomainName, { rows, wanted }: CertificateFacts, signal: AbortSignal): Promise<Secret> {
+    const row = this.rowFor(host, rows)
     const pem = row && (await this.#tools.store.openCertificate(row.id))
     if (pem) return pem
     // The platform CA signs what the rows hold: names of the base domain that apps have, and domains that were proven.
-    if ((wanted ?? (await this.wanted())).has(host)) return this.#tools.byOwnCa(host, signal)
+    if (wanted.has(host)) return this.#tools.byOwnCa(host, signal)
     throw new AppError('not-found', `${host} is the name of nobody here, and gets no certificate`)
   }
 
   /** For hosts that are about to be routed. */
   async certify(hosts: readonly DomainName[], signal: AbortSignal): Promise<void> {
+    const facts = await this.facts()
     for (const host of hosts) {
       this.#given.delete(host)
-      await this.#give(host, signal)
+      await this.#give(host, facts, signal)
       // No release waits for it: the next look repeats it.
-      if (await this.#isHttpsOnly(host))
+      if (this.#isHttpsOnly(host, facts))
         await this.#tools.edges.onlyHttps(host, true, signal).catch((error: unknown) => {
           if (!signal.aborted) this.#tools.warn(`visitors of ${host} are not kept to HTTPS`, error)
         })
@@ -120,23 +148,31 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
   }
 
   async #lookNow(): Promise<void> {
-    const { edges, warn } = this.#tools
+    const { warn } = this.#tools
     const signal = this.#signal
     try {
-      const [{ routes, certificates }, wanted] = [await edges.state(signal), await this.wanted()]
+      const look = await this.#see(signal)
+      const { routes, certificates } = look.state
       for (const { hosts } of routes)
-        for (const host of hosts.filter(one => wanted.has(one))) {
+        for (const host of hosts.filter(one => look.wanted.has(one))) {
           // An edge that has lost its state.
           if (!certificates.includes(host)) this.#given.delete(host)
-          await this.#give(host, signal, wanted).catch((error: unknown) => {
+          await this.#give(host, look, signal).catch((error: unknown) => {
             if (!signal.aborted) warn(`the certificate of ${host} was not renewed`, error)
           })
         }
-      await this.forgetStrangers(signal)
-      await this.#keepToHttps(signal)
+      await this.#forgetStrangersOf(look, signal)
+      await this.#keepToHttps(look, signal)
     } catch (error) {
       if (!signal.aborted) warn('certificates were not looked at', error)
     }
+  }
+
+  /** What is there first: a name that comes meanwhile is in the rows before it has a certificate. */
+  async #see(signal: AbortSignal): Promise<Look> {
+    const { edges, keptByOwnCa } = this.#tools
+    const [state, kept] = [await edges.state(signal), await keptByOwnCa.hosts()]
+    return { state, kept, ...(await this.facts()) }
   }
 
   /**
@@ -144,22 +180,23 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
    * and from the store, whoever made them. Rejects when an edge is away.
    */
   async forgetStrangers(signal: AbortSignal): Promise<void> {
+    await this.#forgetStrangersOf(await this.#see(signal), signal)
+  }
+
+  async #forgetStrangersOf({ state, kept, rows, wanted }: Look, signal: AbortSignal): Promise<void> {
     const { edges, store, keptByOwnCa } = this.#tools
-    // What is there first: a name that comes meanwhile is in the rows before it has a certificate.
-    const [{ certificates }, kept] = [await edges.state(signal), await keptByOwnCa.hosts()]
-    const wanted = await this.wanted()
-    for (const host of certificates.filter(one => !wanted.has(one))) {
+    for (const host of state.certificates.filter(one => !wanted.has(one))) {
       await edges.uncertify(host, signal)
       this.#given.delete(host)
     }
     for (const host of kept.filter(one => !wanted.has(one))) await keptByOwnCa.forget(host)
     const isOfSomebody = ({ names }: CertificateRow) =>
       names.some(name => [...wanted].some(host => host === name || covers(name, host)))
-    for (const row of await store.listCertificates()) if (!isOfSomebody(row)) await store.removeCertificate(row.id)
+    for (const row of rows) if (!isOfSomebody(row)) await store.removeCertificate(row.id)
   }
 
   /** The platform's own name, those of all apps, also of one that has yet to serve, and the domains; not of an app that is being destroyed. */
-  async wanted(): Promise<ReadonlySet<DomainName>> {
+  async #wanted(): Promise<ReadonlySet<DomainName>> {
     const { store, hosts, ownHost } = this.#tools
     const [apps, environments, domains] = [
       await store.listApps(),
@@ -172,15 +209,14 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
     return new Set<DomainName>([ownHost, ...own, ...given])
   }
 
-  async #keepToHttps(signal: AbortSignal): Promise<void> {
-    const { edges } = this.#tools
-    const { routes, httpsOnly } = await edges.state(signal)
+  async #keepToHttps(look: Look, signal: AbortSignal): Promise<void> {
+    const { routes, httpsOnly } = look.state
     // A keeper from before this knows nothing of it: it is told when it is of this version too.
     if (httpsOnly === undefined) return
-    const isOff = (await this.#tools.store.readAcme()) === null
-    for (const host of new Set([...(isOff ? [] : routes.flatMap(({ hosts }) => hosts)), ...httpsOnly])) {
-      const isOn = await this.#isHttpsOnly(host)
-      if (httpsOnly.includes(host) !== isOn) await edges.onlyHttps(host, isOn, signal)
+    const routed = look.acme === null ? [] : routes.flatMap(({ hosts }) => hosts)
+    for (const host of new Set([...routed, ...httpsOnly])) {
+      const isOn = this.#isHttpsOnly(host, look)
+      if (httpsOnly.includes(host) !== isOn) await this.#tools.edges.onlyHttps(host, isOn, signal)
     }
   }
 
@@ -188,14 +224,14 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
    * Where ACME is on, and the host shows a certificate of it: one that browsers do not trust would lock visitors out.
    * So would one of a CA's staging.
    */
-  async #isHttpsOnly(host: DomainName): Promise<boolean> {
-    const acme = await this.#tools.store.readAcme()
-    if (acme === null || acme.redirect === false || acme.directory.includes('staging')) return false
-    return (await this.shownFor(host))?.source === 'acme'
+  #isHttpsOnly(host: DomainName, { acme, rows }: CertificateFacts): boolean {
+    if (acme === null || acme.redirect === false) return false
+    if (acme.isRehearsal ?? acme.directory === letsEncrypt.rehearsal) return false
+    return this.rowFor(host, rows)?.source === 'acme'
   }
 
-  async #give(host: DomainName, signal: AbortSignal, wanted?: ReadonlySet<DomainName>): Promise<void> {
-    const pem = await this.pemFor(host, signal, wanted)
+  async #give(host: DomainName, facts: CertificateFacts, signal: AbortSignal): Promise<void> {
+    const pem = await this.pemFor(host, facts, signal)
     if (this.#given.get(host) === pem.reveal()) return
     await this.#tools.edges.certify(host, pem, signal)
     this.#given.set(host, pem.reveal())

@@ -3,8 +3,8 @@ import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import { covers, type DomainName, type EnvironmentKey } from '../core/names.ts'
 import type { Edges } from '../edge/edges.ts'
-import type { AcmeSettings, CertificateRow, Store } from '../store/store.ts'
-import type { ShownCertificates } from './certificates.ts'
+import type { AcmeSettings, CertificateRow, OrderRow, Store } from '../store/store.ts'
+import type { CertificateFacts, ShownCertificates } from './certificates.ts'
 import type { Certificates, HostCertificate } from './domains.ts'
 import { checkGiven, factsOf } from './given.ts'
 import type { DnsHooks } from './hook.ts'
@@ -47,14 +47,18 @@ export class CertificateDesk implements Certificates {
   }
 
   async list(): Promise<readonly HostCertificate[]> {
-    const [hosts, wanted] = [await this.#hosts(), await this.#tools.shown.wanted()]
-    return Promise.all(hosts.map(host => this.#of(host, wanted)))
+    const { store, shown } = this.#tools
+    const named = await this.#named()
+    const [facts, orders] = [await shown.facts(), await store.listOrders()]
+    return Promise.all(this.#wantedOf(named, facts).map(host => this.#of(host, facts, orders)))
   }
 
   async give({ chain, key, by }: { chain: string; key: string; by: string }): Promise<CertificateRow> {
     const { store, shown, clock } = this.#tools
     const { facts, pem } = checkGiven({ chain, key }, clock.now())
-    const covered = (await this.#hosts()).filter(host => facts.names.some(name => covers(name, host)))
+    const covered = this.#wantedOf(await this.#named(), await shown.facts()).filter(host =>
+      facts.names.some(name => covers(name, host)),
+    )
     if (!covered.some(host => !shown.isPinned(host))) {
       throw new AppError('conflict', `no app answers at ${facts.names.join(', ')}`, {
         hint:
@@ -84,25 +88,28 @@ export class CertificateDesk implements Certificates {
     await this.changed()
   }
 
-  async #hosts(): Promise<readonly DomainName[]> {
-    const { store, edges, shown } = this.#tools
+  /** Hosts that are routed, and domains that are not yet. */
+  async #named(): Promise<readonly DomainName[]> {
+    const { store, edges } = this.#tools
     const [{ routes }, domains] = await Promise.all([edges.state(AbortSignal.timeout(10_000)), store.listDomains()])
-    const all = new Set([...routes.flatMap(route => route.hosts), ...domains.map(({ name }) => name)])
-    const wanted = await shown.wanted()
-    return [...all].filter(host => wanted.has(host)).sort()
+    return [...routes.flatMap(route => route.hosts), ...domains.map(({ name }) => name)]
   }
 
-  async #of(host: DomainName, wanted: ReadonlySet<DomainName>): Promise<HostCertificate> {
-    const { store, shown } = this.#tools
-    const row = await shown.shownFor(host)
-    const order = (await store.listOrders()).find(one => one.name === host)
+  #wantedOf(named: readonly DomainName[], { wanted }: CertificateFacts): readonly DomainName[] {
+    return [...new Set(named)].filter(host => wanted.has(host)).sort()
+  }
+
+  async #of(host: DomainName, facts: CertificateFacts, orders: readonly OrderRow[]): Promise<HostCertificate> {
+    const { shown } = this.#tools
+    const row = shown.rowFor(host, facts.rows)
+    const order = orders.find(one => one.name === host)
     const isRefused = order !== undefined && order.attempts > 0 && !order.reason.endsWith(underWay)
     const error = isRefused ? order.reason : null
     if (row) {
       const renewsAt = row.source === 'own' ? null : (order?.nextAt ?? renewalOf(row))
       return { host, source: row.source, issuer: row.issuer, notAfter: row.notAfter, renewsAt, error }
     }
-    const pem = await shown.pemFor(host, AbortSignal.timeout(10_000), wanted)
+    const pem = await shown.pemFor(host, facts, AbortSignal.timeout(10_000))
     const { notAfter } = factsOf(new X509Certificate(pem.reveal()))
     const renewsAt = order?.nextAt ?? notAfter - ownRenewalMs
     return { host, source: 'platform', issuer: "the platform's own CA", notAfter, renewsAt, error }

@@ -5,12 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { Clock } from '../core/clock.ts'
-import { AppError } from '../core/errors.ts'
 import { parseAppName, parseDomainName, production } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import type { AcmeRow, OrderRow, Store } from '../store/store.ts'
-import type { Answer, Question } from './ask.ts'
+import { type Answer, NoAddress, type Question } from './ask.ts'
 import { newKey } from './key-and-request.ts'
 import { Orders, pauseRefused, pauseUnseen, renewalOf } from './orders.ts'
 
@@ -77,7 +76,7 @@ async function world(t: { after: (done: () => unknown) => void }, changes: Parti
   const ask = async ({ method, url }: Question): Promise<Answer> => {
     const { host, pathname } = new URL(url)
     if (url.startsWith('http:')) {
-      if (!script.leadsHere) throw new AppError('unavailable', `${host} cannot be reached: ${host} has no address`)
+      if (!script.leadsHere) throw new NoAddress(host)
       return { status: 200, headers: {}, text: challenges.get(pathname.split('/')[3] ?? '') ?? 'an app' }
     }
     if (method === 'POST') asked.push(`${host}${pathname}`)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { AppError } from '../core/errors.ts'
 import { parseAppName, parseDomainName, production } from '../core/names.ts'
-import type { Answer } from './ask.ts'
+import { type Answer, createAsk, NoAddress } from './ask.ts'
 import { Ownership } from './ownership.ts'
 
 const shop = { app: parseAppName('shop'), environment: production }
@@ -70,6 +70,28 @@ void suite('a foreign name', () => {
     }
     assert.equal(told.size, 1)
     assert.match([...told].join(), /^not-allowed shop.example.com is not proven to be yours: .* does not lead here/)
+  })
+
+  test('that has no address is told so, and nothing else is, whatever its sentence says', async () => {
+    const why = async (error: Error) => {
+      const answer = (): Answer => {
+        throw error
+      }
+      return world({ answer })
+        .ownership()
+        .assert(name, shop, signal)
+        .then(
+          () => assert.fail('it was taken'),
+          (refusal: AppError) => refusal.message.replace(/.*: (?!\/\/)/, ''),
+        )
+    }
+    assert.equal(await why(new NoAddress(name)), 'shop.example.com has no address')
+    const other = new AppError('unavailable', 'it cannot be reached: the proxy that it names has no address')
+    assert.equal(await why(other), 'http://shop.example.com/ does not lead here')
+    // No resolver is asked for a label that is too long to be one.
+    const url = `http://${'a'.repeat(64)}.example.com/`
+    await assert.rejects(createAsk('test')({ method: 'GET', url, isInternal: true }, signal), NoAddress)
+    await assert.rejects(createAsk('test')({ method: 'GET', url }, signal), NoAddress)
   })
 
   test('is proven by its record in DNS, to one environment of one platform', async () => {

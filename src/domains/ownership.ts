@@ -4,7 +4,7 @@ import { AppError, asAppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
 import { type DomainName, type EnvironmentKey, isWildcard } from '../core/names.ts'
 import type { Edges } from '../edge/edges.ts'
-import type { Ask } from './ask.ts'
+import { type Ask, NoAddress } from './ask.ts'
 
 export interface LookTools {
   readonly edges: Pick<Edges, 'challenge'>
@@ -36,7 +36,7 @@ export async function assertLeadsHere(
     const url = `http://${name}/.well-known/acme-challenge/${token}`
     const text = await ask({ method: 'GET', url, isInternal: true }, signal).then(
       answer => (answer.status === 200 ? answer.text.trim() : ''),
-      (error: unknown) => (asAppError(error).message.endsWith('has no address') ? null : ''),
+      (error: unknown) => (error instanceof NoAddress ? null : ''),
     )
     signal.throwIfAborted()
     if (text === token) return

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import { chmod, rename, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Clock } from '../core/clock.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import { parseAppName, parseEnvironmentName, type EnvironmentKey } from '../core/names.ts'
+import { listenPrivately } from '../lib/files.ts'
 import type { Follower } from './follower.ts'
 import { isWanted, Joiner, readPast, type Wanted } from './read.ts'
 import { keptLine, type LineRecord } from './record.ts'
@@ -21,14 +21,7 @@ export async function openDoor(follower: Follower, path: string, clock: Clock): 
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
     answer(follower, { request, response, clock }).catch((error: unknown) => refuse(response, error))
   })
-  const fresh = `${path}.next`
-  await rm(fresh, { force: true })
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.once('error', reject)
-  server.listen(fresh, resolve)
-  await promise
-  await chmod(fresh, 0o600)
-  await rename(fresh, path)
+  await listenPrivately(server, path)
   return server
 }
 

@@ -10,8 +10,9 @@ export const strangersKey: EnvironmentKey = { app: platformKey.app, environment:
 /** What the platform answers to those who are not let in, or who make no sense. */
 const refusals = new Set(['400', '401', '403', '404', '405', '408', '413', '415', '421', '429', '431'])
 
-interface Told {
-  /** As the router tells it: `-` and empty for unknown hosts. */
+/** Of a line of the router's log. */
+interface RouterFields {
+  /** `app/environment`; `-` or empty for unknown hosts. */
   readonly environment: string
   /** `backend/slot` */
   readonly slot: string
@@ -19,7 +20,7 @@ interface Told {
 }
 
 /** Whose log a router's line belongs to; null when there is none. */
-export function keyOf({ environment, slot, status }: Told): EnvironmentKey | null {
+export function keyOf({ environment, slot, status }: RouterFields): EnvironmentKey | null {
   if (environment === '-' || environment === '') return strangersKey
   const [app = '', name = ''] = environment.split('/')
   if (app === platformKey.app && refusals.has(status)) return strangersKey

@@ -5,7 +5,6 @@ import { parseNodeName, type NodeName } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
 import type { EdgeSettings } from '../proxy/haproxy/config.ts'
 import { parseSource } from '../proxy/haproxy/per-source.ts'
-import type { TestSwitches } from '../proxy/admission.ts'
 
 export interface KeeperConfig {
   /** Sockets of the platform on this node; empty after a boot. */
@@ -23,14 +22,12 @@ export interface KeeperConfig {
   readonly build: string
   readonly haproxy: string
   readonly edge: EdgeSettings
-  readonly switches: TestSwitches & { readonly swarmsWord?: boolean }
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** The keeper's environment variables; rejects `invalid-input` with the variable's name. */
 export function readConfig(env: Environment = process.env): KeeperConfig {
-  const switches = (env.LADING_TEST_SWITCHES ?? '').split(',')
   return {
     runDir: env.LADING_RUN_DIR ?? '/run/lading',
     stateDir: env.LADING_STATE_DIR ?? '/var/lib/lading/keeper',
@@ -51,11 +48,6 @@ export function readConfig(env: Environment = process.env): KeeperConfig {
       maxConnections: whole(env, 'LADING_MAX_CONNECTIONS', 20_000),
       balancers: balancers(env.LADING_BALANCERS),
       hardStopSeconds: whole(env, 'LADING_HARD_STOP_SECONDS', 3600),
-    },
-    switches: {
-      unrested: switches.includes('unrested'),
-      fullWeight: switches.includes('full-weight'),
-      swarmsWord: switches.includes('swarms-word'),
     },
   }
 }

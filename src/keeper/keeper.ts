@@ -1,10 +1,11 @@
-import { chmod, rename, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { asAppError, AppError } from '../core/errors.ts'
 import { web } from '../core/names.ts'
 import { DockerHttp } from '../docker/http.ts'
+import { listenPrivately } from '../lib/files.ts'
+import type { Admission, AdmissionFaults } from '../proxy/admission.ts'
 import { HaproxyEdge } from '../proxy/haproxy/edge.ts'
 import { DrainDoor, EarlierDrains } from '../proxy/haproxy/drains.ts'
 import { edgePaths } from '../proxy/haproxy/files.ts'
@@ -17,13 +18,20 @@ import { findPredecessor, Ownership, readOwner, takeOver, writeOwner } from './o
 import { shareRegistrySocket } from './registry-door.ts'
 import { openTenantsDoor, showRouter } from './router-door.ts'
 import type { Process } from './processes.ts'
-import { followSwarmsWord } from './swarms-word.ts'
 import { Views } from './views.ts'
 
 export interface KeeperOptions {
   readonly config: KeeperConfig
   readonly clock: Clock
   readonly log: (line: string) => void
+  /** Only tests give them. */
+  readonly faults?: KeeperFaults
+}
+
+/** What a test puts in the place of the real thing, to see itself red (test/e2e/faulty-keeper/faults.ts). */
+export interface KeeperFaults extends AdmissionFaults {
+  /** Admits and removes addresses in the place of the engine's events. */
+  readonly admit?: (admission: Admission, config: KeeperConfig, signal: AbortSignal) => Promise<void>
 }
 
 /** A keeper that was asked to hand over takes up its work again when the other has not come up after so long (ms). */
@@ -61,7 +69,7 @@ export class Keeper {
       binary: config.haproxy,
       clock,
       log,
-      switches: config.switches,
+      ...(options.faults && { faults: options.faults }),
       changed: () => this.#views.changed(),
       started: async (process, pid) => {
         const { generation } = config
@@ -145,22 +153,13 @@ export class Keeper {
     }
     this.#engineWatch.run(work.signal).catch(failed)
     this.#edge.run(work.signal).catch(failed)
-    if (this.#options.config.switches.swarmsWord) this.#believeSwarm(work.signal).catch(failed)
+    const { config, faults } = this.#options
+    faults?.admit?.(this.#edge.admission, config, work.signal).catch(failed)
     shareRegistrySocket(this.#options, work.signal).catch(failed)
   }
 
-  /** Only for the test that must fail with it. */
-  #believeSwarm(signal: AbortSignal): Promise<void> {
-    const { clusterAddress, engineSocket } = this.#options.config
-    const { admission } = this.#edge
-    const engine = new DockerHttp({ socketPath: engineSocket })
-    const put = (process: Parameters<typeof admission.put>[0]) => admission.put(process)
-    const remove = (container: string) => admission.remove(container)
-    return followSwarmsWord({ engine, clusterAddress, clock: this.#options.clock, put, remove }, signal)
-  }
-
   #processChanged(process: Process): void {
-    if (this.#options.config.switches.swarmsWord) return this.#views.changed()
+    if (this.#options.faults?.admit) return this.#views.changed()
     const { app, environment, release, container, address, stopping } = process
     if (process.state === 'running' && address !== null && process.type === web) {
       this.#edge.admission.put({ app, environment, release, container, address, stopping })
@@ -191,14 +190,7 @@ export class Keeper {
       if (request.method !== 'GET') await this.#edge.assertTerm(termOf(request))
     }
     this.#server.on('upgrade', engineUpgrades(config.engineSocket, admit))
-    const bound = `${this.#socketPath}.${config.generation}`
-    await rm(bound, { force: true })
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(bound, resolve)
-    })
-    await chmod(bound, 0o600)
-    await rename(bound, this.#socketPath)
+    await listenPrivately(this.#server, this.#socketPath, `${this.#socketPath}.${config.generation}`)
     const tenants = () => this.#edge.admission.tenants()
     this.#tenantsDoor = await openTenantsDoor(this.#paths.tenantsSocket, config.generation, tenants)
   }

@@ -1,7 +1,6 @@
-import { chmod, rename, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { EdgePaths } from '../proxy/haproxy/files.ts'
-import { writeWhole } from '../lib/files.ts'
+import { listenPrivately, writeWhole } from '../lib/files.ts'
 
 /** Tells the log follower which HAProxy is the newest. */
 export async function showRouter(paths: EdgePaths, process: number): Promise<void> {
@@ -11,7 +10,7 @@ export async function showRouter(paths: EdgePaths, process: number): Promise<voi
 
 /**
  * The follower's door to the keeper: `GET /edge/tenants` and no more, for behind the keeper's own socket is the engine.
- * Bound under another name and renamed, as the keeper's own is: the path always leads to a keeper.
+ * The path always leads to a keeper.
  */
 export async function openTenantsDoor(path: string, generation: number, tenants: () => object): Promise<Server> {
   const server = createServer((request, response) => {
@@ -19,13 +18,6 @@ export async function openTenantsDoor(path: string, generation: number, tenants:
     if (request.method !== 'GET' || request.url !== '/edge/tenants') return void response.writeHead(404).end()
     response.writeHead(200, { 'content-type': 'application/json' }).end(`${JSON.stringify(tenants())}\n`)
   })
-  const bound = `${path}.${generation}`
-  await rm(bound, { force: true })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(bound, resolve)
-  })
-  await chmod(bound, 0o600)
-  await rename(bound, path)
+  await listenPrivately(server, path, `${path}.${generation}`)
   return server
 }

@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { ifMissing, isMissing, isSystemError, isThere, readIfThere, writeWhole } from './files.ts'
+import {
+  ifMissing,
+  isMissing,
+  isSystemError,
+  isThere,
+  listenPrivately,
+  pointLink,
+  readIfThere,
+  writeWhole,
+} from './files.ts'
 
 void suite('files', () => {
   let folder: string
@@ -27,6 +38,25 @@ void suite('files', () => {
     await writeWhole(path, 'secret', 0o600)
     assert.equal((await stat(path)).mode & 0o777, 0o600)
     assert.equal(await readFile(path, 'utf8'), 'secret')
+  })
+
+  test('a link leads to its new target, also where a crash has left the one beside it', async () => {
+    const path = join(folder, 'link')
+    await pointLink(path, 'one')
+    await pointLink(`${path}.next`, 'left')
+    await pointLink(path, 'two')
+    assert.equal(await readlink(path), 'two')
+    assert.equal(await isThere(`${path}.next`), false)
+  })
+
+  test('a server that closes leaves the socket of its successor alone, which only its user may open', async () => {
+    const path = join(folder, 'socket')
+    const [first, second] = [createServer(), createServer()]
+    await listenPrivately(first, path)
+    await listenPrivately(second, path)
+    await once(first.close(), 'close')
+    assert.equal((await stat(path)).mode & 0o777, 0o600)
+    second.close()
   })
 
   test('only what is missing is missing', async () => {

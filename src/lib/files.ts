@@ -1,4 +1,5 @@
-import { mkdir, open, readFile, rename, stat } from 'node:fs/promises'
+import { chmod, mkdir, open, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
+import type { Server } from 'node:net'
 import { dirname } from 'node:path'
 
 /** The text of a file; null when there is none. */
@@ -38,6 +39,28 @@ export async function flush(path: string): Promise<void> {
   } finally {
     await file.close()
   }
+}
+
+/** Points a link at `target` in one step (by way of `beside`), whatever was there: who looks finds the old target or the new one. */
+export async function pointLink(path: string, target: string, beside = `${path}.next`): Promise<void> {
+  await rm(beside, { force: true })
+  await symlink(target, beside)
+  await rename(beside, path)
+}
+
+/**
+ * Lets a server listen on a Unix socket that only its own user may open. It listens under another name (`beside`) and is
+ * renamed: nobody meets a socket that is open to more, and a server that closes removes the path that it listened on, where
+ * its successor's socket may be by then. One server per `beside` at a time.
+ */
+export async function listenPrivately(server: Server, path: string, beside = `${path}.next`): Promise<void> {
+  await rm(beside, { force: true })
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen(beside, resolve)
+  await promise
+  await chmod(beside, 0o600)
+  await rename(beside, path)
 }
 
 /** Something is at this path; through links. */

@@ -7,8 +7,8 @@ import { goesOnByItself, type Run, type RunIntent } from '../core/run.ts'
 import { isFinal, pastNoReturn, wentLive } from '../core/states.ts'
 import { forgetHistory, wantedImages } from './clean.ts'
 import { goLive } from './go-live.ts'
-import { Trip } from './run-context.ts'
-import { landingLines } from './live-message.ts'
+import { ActiveRun } from './run-context.ts'
+import { liveLines } from './live-message.ts'
 import type { Pipeline, RunEvent } from './pipeline.ts'
 import { Progress } from './progress.ts'
 import { isAutomatic, settleOrRollBack } from './settle-or-roll-back.ts'
@@ -18,19 +18,22 @@ import { withAbort } from '../lib/async/abort.ts'
 import { KeyedMutex } from '../lib/async/mutex.ts'
 import { isDestroyed, Upkeep } from './upkeep.ts'
 import { watchWarm } from './warm.ts'
-import { way } from './run-stages.ts'
+import { runStages } from './run-stages.ts'
 
 /**
  * The pipeline of the whole platform: starts runs, supersedes, cancels, carries on after a crash. The rows are the
- * truth; what it keeps in memory (trips under way) only saves reading them. Needs the lease: `signal` is aborted when
+ * truth; what it keeps in memory (runs under way) only saves reading them. Needs the lease: `signal` is aborted when
  * it is lost, and from then on nothing is written.
+ *
+ * Simulated in test/simulation: killed at every call of every canonical history (canonical.test.ts), with any call refused, done
+ * twice or its answer lost; histories from a seed (random.test.ts); the database and the machine lost.
  */
 export class Dispatcher implements Pipeline {
   readonly #tools: Tools
   readonly #signal: AbortSignal
   readonly #progress: Progress
   readonly #turns = new KeyedMutex()
-  readonly #trips = new Map<RunId, Trip>()
+  readonly #active = new Map<RunId, ActiveRun>()
   readonly #upkeep: Upkeep
   readonly #traffic: Traffic
 
@@ -96,7 +99,7 @@ export class Dispatcher implements Pipeline {
         after = line.seq
         yield { kind: 'line', seq: line.seq, text: line.text }
       }
-      const settledEnough = isFinal(run.state) || (wentLive(run.state) && !this.#trips.get(id)?.isLanding)
+      const settledEnough = isFinal(run.state) || (wentLive(run.state) && !this.#active.get(id)?.branchPending)
       if (settledEnough) return yield { kind: 'outcome', run }
       await withAbort(news, signal)
     }
@@ -130,41 +133,41 @@ export class Dispatcher implements Pipeline {
   // ——— a run's life
 
   #begin(run: Run): void {
-    const trip = new Trip(run, this.#tools, this.#progress, this.#turns)
-    this.#trips.set(run.id, trip)
-    this.#background(`run ${run.id}`, this.#travel(trip))
+    const active = new ActiveRun(run, this.#tools, this.#progress, this.#turns)
+    this.#active.set(run.id, active)
+    this.#background(`run ${run.id}`, this.#carryThrough(active))
   }
 
   /** The whole life of a run. One that is carried on after a crash enters it again; its row says how far it was. */
-  async #travel(trip: Trip): Promise<void> {
+  async #carryThrough(active: ActiveRun): Promise<void> {
     let release: Release
     try {
-      release = await way(trip, this.#tools, AbortSignal.any([trip.signal, this.#signal]))
-      await goLive(trip, release, { ...this.#tools, traffic: this.#traffic }, this.#signal)
+      release = await runStages(active, this.#tools, AbortSignal.any([active.signal, this.#signal]))
+      await goLive(active, release, { ...this.#tools, traffic: this.#traffic }, this.#signal)
     } catch (error) {
-      return await this.#failed(trip, error)
+      return await this.#failed(active, error)
     } finally {
-      trip.endTurn()
+      active.endTurn()
     }
-    await this.#landed(trip, release)
+    await this.#announce(active, release)
     // What this release replaced may be two back by now: it need not stay warm until our own ten seconds are over.
-    this.#background('sweep', this.#upkeep.sweep(trip.run))
+    this.#background('sweep', this.#upkeep.sweep(active.run))
     const crash = await watchWarm(release, this.#tools, this.#signal)
-    if (await isDestroyed(trip.run, this.#tools)) return
+    if (await isDestroyed(active.run, this.#tools)) return
     const supersede = (other: Run, reason: string) => this.#stop(other, 'superseded', reason)
-    const rollback = await settleOrRollBack(trip.run, crash, { ...this.#tools, supersede })
+    const rollback = await settleOrRollBack(active.run, crash, { ...this.#tools, supersede })
     if (rollback) {
       this.#background('traffic back', this.#traffic.toServing(rollback, this.#signal))
-      if (!this.#trips.has(rollback.id)) this.#begin(rollback)
+      if (!this.#active.has(rollback.id)) this.#begin(rollback)
     }
-    await this.#finished(trip)
-    await this.#upkeep.sweep(trip.run)
+    await this.#forget(active)
+    await this.#upkeep.sweep(active.run)
   }
 
   /** Superseded and cancelled runs come here too: their row is final already, and their release is the sweep's. */
-  async #failed(trip: Trip, error: unknown): Promise<void> {
+  async #failed(active: ActiveRun, error: unknown): Promise<void> {
     if (this.#signal.aborted) return
-    const run = await this.#run(trip.run.id)
+    const run = await this.#run(active.run.id)
     if (!isFinal(run.state)) {
       const { code, message, hint, details } = asAppError(error)
       if (code === 'internal') this.#tools.log('run failed', { run: run.id, error })
@@ -175,25 +178,25 @@ export class Dispatcher implements Pipeline {
         now: this.#tools.clock.now(),
       })
     }
-    await this.#finished(trip)
-    await this.#traffic.toServing(trip.run, this.#signal)
-    await this.#upkeep.sweep(trip.run)
+    await this.#forget(active)
+    await this.#traffic.toServing(active.run, this.#signal)
+    await this.#upkeep.sweep(active.run)
   }
 
-  async #landed(trip: Trip, release: Release): Promise<void> {
-    const { run } = trip
+  async #announce(active: ActiveRun, release: Release): Promise<void> {
+    const { run } = active
     const urls = this.#tools.hosts(run).map(host => `${this.#tools.urlOf(host)}/`)
-    for (const line of landingLines(release, urls)) trip.say(line)
+    for (const line of liveLines(release, urls)) active.say(line)
     await this.#progress.flush(run.id)
-    trip.isLanding = false
+    active.branchPending = false
     this.#progress.publish(run.id)
   }
 
-  async #finished(trip: Trip): Promise<void> {
-    await this.#progress.flush(trip.run.id)
-    this.#trips.delete(trip.run.id)
-    this.#progress.publish(trip.run.id)
-    this.#progress.forget(trip.run.id)
+  async #forget(active: ActiveRun): Promise<void> {
+    await this.#progress.flush(active.run.id)
+    this.#active.delete(active.run.id)
+    this.#progress.publish(active.run.id)
+    this.#progress.forget(active.run.id)
   }
 
   // ——— superseding, cancelling, destroying
@@ -215,7 +218,7 @@ export class Dispatcher implements Pipeline {
           reason,
           now: this.#tools.clock.now(),
         })
-        this.#trips.get(run.id)?.abort(new AppError(to, reason))
+        this.#active.get(run.id)?.abort(new AppError(to, reason))
         this.#progress.publish(run.id)
         return stopped
       } catch (error) {

@@ -5,7 +5,7 @@ import { FakeRepositories } from '../../test/doubles/repositories.ts'
 import type { Clock } from '../core/clock.ts'
 import { parseBranchName, parseRunId } from '../core/names.ts'
 import type { Run } from '../core/run.ts'
-import { landBranch } from './go-live.ts'
+import { moveBranch } from './go-live.ts'
 
 const signal = new AbortController().signal
 const [main, inner] = [parseBranchName('main'), parseBranchName('main/x')]
@@ -37,7 +37,7 @@ async function landing(asleep: (repositories: FakeRepositories) => Promise<void>
     details: [],
   }
   const tools = { repositories, clock, log: () => undefined }
-  await landBranch(run, { say: line => said.push(line) }, tools, signal)
+  await moveBranch(run, { say: line => said.push(line) }, tools, signal)
   return { said, head: await repositories.branch(shop.app, main, signal), commit }
 }
 

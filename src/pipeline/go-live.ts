@@ -7,7 +7,7 @@ import { retry } from '../lib/async/retry.ts'
 import type { Tools } from './tools.ts'
 import type { Traffic } from './traffic.ts'
 import { isDestroyed } from './upkeep.ts'
-import type { Journey } from './run-stages.ts'
+import type { RunContext } from './run-context.ts'
 
 const retryMs = 500
 /** A branch that does not move for so long, although nobody else moves it, stays where it is (ms). */
@@ -18,18 +18,18 @@ const branchMs = 10_000
  * holds the lease, so what fails is tried again until the signal (the lease) ends it.
  */
 export async function goLive(
-  journey: Journey,
+  context: RunContext,
   release: Release,
   { traffic, ...tools }: Tools & { readonly traffic: Traffic },
   signal: AbortSignal,
 ): Promise<void> {
-  if (wentLive(journey.run.state) && (await isOver(release, tools))) return
+  if (wentLive(context.run.state) && (await isOver(release, tools))) return
   const switchOver = async () => {
     await untilDone('route', () => traffic.moveTo(release, signal), tools, signal)
-    await journey.enter('live', `v${release.number} is live`)
+    await context.enter('live', `v${release.number} is live`)
   }
   await traffic.exclusively(release, switchOver, signal)
-  await landBranch(journey.run, journey, tools, signal)
+  await moveBranch(context.run, context, tools, signal)
 }
 
 /**
@@ -46,9 +46,9 @@ async function isOver(release: Release, tools: Tools): Promise<boolean> {
  * The branch follows the row, never the other way round; entered again after a crash it is a no-op. A refusal that does
  * not pass (another branch's name in the way, a disk that is full) is told, and the environment goes on without it.
  */
-export async function landBranch(
+export async function moveBranch(
   run: Run,
-  journey: Pick<Journey, 'say'>,
+  context: Pick<RunContext, 'say'>,
   tools: Pick<Tools, 'repositories' | 'clock' | 'log'>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -71,7 +71,7 @@ export async function landBranch(
         if (!(await isFinal(error, now))) throw error
         const { message } = asAppError(error)
         tools.log('branch not moved', { app: run.app, branch: move.branch, run: run.id, error: message })
-        journey.say(
+        context.say(
           ` !     ${move.branch} stays at ${now?.slice(0, 7) ?? 'nothing'}, it could not be moved: ${message}`,
         )
       }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { image, shop } from '../../test/doubles/api.ts'
 import { parseProcessType, parseRunId } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
-import { landingLines } from './live-message.ts'
+import { liveLines } from './live-message.ts'
 
 const release = (types: readonly string[], formation: Release['formation']): Release => ({
   ...shop,
@@ -20,7 +20,7 @@ const release = (types: readonly string[], formation: Release['formation']): Rel
   run: parseRunId('run00000001'),
 })
 const lines = (types: readonly string[], formation: Release['formation'] = {}) =>
-  landingLines(release(types, formation), ['http://shop.localhost/'])
+  liveLines(release(types, formation), ['http://shop.localhost/'])
 
 test('a release that answers says where, and which types have no process', () => {
   assert.deepEqual(lines(['web', 'jobs']), [

@@ -1,7 +1,7 @@
 import { answers, count, type Release } from '../core/release.ts'
 
 /** What the pusher reads of a release that is live: where it answers, and what does not run although it is declared. */
-export function landingLines(release: Release, urls: readonly string[]): readonly string[] {
+export function liveLines(release: Release, urls: readonly string[]): readonly string[] {
   const types = release.image.processes.map(({ type }) => type)
   const idle = types.filter(type => count(release, type) === 0)
   return [

@@ -13,7 +13,7 @@ import type { Parts } from '../release/make-release.ts'
 import type { ReleaseDocument } from '../release/document.ts'
 import { laneSpec, serviceSpecs } from '../rollout/spec.ts'
 import type { ConfigVersion, RestoredEnvironment, RestoredRun } from '../store/store.ts'
-import type { Found } from './release-inputs.ts'
+import type { BuiltCommit } from './release-inputs.ts'
 
 /** What cluster and edges hold of one environment. */
 export interface Traces extends EnvironmentKey {
@@ -160,6 +160,6 @@ function stepsOf(release: ReleaseDocument['release'], intent: RunIntent): Readon
   const { image, verdict, commit, author, config, formation, description } = release
   const parts: Parts = { image, verdict, commit, author, config, formation, description }
   if (intent.kind !== 'commit') return { parts }
-  const found: Found = { commit: intent.commit, author, image, verdict }
+  const found: BuiltCommit = { commit: intent.commit, author, image, verdict }
   return { found, parts }
 }

@@ -44,7 +44,11 @@ export async function recoverFromCluster(tools: RecoveryTools, signal: AbortSign
   log('lost with the database: earlier releases and their runs, apps without a release, config not released yet', {})
 }
 
-async function rowsOf(traces: Found, tools: RecoveryTools, signal: AbortSignal): Promise<RestoredEnvironment> {
+async function rowsOf(
+  traces: EnvironmentTraces,
+  tools: RecoveryTools,
+  signal: AbortSignal,
+): Promise<RestoredEnvironment> {
   const { repositories, clock } = tools
   // One that was lost too takes pushes again; one that is there is left as it is.
   await repositories.create(traces.app, signal)
@@ -69,9 +73,9 @@ function byApp(environments: readonly RestoredEnvironment[]): readonly RestoredA
 
 // ——— what is there
 
-type Found = Omit<Traces, 'heads'>
+type EnvironmentTraces = Omit<Traces, 'heads'>
 
-async function findTraces(tools: RecoveryTools, signal: AbortSignal): Promise<readonly Found[]> {
+async function findTraces(tools: RecoveryTools, signal: AbortSignal): Promise<readonly EnvironmentTraces[]> {
   const { engine, edges, isOurs } = tools
   const [configs, services, state, phases] = await Promise.all([
     documentsIn(tools, signal),
@@ -97,7 +101,7 @@ interface Finds {
   readonly isOurs: (host: DomainName) => boolean
 }
 
-function tracesOf(key: EnvironmentKey, finds: Finds): Found {
+function tracesOf(key: EnvironmentKey, finds: Finds): EnvironmentTraces {
   const isOwn = (one: EnvironmentKey) => environmentId(one) === environmentId(key)
   const isLabelled = (one: { readonly labels: Labels }) => isOwn(environmentOf(one.labels))
   const documents = finds.documents

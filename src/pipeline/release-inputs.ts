@@ -1,15 +1,15 @@
 import { AppError } from '../core/errors.ts'
 import type { CommitId } from '../core/names.ts'
 import { count, type Image, type Release, type Verdict } from '../core/release.ts'
-import { judgeMove } from '../commit/judge.ts'
+import { judgeMove } from '../commit/repository.ts'
 import type { Run } from '../core/run.ts'
 import type { Parts } from '../release/make-release.ts'
 import { verify } from '../verify/verify.ts'
 import type { Tools } from './tools.ts'
-import type { Journey } from './run-stages.ts'
+import type { RunContext } from './run-context.ts'
 
-/** What receive, build and verify found for a commit. */
-export interface Found {
+/** What receive, build and verify made of a commit. */
+export interface BuiltCommit {
   readonly commit: CommitId
   readonly author: string
   readonly image: Image
@@ -17,6 +17,7 @@ export interface Found {
 }
 
 type CommitIntent = Extract<Run['intent'], { kind: 'commit' }>
+type RollbackIntent = Extract<Run['intent'], { kind: 'rollback' }>
 
 /** A push is judged against the branch as it is now: before the build, and again when the run's turn to release has come. */
 export async function judge(run: Run, { repositories }: Tools, signal: AbortSignal): Promise<void> {
@@ -26,16 +27,16 @@ export async function judge(run: Run, { repositories }: Tools, signal: AbortSign
 }
 
 /** Builds and verifies. The row is in `building` before, and in `verifying` after. */
-export async function fromCommit(
-  journey: Journey,
+export async function buildCommit(
+  context: RunContext,
   intent: CommitIntent,
   tools: Tools,
   signal: AbortSignal,
-): Promise<Found> {
-  const { app } = journey.run
+): Promise<BuiltCommit> {
+  const { app } = context.run
   const facts = await tools.repositories.describe(app, intent.commit, signal)
-  const image = await tools.builder.build({ app, commit: intent.commit, say: line => journey.say(line) }, signal)
-  await journey.enter('verifying', 'verifying the image')
+  const image = await tools.builder.build({ app, commit: intent.commit, say: line => context.say(line) }, signal)
+  await context.enter('verifying', 'verifying the image')
   return { commit: intent.commit, author: facts.author, image, verdict: verify(image) }
 }
 
@@ -43,15 +44,15 @@ export async function fromCommit(
  * On another cluster: null where the registry has the image (the backup held it, or an earlier attempt built it), else the
  * image is built again from its commit.
  */
-export async function fromBackup(
-  journey: Journey,
+export async function imageForRestore(
+  context: RunContext,
   to: number,
   tools: Tools,
   signal: AbortSignal,
-): Promise<Found | null> {
-  const release = await releaseOf(journey.run, to, tools)
+): Promise<BuiltCommit | null> {
+  const release = await releaseOf(context.run, to, tools)
   if (await tools.builder.has(release.image.reference, signal)) return null
-  if (release.commit !== null) return fromCommit(journey, { kind: 'commit', commit: release.commit }, tools, signal)
+  if (release.commit !== null) return buildCommit(context, { kind: 'commit', commit: release.commit }, tools, signal)
   throw new AppError('conflict', `the image of v${to} is not here, and no commit that it was made from`, {
     hint: 'Push the app again.',
   })
@@ -63,41 +64,44 @@ async function releaseOf(run: Run, number: number, { store }: Tools): Promise<Re
   throw new AppError('not-found', `there is no release v${number}`, { hint: '"lading releases" lists them.' })
 }
 
-/** The parts of the release: the new image with the present config and formation, or old parts put together anew. */
-export async function fromOldParts(run: Run, found: Found | null, tools: Tools, signal: AbortSignal): Promise<Parts> {
+/** The parts of the release: the new image with the present config and formation, or those of an old release again. */
+export async function releaseInputs(
+  run: Run,
+  built: BuiltCommit | null,
+  tools: Tools,
+  signal: AbortSignal,
+): Promise<Parts> {
   const { intent } = run
   switch (intent.kind) {
-    case 'commit': {
-      if (!found) throw new AppError('internal', 'a commit came to its release without an image')
-      const serving = await tools.store.servingRelease(run)
-      const { version } = await tools.store.readConfig(run, 0)
-      return {
-        ...found,
-        config: version,
-        formation: serving?.formation ?? {},
-        description: `Deploy ${found.commit.slice(0, 7)}`,
-      }
-    }
-    case 'rollback': {
-      const to = await releaseOf(run, intent.to, tools)
-      if (!intent.automatic) await requireImage(to, tools, signal)
-      return { ...partsOf(to), description: `${intent.automatic ? 'Automatic rollback' : 'Rollback'} to v${intent.to}` }
-    }
-    case 'restore': {
-      const to = await releaseOf(run, intent.to, tools)
-      return { ...partsOf(to), ...found, description: `Restore v${intent.to}` }
-    }
+    case 'commit':
+      return partsOfCommit(run, built, tools)
+    case 'rollback':
+      return partsOfRollback(run, intent, tools, signal)
+    case 'restore':
+      return { ...partsOf(await releaseOf(run, intent.to, tools)), ...built, description: `Restore v${intent.to}` }
     case 'config':
       return { ...partsOf(await serving(run, tools)), config: intent.config, description: intent.summary }
-    case 'scale': {
-      const from = await serving(run, tools)
-      return {
-        ...partsOf(from),
-        formation: scaled(from, intent.formation),
-        description: `Scale ${words(intent.formation)}`,
-      }
-    }
+    case 'scale':
+      return partsOfScaling(await serving(run, tools), intent.formation)
   }
+}
+
+async function partsOfCommit(run: Run, built: BuiltCommit | null, { store }: Tools): Promise<Parts> {
+  if (!built) throw new AppError('internal', 'a commit came to its release without an image')
+  const serving = await store.servingRelease(run)
+  const { version } = await store.readConfig(run, 0)
+  const description = `Deploy ${built.commit.slice(0, 7)}`
+  return { ...built, config: version, formation: serving?.formation ?? {}, description }
+}
+
+async function partsOfRollback(run: Run, intent: RollbackIntent, tools: Tools, signal: AbortSignal): Promise<Parts> {
+  const to = await releaseOf(run, intent.to, tools)
+  if (!intent.automatic) await requireImage(to, tools, signal)
+  return { ...partsOf(to), description: `${intent.automatic ? 'Automatic rollback' : 'Rollback'} to v${intent.to}` }
+}
+
+function partsOfScaling(from: Release, formation: Release['formation']): Parts {
+  return { ...partsOf(from), formation: scaled(from, formation), description: `Scale ${words(formation)}` }
 }
 
 /** Of old releases the image goes after a while (imagesToKeep); its commit can be built again. */

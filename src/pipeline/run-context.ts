@@ -5,13 +5,24 @@ import { isFinal, runStates, type RunState } from '../core/states.ts'
 import type { Progress } from './progress.ts'
 import type { Tools } from './tools.ts'
 import type { KeyedMutex } from '../lib/async/mutex.ts'
-import type { Journey } from './run-stages.ts'
 
-/** One run under way in this control plane: its row, its signal, its turn. */
-export class Trip implements Journey {
+/** A run as its stages see it: its row, and the two things that may be done with it. */
+export interface RunContext {
+  readonly run: Run
+  /** Moves the row forward; no-op when a crash left the run at `to` or further. Rejects `superseded` or `cancelled` when it was. */
+  enter(to: RunState, reason: string): Promise<void>
+  /** The result of `work`, stored; entered again after a crash, it is answered from the store. */
+  step<T>(name: string, work: () => Promise<T>): Promise<T>
+  /** Waits until this run may release: one run of an environment at a time from `releasing` to `live`. */
+  turn(): Promise<void>
+  say(line: string): void
+}
+
+/** A run under way in this control plane: its row, its signal, its turn. */
+export class ActiveRun implements RunContext {
   run: Run
-  /** Live, but the branch has not moved yet: those who follow must wait for it. */
-  isLanding = true
+  /** The branch has not moved yet, although the run may be live: those who follow must wait for it. */
+  branchPending = true
   readonly #tools: Tools
   readonly #progress: Progress
   readonly #turns: KeyedMutex

@@ -18,15 +18,15 @@ export interface AdmissionOptions {
   readonly log: (line: string) => void
   /** Something that a view shows has changed. */
   readonly changed: () => void
-  readonly switches: TestSwitches
+  readonly faults?: AdmissionFaults
 }
 
-/** Planted faults: the wrong-app test must find each of them (test/e2e/wrong-app.e2e.ts). Never set in production. */
-export interface TestSwitches {
-  /** Slots are used again at once, and one passed check of whomever is proof. */
-  readonly unrested?: boolean
-  /** `ready`, then `health down`, without `weight 0`: a slot takes visitors between the two. */
-  readonly fullWeight?: boolean
+/** What a test puts in the place of the real thing, to see itself red (test/e2e/faulty-keeper/faults.ts). */
+export interface AdmissionFaults {
+  readonly plan?: typeof planLane
+  readonly change?: (runtime: Runtime, commands: readonly string[]) => Promise<void>
+  /** How soon a free lane with these slots can prove a process: the higher, the sooner. */
+  readonly worth?: (slots: readonly Slot[]) => number
 }
 
 export interface Proof {
@@ -37,7 +37,10 @@ export interface Proof {
 /**
  * Puts processes into slots on the word of their engine and takes them out again (decision: keeper-admits, decision:
  * lanes-and-maps). One loop: it makes the difference between what runs and what HAProxy holds smaller, then looks at
- * the checks (looking.ts).
+ * the checks (health-checks.ts).
+ *
+ * No simulation covers it: its rules are the pure `planLane` (slots.test.ts), it itself is tested on real engines, with three
+ * planted faults that must be found (test/e2e/wrong-app.e2e.ts).
  */
 export class Admission {
   readonly #options: AdmissionOptions
@@ -174,14 +177,8 @@ export class Admission {
 
   /** The free lane that can prove a process soonest: armed, else rested longest. */
   choose(free: readonly string[]): string | undefined {
-    const { unrested } = this.#options.switches
-    const worth = (backend: string) => {
-      const slots = this.#held.get(backend) ?? []
-      const used = Math.max(-Infinity, ...slots.map(slot => (slot.kind === 'resting' ? slot.since : -Infinity)))
-      if (unrested) return used
-      // A lane that was never used has rested for ever, and is still second to an armed one.
-      return slots.some(slot => slot.kind === 'armed') ? Infinity : Math.min(-used, Number.MAX_SAFE_INTEGER)
-    }
+    const { worth: worthOf = worthOfSlots } = this.#options.faults ?? {}
+    const worth = (backend: string) => worthOf(this.#held.get(backend) ?? [])
     return free.toSorted((one, other) => (worth(one) === worth(other) ? 0 : worth(other) - worth(one)))[0]
   }
 
@@ -257,13 +254,11 @@ export class Admission {
   }
 
   async #apply(backend: string, view: Parameters<typeof planLane>[0]): Promise<void> {
-    const { slots, steps } = planLane(this.#options.switches.unrested ? { ...view, now: Infinity } : view)
+    const { plan = planLane, change = changeAtOnce } = this.#options.faults ?? {}
+    const { slots, steps } = plan(view)
     if (steps.length === 0) return void this.#held.set(backend, slots)
     const commands = steps.flatMap(step => commandsFor(backend, step))
-    const runtime = this.#options.runtime()
-    if (this.#options.switches.fullWeight) {
-      for (const command of commands) if (!command.endsWith('weight 0')) await runtime.change([command])
-    } else await runtime.change(commands)
+    await change(this.#options.runtime(), commands)
     this.#held.set(backend, slots)
     this.#options.changed()
   }
@@ -279,6 +274,20 @@ export class Admission {
     )
     return Math.max(1, Math.min(fullPollMs, this.#restedAt - now, ...waits))
   }
+}
+
+function changeAtOnce(runtime: Runtime, commands: readonly string[]): Promise<void> {
+  return runtime.change(commands)
+}
+
+function worthOfSlots(slots: readonly Slot[]): number {
+  // A lane that was never used has rested for ever, and is still second to an armed one.
+  return slots.some(slot => slot.kind === 'armed') ? Infinity : Math.min(-usedAt(slots), Number.MAX_SAFE_INTEGER)
+}
+
+/** When a lane with these slots was used last (ms, monotonic); never: -Infinity. */
+export function usedAt(slots: readonly Slot[]): number {
+  return Math.max(-Infinity, ...slots.map(slot => (slot.kind === 'resting' ? slot.since : -Infinity)))
 }
 
 function takesTraffic(slot: Slot): slot is Extract<Slot, { kind: 'admitted' | 'open' }> {

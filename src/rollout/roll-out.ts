@@ -28,7 +28,8 @@ const laneMarginMs = 20_000
  * Starts a release's processes beside what runs, and resolves when every one is up: `web` with proof on every edge.
  * Idempotent: entered again after a crash it finds what it made. Rejects `not-healthy`, `no-room` with a sentence and
  * details fit for the pusher; what it started is the sweep's to remove (docs/design/rollout.md). An engine or a keeper
- * that is away for a moment is asked again, until the boot time is over.
+ * that is away for a moment is asked again, until the boot time is over. Simulated in test/simulation: canonical.test.ts
+ * has processes that are slow, crash or never listen, and refuses, loses and repeats its calls.
  */
 export async function startRelease(
   release: Release,

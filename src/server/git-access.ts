@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Audit } from '../access/audit.ts'
 import { authorize } from '../access/policy.ts'
 import type { Access } from '../access/principal.ts'
+import { tokenIn } from '../access/tokens.ts'
 import type { GitDoorOptions } from '../commit/http/listener.ts'
 import { asAppError } from '../core/errors.ts'
 
@@ -11,7 +12,7 @@ export function gitAccess(
   audit: Audit,
 ): Required<Pick<GitDoorOptions, 'authenticate' | 'authorize' | 'revoked'>> {
   return {
-    authenticate: request => Promise.resolve(access.authenticate(request.headers.authorization ?? null)),
+    authenticate: request => Promise.resolve(access.authenticate(tokenIn(request.headers.authorization))),
     revoked: principal => access.revoked(principal),
     authorize: async (principal, { app, action: verb, request }) => {
       const action = verb === 'push' ? 'git receive-pack' : 'git upload-pack'

@@ -193,6 +193,11 @@ export interface AcmeSettings {
   readonly directory: string
   /** Asked first; null: nobody is. */
   readonly rehearsal: string | null
+  /**
+   * The directory itself is only for rehearsals (a CA's staging): browsers trust no certificate of it. Absent: turned on
+   * before this was asked, and it is when it is Let's Encrypt's staging.
+   */
+  readonly isRehearsal?: boolean
   readonly email: string | null
   /** PEM of the CA that the directory's own HTTPS is of; null: one that everybody knows. */
   readonly ca: string | null

@@ -78,6 +78,7 @@ export async function makeTestApi({
     repositories,
     backups: new FakeBackups(),
     access: typeof access === 'string' ? doors[access] : access,
+    ...(access === 'root' && { presented: () => ({ kind: 'socket' as const }) }),
     platform,
     pipeline: fakePipeline(store, cuts),
     limits,

@@ -3,8 +3,7 @@ import { parseRunId, type EnvironmentKey, type RunId } from '../../src/core/name
 import type { Run, RunIntent } from '../../src/core/run.ts'
 import type { RunState } from '../../src/core/states.ts'
 import type { Pipeline, RunEvent } from '../../src/pipeline/pipeline.ts'
-import { judgeMove } from '../../src/commit/judge.ts'
-import type { Repositories } from '../../src/commit/repository.ts'
+import { judgeMove, type Repositories } from '../../src/commit/repository.ts'
 
 const signal = new AbortController().signal
 

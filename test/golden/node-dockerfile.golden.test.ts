@@ -7,6 +7,8 @@ import { dependenciesDockerfile, nodeDockerfile } from '../../src/build/stacks/n
 import { planNode } from '../../src/build/stacks/node/package.ts'
 
 const node = parseImageReference(`127.0.0.1:5443/lading/node@sha256:${'0'.repeat(64)}`)
+const base = parseImageReference(`127.0.0.1:5443/lading/base@sha256:${'1'.repeat(64)}`)
+const images = { base, node }
 
 const cases = {
   'npm-built': {
@@ -59,9 +61,13 @@ for (const [name, { packageJson, paths, ...more }] of Object.entries(cases)) {
       startIsSaid: false,
       commands: [],
       asked: null,
+      members: [],
       nodeVersion: '24.21.0',
     })
-    const actual = plan.notAssembled === null ? dependenciesDockerfile(plan.install!, node) : nodeDockerfile(plan, node)
+    const actual =
+      plan.notAssembled === null
+        ? dependenciesDockerfile(plan.install!, plan.node, images)
+        : nodeDockerfile(plan, images)
     const expected = join(import.meta.dirname, 'node-dockerfile', `${name}.Dockerfile`)
     if (process.env['UPDATE_GOLDEN'] || !existsSync(expected)) writeFileSync(expected, actual)
     assert.equal(actual, readFileSync(expected, 'utf8'))

@@ -193,7 +193,7 @@ export class Instance {
     this.gate = new Gate({ ...options, clock: world.clock, stage: () => world.witness.stage })
   }
 
-  /** From the lease to the open doors, as server/main.ts does it. Never settles when it is killed on the way. */
+  /** From the lease to the open doors, as server/lifecycle.ts does it. Never settles when it is killed on the way. */
   async start(): Promise<void> {
     const { gate } = this
     const world = this.#world

@@ -2,6 +2,7 @@ import type { Hono } from 'hono'
 import { z } from 'zod'
 import { nameOf } from '../../access/principal.ts'
 import { AppError } from '../../core/errors.ts'
+import { letsEncrypt } from '../../core/lets-encrypt.ts'
 import { covers, type DomainName } from '../../core/names.ts'
 import type { HostCertificate } from '../../domains/domains.ts'
 import type { CertificateRow } from '../../store/store.ts'
@@ -15,16 +16,14 @@ const warnDays = 14
 
 const givenCertificate = z.strictObject({ chain: z.string(), key: z.string() })
 
-const letsEncrypt = {
-  directory: 'https://acme-v02.api.letsencrypt.org/directory',
-  rehearsal: 'https://acme-staging-v02.api.letsencrypt.org/directory',
-}
 const address = z.url({ protocol: /^https$/ })
 const acmeSettings = z.strictObject({
   /** Null: Let's Encrypt. */
   directory: address.nullable().default(null),
   /** Asked first; Let's Encrypt's staging where the directory is Let's Encrypt's. */
   rehearsal: address.nullable().default(null),
+  /** The directory is only for rehearsals (a CA's staging): browsers trust no certificate of it. */
+  isRehearsal: z.boolean().optional(),
   email: z.email().nullable().default(null),
   ca: z.string().nullable().default(null),
   dnsHook: z.string().nullable().default(null),
@@ -63,14 +62,20 @@ export function certificateRoutes(api: Hono<ApiEnv>, { store, clock, certificate
   api.get('/v1/acme', async c => c.json((await acmeDocument()) satisfies AcmeDocument))
 
   api.put('/v1/acme', async c => {
-    const { directory, rehearsal, ...rest } = await bodyOf(c, acmeSettings)
+    const { directory, rehearsal, isRehearsal, ...rest } = await bodyOf(c, acmeSettings)
     if (rest.isInternal && c.get('principal').kind !== 'root') {
       throw new AppError('not-allowed', 'only root on the server may name a CA in its own network', {
         hint: 'Run the command there.',
       })
     }
     const place = directory === null || directory === letsEncrypt.directory ? letsEncrypt : { directory, rehearsal }
-    await certificates.turnOn({ ...place, ...rest, by: nameOf(c.get('principal')), at: clock.now() })
+    await certificates.turnOn({
+      ...place,
+      ...rest,
+      isRehearsal: isRehearsal ?? place.directory === letsEncrypt.rehearsal,
+      by: nameOf(c.get('principal')),
+      at: clock.now(),
+    })
     return c.json((await acmeDocument()) satisfies AcmeDocument)
   })
 

@@ -13,7 +13,15 @@ interface Vertex {
 
 interface Report {
   readonly vertexes?: readonly Vertex[]
-  readonly logs?: readonly { readonly vertex: string; readonly data: string }[]
+  readonly logs?: readonly Log[]
+}
+
+interface Log {
+  readonly vertex: string
+  /** 1: what the step wrote to its standard output, 2: to its standard error. */
+  readonly stream?: number
+  /** Base64. */
+  readonly data: string
 }
 
 export interface FailedStep {
@@ -50,6 +58,7 @@ export class Progress {
   readonly #say: (line: string) => void
   readonly #worthTelling: ((step: string) => boolean) | null
   readonly #shown = new Set<string>()
+  /** By step and stream: BuildKit carries each stream by itself, and what one wrote comes between pieces of the other's line. */
   readonly #unfinished = new Map<string, LineSplitter>()
   /** The first that each step wrote. */
   readonly #first = new Map<string, string>()
@@ -110,7 +119,7 @@ export class Progress {
 
   #report(report: Report): void {
     for (const vertex of report.vertexes ?? []) this.#vertex(vertex)
-    for (const log of report.logs ?? []) this.#log(log.vertex, Buffer.from(log.data, 'base64').toString('utf8'))
+    for (const log of report.logs ?? []) this.#log(log)
   }
 
   #vertex(vertex: Vertex): void {
@@ -136,11 +145,13 @@ export class Progress {
     this.#say(`       ${title}${cached ? ' (cached)' : ''}`)
   }
 
-  #log(vertex: string, text: string): void {
+  #log({ vertex, stream = 0, data }: Log): void {
+    const text = Buffer.from(data, 'base64').toString('utf8')
     if (!this.#first.has(vertex))
       this.#first.set(vertex, printable((text.split('\n', 1)[0] ?? '').slice(0, heldCharacters)))
-    const splitter = this.#unfinished.get(vertex) ?? new LineSplitter(outputBound)
-    this.#unfinished.set(vertex, splitter)
+    const writer = `${vertex} ${stream}`
+    const splitter = this.#unfinished.get(writer) ?? new LineSplitter(outputBound)
+    this.#unfinished.set(writer, splitter)
     for (const line of splitter.push(text)) this.#output(line)
   }
 

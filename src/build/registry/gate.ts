@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { Agent, createServer, request as httpRequest } from 'node:http'
 import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Ids } from '../../core/clock.ts'
 import type { AppName } from '../../core/names.ts'
 import { Secret } from '../../core/secret.ts'
+import { listenPrivately } from '../../lib/files.ts'
 import type { RegistryAddress } from './registry.ts'
 import { permitted } from './rights.ts'
 
@@ -79,14 +80,7 @@ export class RegistryGate {
     const server = createServer({ requestTimeout: 0, keepAliveTimeout: 75_000 }, (request, response) =>
       this.#answer(request, response),
     )
-    const bound = `${socketPath}.next`
-    await rm(bound, { force: true })
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(bound, resolve)
-    })
-    await chmod(bound, 0o600)
-    await rename(bound, socketPath)
+    await listenPrivately(server, socketPath)
     return server
   }
 

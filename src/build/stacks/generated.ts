@@ -28,9 +28,9 @@ export function pack(name: string, what: string): string {
   return `RUN tar -cf /${name}.tar --mtime=@0 ${what} && mkdir /${name} && tar -xf /${name}.tar -C /${name} && touch -d @0 /${name} && rm /${name}.tar`
 }
 
-/** By COPY, because a layer that RUN makes also holds the time at which it ran. */
-export function take(name: string, to = '/app'): string {
-  return `COPY --from=build --chown=1000:1000 /${name} ${to}`
+/** By COPY, because a layer that RUN makes also holds the time at which it ran. `from`: a stage. */
+export function take(name: string, to = '/app', from = 'build'): string {
+  return `COPY --from=${from} --chown=1000:1000 /${name} ${to}`
 }
 
 /** What an app of these stacks finds besides, from its base. */

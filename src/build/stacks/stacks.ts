@@ -2,6 +2,7 @@ import type { Source } from '../source.ts'
 import { dockerfileStack } from './dockerfile/dockerfile.ts'
 import { goStack } from './go/go.ts'
 import { nodeStack } from './node/node.ts'
+import { phpStack } from './php/php.ts'
 import { pythonStack } from './python/python.ts'
 import { nothingApplies } from './refusal.ts'
 import { pagesStack } from './static/pages.ts'
@@ -9,7 +10,15 @@ import { siteStack } from './static/site.ts'
 import type { Detected, Platform, Recipe, Stack } from './stack.ts'
 
 /** In this order they are asked; the first that applies makes the image. */
-export const stacks: readonly Stack[] = [dockerfileStack, pagesStack, nodeStack, goStack, pythonStack, siteStack]
+export const stacks: readonly Stack[] = [
+  dockerfileStack,
+  pagesStack,
+  nodeStack,
+  goStack,
+  pythonStack,
+  phpStack,
+  siteStack,
+]
 
 /** As lading.yaml may say them. */
 export const stackNames: readonly string[] = [...new Set(stacks.map(({ name }) => name))]

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { AcmeDocument, CertificatesDocument } from '../../api/documents.ts'
 import { AppError } from '../../core/errors.ts'
+import { letsEncrypt } from '../../core/lets-encrypt.ts'
 import { addCommand, type Common, on } from '../command.ts'
 import type { Session } from '../session.ts'
 import { day, when } from '../words.ts'
@@ -84,8 +85,6 @@ interface AcmeOptions extends Common {
   readonly redirect: boolean
 }
 
-const staging = 'https://acme-staging-v02.api.letsencrypt.org/directory'
-
 function acmeCommands(program: Command, session: Session): void {
   const { terminal } = session
   const status = async (options: Common) => {
@@ -131,7 +130,7 @@ function acmeCommands(program: Command, session: Session): void {
       .option('--directory <url>', "the CA's directory; without it, Let's Encrypt's")
       .option(
         '--staging [url]',
-        "of a CA's staging: asked before the directory; alone, Let's Encrypt's staging and nobody else",
+        "of a CA's staging: asked before the directory; without a URL, nobody else is: Let's Encrypt's, or what --directory names",
       )
       .option('--ca <file>', "the CA (PEM) that the directory's own certificate is of, where not everybody knows it")
       .option('--dns-hook <name>', 'a program in /etc/lading/hooks on the server, for wildcards')
@@ -144,8 +143,9 @@ function acmeCommands(program: Command, session: Session): void {
       const set = await (
         await session.client()
       ).turnAcmeOn({
-        directory: options.directory ?? (options.staging === true ? staging : null),
+        directory: options.directory ?? (options.staging === true ? letsEncrypt.rehearsal : null),
         rehearsal: typeof options.staging === 'string' ? options.staging : null,
+        ...(options.staging === true && { isRehearsal: true }),
         email: options.email ?? null,
         ca: options.ca === undefined ? null : await fileOf(options.ca),
         dnsHook: options.dnsHook ?? null,

@@ -10,8 +10,7 @@ import type { RefMove, Run } from '../../core/run.ts'
 import { wentLive } from '../../core/states.ts'
 import type { Pipeline } from '../../pipeline/pipeline.ts'
 import type { EnvironmentRow, Store } from '../../store/store.ts'
-import { judgeMove } from '../judge.ts'
-import type { Repositories } from '../repository.ts'
+import { judgeMove, type Repositories } from '../repository.ts'
 
 /** What one `git push` asks for. */
 export interface Push {

@@ -1,6 +1,6 @@
-import { lstat, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises'
+import { lstat, mkdir, readlink, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { isMissing, isThere } from '../../lib/files.ts'
+import { isMissing, isThere, pointLink } from '../../lib/files.ts'
 import { checkout, paths } from '../paths.ts'
 import type { Step } from '../steps/steps.ts'
 
@@ -14,11 +14,8 @@ export function commandLinkStep(link: string = paths.command, launcher = join(ch
       return target === null || (await isLauncher(target)) ? null : `${link} is not ours and stays: use ${launcher}`
     },
     act: async () => {
-      const beside = `${link}.new`
       await mkdir(dirname(link), { recursive: true })
-      await rm(beside, { force: true })
-      await symlink(launcher, beside)
-      await rename(beside, link)
+      await pointLink(link, launcher)
     },
   }
 }

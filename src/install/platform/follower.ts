@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { rename, rm, symlink } from 'node:fs/promises'
 import { z } from 'zod'
 import { defaults } from '../../core/defaults.ts'
 import { label } from '../../core/labels.ts'
 import { systemClock } from '../../core/system.ts'
+import { pointLink } from '../../lib/files.ts'
 import { MiB } from '../../lib/format.ts'
 import { lastLogLines } from './container-log.ts'
 import type { Decisions } from '../steps/decisions.ts'
@@ -50,17 +50,10 @@ export function followerStep(site: Site): Step {
         clock: systemClock,
         signal,
       })
-      await linkTo(paths.logsSocket, paths.logsSocketBefore)
+      // Over a socket that a follower from before has left there.
+      await pointLink(paths.logsSocketBefore, paths.logsSocket)
     },
   }
-}
-
-/** In one step, over a socket that one from before has left there. */
-async function linkTo(target: string, path: string): Promise<void> {
-  const beside = `${path}.next`
-  await rm(beside, { force: true })
-  await symlink(target, beside)
-  await rename(beside, path)
 }
 
 /** What is written stays. */

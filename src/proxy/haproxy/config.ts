@@ -31,7 +31,7 @@ export interface EdgeSettings {
   readonly user: string | null
   readonly maxConnections: number
   /** Addresses and networks of load balancers in front: many visitors each, so they are not counted. */
-  readonly balancers?: readonly string[]
+  readonly balancers: readonly string[]
   /** How long connections may hold an old HAProxy after a reload (seconds). */
   readonly hardStopSeconds: number
 }
@@ -132,7 +132,7 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     `  bind unix@${paths.relaySocket(process)} mode 600${edge.user ? ` user ${edge.user}` : ''} accept-proxy`,
     '  log ring@router format raw local0 info',
     `  log-format "${routerLogFormat}"`,
-    ...countConnections(edge.balancers ?? []),
+    ...countConnections(edge.balancers),
     '  option idle-close-on-response',
     // An old process hands every new request to the newest one, whose maps are the present (docs/design/edge.md).
     '  acl draining nbsrv(lading_next) gt 0',
@@ -145,7 +145,7 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     `  http-request set-var(txn.https) var(txn.host),regsub(^[^.]*,*),map_str(${paths.map('https-only')}) unless { var(txn.env) -m found }`,
     // A wildcard, `*.example.com`, is asked for only where nobody has the very name.
     `  http-request set-var(txn.env) var(txn.host),regsub(^[^.]*,*),map_str(${paths.map('hosts')}) unless { var(txn.env) -m found }`,
-    ...countRequests(paths, edge.balancers ?? []),
+    ...countRequests(paths, edge.balancers),
     `  http-request set-var(txn.lane) var(txn.env),map_str(${paths.map('lanes')})`,
     `  acl secure dst_port ${edge.httpsPort}`,
     // What was decided with the newest maps holds: an old process passes on.

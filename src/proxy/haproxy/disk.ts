@@ -1,4 +1,4 @@
-import { mkdir, rename, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { AppError } from '../../core/errors.ts'
 import { readIfThere, writeWhole } from '../../lib/files.ts'
@@ -40,11 +40,4 @@ export async function writeDerived(paths: EdgePaths, model: EdgeModel, config: s
   const list = [paths.certificate('default'), ...model.certificates.map(host => `${paths.certificate(host)} ${host}`)]
   await writeFile(paths.certificateList, list.map(line => `${line}\n`).join(''))
   await writeFile(paths.config, config)
-}
-
-/** The link is replaced in one step; a connection finds the old target or the new one. */
-export async function pointTo(link: string, target: string): Promise<void> {
-  const next = `${link}.next`
-  await symlink(target, next)
-  await rename(next, link)
 }

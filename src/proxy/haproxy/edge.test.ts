@@ -13,13 +13,12 @@ void suite('an edge that is handed over', () => {
     const settings = { httpPort: 1, httpsPort: 1, registryPort: null, ipv6: false, user: null }
     const options: EdgeOptions = {
       paths: edgePaths(folder, folder),
-      settings: { ...settings, maxConnections: 1, hardStopSeconds: 1 },
+      settings: { ...settings, maxConnections: 1, balancers: [], hardStopSeconds: 1 },
       binary: 'haproxy',
       clock: systemClock,
       log: () => undefined,
       changed: () => undefined,
       started: () => Promise.resolve(),
-      switches: {},
     }
     const edge = new HaproxyEdge(options)
     await edge.freeze(Promise.resolve('retired'))

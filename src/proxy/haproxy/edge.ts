@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
 import type { DomainName, EnvironmentKey } from '../../core/names.ts'
 import type { Secret } from '../../core/secret.ts'
-import { Admission, type TestSwitches } from '../admission.ts'
+import { Admission, type AdmissionFaults } from '../admission.ts'
 import { sameEnvironment, type EdgeState, type LaneSpec, type ReleaseKey, type Route } from '../../edge/edges.ts'
 import { Mutex } from '../../lib/async/mutex.ts'
 import * as models from '../model.ts'
@@ -30,7 +30,8 @@ export interface EdgeOptions {
   readonly changed: () => void
   /** Called with each HAProxy that took over, before the one before it is told to stop. */
   readonly started: (process: number, pid: number) => Promise<void>
-  readonly switches: TestSwitches
+  /** Only tests give them. */
+  readonly faults?: AdmissionFaults
 }
 
 /** One node's edge: what it was told (the model), HAProxy, and who is admitted. Changing calls come one at a time. */
@@ -48,13 +49,13 @@ export class HaproxyEdge {
 
   constructor(options: EdgeOptions) {
     this.#options = options
-    const { clock, log, changed, binary, paths, switches } = options
+    const { clock, log, changed, binary, paths, faults } = options
     this.supervisor = new Supervisor({ binary, paths, clock, log, onDeath: how => void this.#revive(how) })
     this.admission = new Admission({
       clock,
       log,
       changed,
-      switches,
+      ...(faults && { faults }),
       exclusive: this.#exclusive,
       model: () => this.#model,
       runtime: () => this.supervisor.runtime,

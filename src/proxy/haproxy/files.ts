@@ -21,7 +21,7 @@ export interface EdgePaths {
   drainDoor(generation: number): string
   /** Who owns events and admission: generation, process id, the HAProxy that runs. */
   readonly owner: string
-  /** A process's word for the log follower: it reads and changes nothing. */
+  /** A process's socket for the log follower, of the lowest level that reads a ring; it takes changes of maps all the same. */
   routerSocket(process: number): string
   /** Which of them is the newest's. */
   readonly newestRouter: string

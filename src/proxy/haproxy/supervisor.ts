@@ -1,7 +1,7 @@
 import { AppError } from '../../core/errors.ts'
 import type { Clock } from '../../core/clock.ts'
+import { pointLink } from '../../lib/files.ts'
 import type { EdgePaths } from './files.ts'
-import { pointTo } from './disk.ts'
 import { sumOf, type Counts } from './drains.ts'
 import { Draining, Haproxy, isRunning, type Predecessor } from './process.ts'
 import { Unanswered, type Runtime } from './runtime.ts'
@@ -65,7 +65,7 @@ export class Supervisor {
       },
       clock,
     )
-    await pointTo(paths.nextSocket, paths.relaySocket(process))
+    await pointLink(paths.nextSocket, paths.relaySocket(process))
     this.#become(next)
     this.#children.add(next)
     void next.exited.then(how => this.#ended(next, how))

@@ -55,6 +55,79 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
       devDependencies: { typescript: '6' },
     }),
   },
+  'node-18': {
+    'package-lock.json': '',
+    'server.js': '',
+    'package.json': json({
+      engines: { node: '18.x' },
+      scripts: { start: 'node server.js' },
+      dependencies: { express: '4' },
+    }),
+  },
+  'node-22-exact': { '.nvmrc': 'v22.11.0\n', 'index.js': '', 'package.json': '{}' },
+  'node-unknown': { '.nvmrc': '19\n', 'index.js': '', 'package.json': '{}' },
+  'node-bun': {
+    'bun.lock': '',
+    'index.ts': '',
+    'package.json': json({
+      module: 'index.ts',
+      type: 'module',
+      private: true,
+      devDependencies: { '@types/bun': 'latest' },
+    }),
+  },
+  'node-turborepo': {
+    'pnpm-lock.yaml': '',
+    'pnpm-workspace.yaml': 'packages:\n  - apps/*\n  - packages/*\n',
+    'turbo.json': '{}',
+    'apps/web/package.json': json({
+      scripts: { dev: 'next dev', build: 'next build', start: 'next start' },
+      dependencies: { next: '16' },
+    }),
+    'packages/ui/package.json': json({ name: '@repo/ui' }),
+    'package.json': json({
+      private: true,
+      packageManager: 'pnpm@10.28.0',
+      engines: { node: '>=18' },
+      scripts: { build: 'turbo run build', dev: 'turbo run dev' },
+      devDependencies: { turbo: '^2' },
+    }),
+  },
+  'node-turborepo-two': {
+    'package-lock.json': '',
+    'apps/docs/package.json': json({ scripts: { start: 'next start' } }),
+    'apps/web/package.json': json({ scripts: { start: 'next start' } }),
+    'package.json': json({ workspaces: ['apps/*'], scripts: { build: 'turbo run build', start: 'turbo run start' } }),
+  },
+  'node-remix': {
+    'package-lock.json': '',
+    'vite.config.ts': '',
+    'package.json': json({
+      engines: { node: '>=20' },
+      scripts: {
+        build: 'react-router build',
+        dev: 'react-router dev',
+        start: 'react-router-serve ./build/server/index.js',
+      },
+      dependencies: { '@react-router/node': '7', '@react-router/serve': '7', react: '19' },
+      devDependencies: { '@react-router/dev': '7', vite: '7' },
+    }),
+  },
+  'node-astro-server': {
+    'package-lock.json': '',
+    'astro.config.mjs': "export default defineConfig({ output: 'server', adapter: node({ mode: 'standalone' }) })",
+    'package.json': json({
+      scripts: { dev: 'astro dev', build: 'astro build' },
+      dependencies: { astro: '5', '@astrojs/node': '9' },
+    }),
+  },
+  'node-sveltekit-node': {
+    'package-lock.json': '',
+    'package.json': json({
+      scripts: { dev: 'vite dev', build: 'vite build' },
+      devDependencies: { '@sveltejs/kit': '2', '@sveltejs/adapter-node': '5', vite: '8' },
+    }),
+  },
   'node-nest': {
     'package-lock.json': '',
     '.node-version': '24',
@@ -162,6 +235,41 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
     Procfile: 'web: shop -a\nrelease: shop migrate\n',
   },
   'go-library': { 'go.mod': 'module shop\n', 'shop.go': 'package shop\n' },
+  'php-plain': { 'index.php': '', 'style.css': '', '.htaccess': '' },
+  'php-public': { 'public/index.php': '', 'src/a.php': '' },
+  'php-composer': {
+    'composer.json': json({ require: { php: '^8.2', 'slim/slim': '^4', 'ext-intl': '*', 'ext-oci8': '*' } }),
+    'composer.lock':
+      '{"packages": [{"name": "a/b", "require": {"php": ">=8", "ext-gd": "*", "ext-dom": "*"}, "require-dev": {"ext-soap": "*"}}], "packages-dev": [{"require": {"ext-tidy": "*"}}]}',
+    'public/index.php': '',
+  },
+  'php-no-lock': { 'composer.json': json({ require: { 'slim/slim': '^4' } }), 'index.php': '' },
+  'php-vendor': {
+    'composer.json': json({ require: { 'slim/slim': '^4' } }),
+    'vendor/autoload.php': '',
+    'public/index.php': '',
+  },
+  'php-laravel': {
+    artisan: '',
+    'composer.json': json({ require: { php: '^8.2', 'laravel/framework': '^12.0', 'laravel/tinker': '^2.10' } }),
+    'composer.lock': '{}',
+    'public/index.php': '',
+    'vite.config.js': '',
+    'package.json': json({
+      private: true,
+      scripts: { build: 'vite build', dev: 'vite' },
+      devDependencies: { vite: '^7', 'laravel-vite-plugin': '^2', tailwindcss: '^4' },
+    }),
+  },
+  'php-symfony': {
+    'composer.json': json({
+      require: { php: '>=8.2', 'ext-ctype': '*', 'ext-iconv': '*', 'symfony/framework-bundle': '7.3.*' },
+    }),
+    'composer.lock': '{}',
+    'bin/console': '',
+    'public/index.php': '',
+  },
+  'php-too-old': { 'composer.json': json({ require: { php: '^5.6 || ^7.0' } }), 'index.php': '' },
   'dockerfile-first': { Dockerfile: 'FROM debian:trixie\n', 'package.json': '{}', 'server.js': '' },
   'refused-monorepo': { 'api/Dockerfile': '', 'web/Dockerfile': '', 'compose.yaml': '' },
   'refused-below': { 'server/package.json': '', 'client/package.json': '', 'README.md': '' },

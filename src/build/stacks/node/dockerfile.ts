@@ -1,5 +1,6 @@
-import type { ImageReference } from '../../../core/names.ts'
 import { pack, take } from '../generated.ts'
+import { nodeBase, type NodeImages } from './other-node.ts'
+import type { ChosenNode } from './choose-node.ts'
 import type { Install, NodePlan } from './package.ts'
 
 /** What every Node image runs with, built or assembled. */
@@ -17,13 +18,14 @@ export const nodeDockerignore = 'node_modules\n.git\n'
  * is two layers, production dependencies and everything else, with fixed times and one owner: a layer whose content
  * did not change keeps its digest.
  */
-export function nodeDockerfile(plan: NodePlan, node: ImageReference): string {
+export function nodeDockerfile(plan: NodePlan, images: NodeImages): string {
   const { install } = plan
-  const lines = [...buildStage(plan, node)]
+  const node = nodeBase(plan.node, images)
+  const lines = [...node.lines, ...buildStage(plan, node.name)]
   if (install?.prunes) lines.push(...prune(install))
   lines.push('RUN mkdir -p node_modules', pack('modules', 'node_modules'), pack('code', `${leaveOut(install)} .`))
   if (plan.keeps.length > 0) lines.push(pack('programs', '-C /kept .'))
-  lines.push('', `FROM ${node}`)
+  lines.push('', `FROM ${node.name}`)
   if (plan.keeps.length > 0) lines.push('COPY --from=build /programs /usr/local')
   lines.push(take('modules'), take('code'))
   if (install?.program === 'yarn-berry') lines.push(yarnLikeTheOthers)
@@ -31,28 +33,35 @@ export function nodeDockerfile(plan: NodePlan, node: ImageReference): string {
 }
 
 /** Where the app is installed and built, in /app, with its development dependencies: the stage `build`. */
-export function buildStage(plan: NodePlan, node: ImageReference): readonly string[] {
+export function buildStage(
+  plan: NodePlan,
+  node: string,
+  { name, copy } = { name: 'build', copy: 'COPY . .' },
+): readonly string[] {
   const { install } = plan
-  const lines = [`FROM ${node} AS build`, 'WORKDIR /app', quiet]
+  const lines = [`FROM ${node} AS ${name}`, 'WORKDIR /app', quiet]
   if (install?.program === 'yarn-berry') lines.push(yarnLikeTheOthers)
   if (install?.get) lines.push(getProgram(install.get))
   if (plan.keeps.length > 0) lines.push(run(`npm install --global --force --prefix /kept ${plan.keeps.join(' ')}`))
   if (install && plan.installsAlone) lines.push(copyManifests(install))
-  else lines.push('COPY . .')
+  else lines.push(copy)
   if (install) lines.push(run(installAll(install)))
-  if (install && plan.installsAlone) lines.push('COPY . .')
+  if (install && plan.installsAlone) lines.push(copy)
   // Not earlier: without development dependencies there may be nothing to build with.
   if (plan.buildScript) lines.push('ENV NODE_ENV=production', runBuild(plan.buildScript))
   return lines
 }
 
 /** The Dockerfile of the dependencies alone, for an assembled image: one layer on the base, `node_modules`. */
-export function dependenciesDockerfile(install: Install, node: ImageReference): string {
-  const lines = [`FROM ${node} AS build`, 'WORKDIR /app', quiet]
+export function dependenciesDockerfile(install: Install, chosen: ChosenNode, images: NodeImages): string {
+  const node = nodeBase(chosen, images)
+  const lines = [...node.lines, `FROM ${node.name} AS build`, 'WORKDIR /app', quiet]
   if (install.get) lines.push(getProgram(install.get))
   lines.push(copyManifests(install), run(commandsOf(install).production), 'RUN mkdir -p node_modules')
-  return [...lines, pack('modules', 'node_modules'), '', `FROM ${node}`, take('modules'), ''].join('\n')
+  return [...lines, pack('modules', 'node_modules'), '', `FROM ${node.name}`, take('modules'), ''].join('\n')
 }
+
+const bunCache = 'BUN_INSTALL_CACHE_DIR=/root/.cache/bun'
 
 const installCommands = {
   npm: {
@@ -70,6 +79,12 @@ const installCommands = {
     all: 'yarn install --frozen-lockfile --production=false',
     prune: 'yarn install --frozen-lockfile --production --ignore-scripts --prefer-offline',
     production: 'yarn install --frozen-lockfile --production',
+  },
+  bun: {
+    all: `${bunCache} bun install --frozen-lockfile`,
+    // It has no prune; what it gets again lies in its cache.
+    prune: `rm -rf node_modules && ${bunCache} bun install --frozen-lockfile --production --ignore-scripts`,
+    production: `${bunCache} bun install --frozen-lockfile --production`,
   },
   'yarn-berry': {
     all: 'yarn install --immutable',
@@ -94,6 +109,11 @@ const unlockedCommands = {
     all: 'yarn install --no-lockfile --production=false',
     prune: 'yarn install --no-lockfile --production --ignore-scripts --prefer-offline',
     production: 'yarn install --no-lockfile --production',
+  },
+  bun: {
+    all: `${bunCache} bun install --no-save`,
+    prune: `rm -rf node_modules && ${bunCache} bun install --no-save --production --ignore-scripts`,
+    production: `${bunCache} bun install --no-save --production`,
   },
 } as const
 

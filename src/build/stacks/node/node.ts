@@ -3,18 +3,21 @@ import type { Assembled, Built, Platform, Recipe, Stack } from '../stack.ts'
 import { askedVersion } from './asked-version.ts'
 import { dependenciesDockerfile, nodeDockerfile, nodeDockerignore, nodeEnv } from './dockerfile.ts'
 import { parsePackage, planNode, type NodePlan } from './package.ts'
+import { chooseNode } from './choose-node.ts'
+import { membersOf } from './members.ts'
+import { nodeBase } from './other-node.ts'
 import { mainFile } from './start.ts'
 
 /** Programs of its Dockerfiles. */
-export const tells = ['npm', 'pnpm', 'yarn'] as const
+export const tells = ['npm', 'pnpm', 'yarn', 'bun'] as const
 
 /** A package.json at the root: npm, pnpm or Yarn; assembled from layers where there is no build step. */
 export const nodeStack: Stack = {
   name: 'node',
 
-  async detect(source, { nodeVersion }) {
+  async detect(source, platform) {
     if ((await source.files.text('package.json')) === null || (await isOnlyTools(source))) return null
-    return { what: `Node ${nodeVersion}`, because: 'package.json is in the repository' }
+    return { what: `Node ${await versionFor(source, platform)}`, because: 'package.json is in the repository' }
   },
 
   async recipe(source, platform): Promise<Recipe> {
@@ -22,11 +25,11 @@ export const nodeStack: Stack = {
     const built: Built = {
       method: 'built',
       stack: 'node',
-      title: `Building a Node ${platform.nodeVersion} app${plan.install ? ` with ${plan.install.program}` : ''}`,
+      title: `Building a Node ${plan.node.version} app${plan.install ? ` with ${plan.install.program}` : ''}`,
       // What is to be assembled is built only after its install failed alone.
-      dockerfile: nodeDockerfile(plan.notAssembled === null ? { ...plan, installsAlone: false } : plan, platform.node),
+      dockerfile: nodeDockerfile(plan.notAssembled === null ? { ...plan, installsAlone: false } : plan, platform),
       dockerignore: nodeDockerignore,
-      bases: [{ name: platform.node, instead: null }],
+      bases: basesOf(plan, platform),
       notes: [...plan.warnings.map(warning => `Warning: ${warning}`), ...whyBuilt(plan)],
       start: plan.start,
       tells,
@@ -36,7 +39,20 @@ export const nodeStack: Stack = {
 }
 
 /** Files that say that package.json is not the app itself, unless it starts something. */
-export const ofOthers = ['go.mod', 'manage.py', 'requirements.txt', 'pyproject.toml', 'Pipfile'] as const
+export const ofOthers = [
+  'go.mod',
+  'manage.py',
+  'requirements.txt',
+  'pyproject.toml',
+  'Pipfile',
+  'composer.json',
+  'index.php',
+  'Gemfile',
+  'Cargo.toml',
+  'pom.xml',
+  'build.gradle',
+  'build.gradle.kts',
+] as const
 
 /** Beside an app of another stack, a package.json that starts nothing is there for its tools. */
 async function isOnlyTools(source: Source): Promise<boolean> {
@@ -52,6 +68,12 @@ async function isOnlyTools(source: Source): Promise<boolean> {
   return hasPages && commands.length === 0 && pkg.scripts?.build === undefined
 }
 
+async function versionFor({ files }: Source, { nodeVersion }: Platform): Promise<string> {
+  const { engines } = parsePackage((await files.text('package.json')) ?? '{}')
+  const asked = await askedVersion(files)
+  return chooseNode({ engines: engines?.node ?? null, asked, platforms: nodeVersion }).version
+}
+
 /** `startIsSaid`: what is made needs nothing that starts it. */
 export async function planOf(
   { files, procfile }: Source,
@@ -59,8 +81,9 @@ export async function planOf(
   { startIsSaid = false } = {},
 ): Promise<NodePlan> {
   const processes = procfile?.processes ?? []
+  const packageJson = (await files.text('package.json')) ?? '{}'
   return planNode({
-    packageJson: (await files.text('package.json')) ?? '{}',
+    packageJson,
     yarnLock: await files.text('yarn.lock'),
     paths: await files.paths(),
     startIsSaid: startIsSaid || processes.length > 0,
@@ -68,21 +91,27 @@ export async function planOf(
       command => typeof command === 'string',
     ),
     asked: await askedVersion(files),
+    members: await membersOf(parsePackage(packageJson), files),
     nodeVersion,
   })
 }
 
-function assembled({ install, start }: NodePlan, otherwise: Built, { node, nodeVersion }: Platform): Assembled {
+function basesOf({ node }: NodePlan, platform: Platform): Built['bases'] {
+  const images = node.isPlatforms ? [platform.node] : [platform.base, platform.node]
+  return images.map(name => ({ name, instead: null }))
+}
+
+function assembled({ install, start, node }: NodePlan, otherwise: Built, platform: Platform): Assembled {
   return {
     method: 'assembled',
     stack: 'node',
-    title: `Assembling a Node ${nodeVersion} app from layers`,
+    title: `Assembling a Node ${node.version} app from layers`,
     bases: otherwise.bases,
     dependencies:
       install === null
-        ? { image: node }
+        ? onlyNode(node, platform)
         : {
-            dockerfile: dependenciesDockerfile(install, node),
+            dockerfile: dependenciesDockerfile(install, node, platform),
             manifests: install.manifests,
             title: `Installing dependencies with ${install.program}`,
             tells,
@@ -94,6 +123,13 @@ function assembled({ install, start }: NodePlan, otherwise: Built, { node, nodeV
     otherwise,
     notes: otherwise.notes,
   }
+}
+
+/** For an app without dependencies. */
+function onlyNode(node: NodePlan['node'], platform: Platform): Assembled['dependencies'] {
+  if (node.isPlatforms) return { image: platform.node }
+  const { lines } = nodeBase(node, platform)
+  return { dockerfile: lines.join('\n'), manifests: [], title: `Getting Node ${node.version}`, tells: ['npm'] }
 }
 
 function whyBuilt(plan: NodePlan): readonly string[] {

@@ -21,6 +21,7 @@ const plan = ({ pkg, paths = [], yarnLock, startIsSaid = true, commands = [], as
     startIsSaid,
     commands,
     asked: asked ?? null,
+    members: [],
     nodeVersion: '24.21.0',
   })
 
@@ -41,18 +42,24 @@ test('dependencies without a lock file are installed all the same, with a warnin
   const { install, warnings, notAssembled } = plan({ pkg: { dependencies } })
   assert.deepEqual([install?.program, install?.locked, install?.prunes, notAssembled], ['npm', false, true, null])
   assert.match(warnings.join('\n'), /^there is no lock file: .* "npm install" writes one/)
-  const byPnpm = plan({ pkg: { dependencies, packageManager: 'pnpm@10.4.1' }, paths: ['bun.lock'] })
+  const byPnpm = plan({ pkg: { dependencies, packageManager: 'pnpm@10.4.1' }, paths: ['deno.lock'] })
   assert.deepEqual([byPnpm.install?.program, byPnpm.install?.get], ['pnpm', 'pnpm@10.4.1'])
   assert.match(
     byPnpm.warnings.join('\n'),
-    /no lock file that is read here \(bun.lock is not\).*"pnpm install" writes one/,
+    /no lock file that is read here \(deno.lock is not\).*"pnpm install" writes one/,
   )
 })
 
-test('a version that the repository asks for is named when another one is taken', () => {
-  const asked = { file: '.nvmrc', text: 'lts/iron', major: '20' }
-  assert.deepEqual(plan({ pkg: {}, asked }).warnings, ['.nvmrc asks for Node lts/iron; this image has Node 24.21.0'])
-  assert.deepEqual(plan({ pkg: {}, asked: { ...asked, major: '24' } }).warnings, [])
+test('bun installs where its lock file is, and stays where what runs calls it', () => {
+  const one = plan({ pkg: { dependencies }, paths: ['bun.lock', 'index.ts'], startIsSaid: false })
+  assert.deepEqual([one.install?.program, one.install?.get, one.install?.locked], ['bun', 'bun@1.4.5', true])
+  assert.deepEqual([one.start, one.keeps], [['bun', 'index.ts'], ['bun@1.4.5']])
+  const byNode = plan({
+    pkg: { dependencies, scripts: { start: 'node a.js' } },
+    paths: ['bun.lock'],
+    startIsSaid: false,
+  })
+  assert.deepEqual(byNode.keeps, [])
 })
 
 test("Nest runs what was built, not what its developers' start compiles", () => {
@@ -167,8 +174,8 @@ test('the start command is the script, else a file; without npm in between, and 
 })
 
 test('another Node than asked for is a warning, and so is node_modules in the repository', () => {
-  assert.deepEqual(plan({ pkg: { engines: { node: '>=26' } } }).warnings, [
-    'package.json asks for Node >=26; this image has Node 24.21.0',
+  assert.deepEqual(plan({ pkg: { engines: { node: '>=99' } } }).warnings, [
+    'package.json asks for Node >=99; this image has Node 24.21.0. There are 14, 16, 18, 20, 22, 24, 26',
   ])
   assert.deepEqual(plan({ pkg: { engines: { node: '^22 || 24.x' } } }).warnings, [])
   assert.match(plan({ pkg: {}, paths: ['node_modules/a/b'] }).warnings[0] ?? '', /^node_modules is in the repository/)

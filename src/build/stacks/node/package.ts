@@ -2,11 +2,13 @@ import { z } from 'zod'
 import { requireFlatJson, shortened } from '../../../core/bounds.ts'
 import { defaults } from '../../../core/defaults.ts'
 import { AppError } from '../../../core/errors.ts'
-import { satisfies } from '../version-range.ts'
 import type { AskedVersion } from './asked-version.ts'
+import { chooseNode, type ChosenNode } from './choose-node.ts'
+import { startMember, startsNothing, type Member } from './members.ts'
 import { startCommand, startScript } from './start.ts'
 
 export interface NodePlan {
+  readonly node: ChosenNode
   /** Null: nothing is to be installed. */
   readonly install: Install | null
   /** The script that builds, run with development dependencies; null: there is none. */
@@ -23,7 +25,7 @@ export interface NodePlan {
 }
 
 export interface Install {
-  readonly program: 'npm' | 'pnpm' | 'yarn' | 'yarn-berry'
+  readonly program: 'npm' | 'pnpm' | 'yarn' | 'yarn-berry' | 'bun'
   /** Of the program, as npm knows it: `pnpm@10.4.1`; null: the image has it. */
   readonly get: string | null
   /** Files that decide what is installed, package.json first. */
@@ -81,10 +83,13 @@ const lockFiles = {
   'npm-shrinkwrap.json': 'npm',
   'pnpm-lock.yaml': 'pnpm',
   'yarn.lock': 'yarn',
+  'bun.lock': 'bun',
+  'bun.lockb': 'bun',
 } as const
-const configFiles = ['.npmrc', '.yarnrc', '.yarnrc.yml', '.pnpmfile.cjs', 'pnpm-workspace.yaml'] as const
+const bunLocks = ['bun.lock', 'bun.lockb']
+const configFiles = ['.npmrc', 'bunfig.toml', '.yarnrc', '.yarnrc.yml', '.pnpmfile.cjs', 'pnpm-workspace.yaml'] as const
 /** What builds an app whose package.json pins no version. */
-const programs = { pnpm: 'pnpm@10.28.0', yarn: 'yarn@1.22.22' } as const
+const programs = { pnpm: 'pnpm@10.28.0', yarn: 'yarn@1.22.22', bun: 'bun@1.4.5' } as const
 
 export interface NodeFiles {
   /** Text of package.json. */
@@ -99,6 +104,8 @@ export interface NodeFiles {
   readonly commands: readonly string[]
   /** What the repository asks for beside package.json; null: nothing. */
   readonly asked: AskedVersion | null
+  /** Packages of a workspace that start something. */
+  readonly members: readonly Member[]
   /** Node's version in the platform's image, such as `24.21.0`. */
   readonly nodeVersion: string
 }
@@ -106,19 +113,35 @@ export interface NodeFiles {
 /** How a Node app is made into an image. Rejects `invalid-input` and `build-failed` with what to do about it. */
 export function planNode(files: NodeFiles): NodePlan {
   const pkg = parsePackage(files.packageJson)
+  const { nodeVersion: platforms, asked } = files
+  const node = chooseNode({ engines: pkg.engines?.node ?? null, asked, platforms })
   const buildScript = (['heroku-postbuild', 'build'] as const).find(name => pkg.scripts?.[name]) ?? null
   const install = planInstall(pkg, buildScript !== null, files)
   const reason = install && notAlone(install, pkg, files.paths)
-  const called = calledPrograms(pkg, files)
+  const start = files.startIsSaid ? null : startOf(pkg, files)
+  const called = calledPrograms(pkg, files, start)
   return {
+    node,
     install,
     buildScript,
-    start: files.startIsSaid ? null : startCommand(pkg, files.paths),
+    start,
     keeps: called.flatMap(kind => programOf(kind, pkg, files).get ?? []),
     installsAlone: reason === null,
     notAssembled: buildScript ? `it has a script "${buildScript}"` : (reason ?? calls(called)),
-    warnings: warnings(pkg, install, files),
+    warnings: [...node.warnings, ...warnings(pkg, install, files)],
   }
+}
+
+function startOf(pkg: Package, files: NodeFiles): readonly string[] {
+  const ofMember = startsNothing(pkg) ? startMember(files.members) : null
+  return (
+    ofMember ??
+    startCommand(
+      pkg,
+      files.paths,
+      bunLocks.some(path => files.paths.has(path)),
+    )
+  )
 }
 
 /** Rejects `invalid-input`. */
@@ -154,7 +177,7 @@ function planInstall(pkg: Package, builds: boolean, files: NodeFiles): Install |
   if (nothing && !runsScripts) return null
   const present = configFiles.filter(name => files.paths.has(name))
   const [lock] = locks
-  const unlocked = /^(pnpm|yarn)@/.exec(pkg.packageManager ?? '')?.[1] as 'pnpm' | 'yarn' | undefined
+  const unlocked = /^(pnpm|yarn|bun)@/.exec(pkg.packageManager ?? '')?.[1] as 'pnpm' | 'yarn' | 'bun' | undefined
   const [lockFile, kind] = lock ?? [null, nothing ? 'npm' : (unlocked ?? 'npm')]
   const program = programOf(kind, pkg, files)
   return {
@@ -170,7 +193,7 @@ function hasDependencies(pkg: Package): boolean {
   return Object.keys({ ...pkg.dependencies, ...pkg.optionalDependencies, ...pkg.devDependencies }).length > 0
 }
 
-function hasWorkspaces(pkg: Package, paths: ReadonlySet<string>): boolean {
+export function hasWorkspaces(pkg: Package, paths: ReadonlySet<string>): boolean {
   return pkg.workspaces !== undefined || paths.has('pnpm-workspace.yaml')
 }
 
@@ -179,10 +202,14 @@ function isNotEmpty(workspaces: unknown): boolean {
   return workspaces !== undefined && !(Array.isArray(workspaces) && workspaces.length === 0)
 }
 
-function calledPrograms(pkg: Package, { commands }: NodeFiles): readonly ('pnpm' | 'yarn')[] {
+function calledPrograms(
+  pkg: Package,
+  { commands }: NodeFiles,
+  command: readonly string[] | null,
+): readonly ('pnpm' | 'yarn' | 'bun')[] {
   const start = startScript(pkg)
-  const text = [pkg.scripts?.prestart, start && pkg.scripts?.[start], ...commands].join('\n')
-  return (['pnpm', 'yarn'] as const).filter(name => new RegExp(`(?:^|[\\s;&|(])${name}\\s`).test(text))
+  const text = [pkg.scripts?.prestart, start && pkg.scripts?.[start], command?.join(' '), ...commands].join('\n')
+  return (['pnpm', 'yarn', 'bun'] as const).filter(name => new RegExp(`(?:^|[\\s;&|(])${name}x?\\s`, 'm').test(text))
 }
 
 function calls(programs: readonly string[]): string | null {
@@ -199,11 +226,16 @@ function focuses({ yarnLock, paths }: NodeFiles): boolean {
   return Number(version) >= 8 || paths.has('.yarn/plugins/@yarnpkg/plugin-workspace-tools.cjs')
 }
 
-function programOf(kind: 'npm' | 'pnpm' | 'yarn', pkg: Package, files: NodeFiles): Pick<Install, 'program' | 'get'> {
+function programOf(
+  kind: 'npm' | 'pnpm' | 'yarn' | 'bun',
+  pkg: Package,
+  files: NodeFiles,
+): Pick<Install, 'program' | 'get'> {
   const [, name, version] =
-    /^(npm|pnpm|yarn)@(\d+\.\d+\.\d+[0-9A-Za-z.-]*)(?:\+.*)?$/.exec(pkg.packageManager ?? '') ?? []
+    /^(npm|pnpm|yarn|bun)@(\d+\.\d+\.\d+[0-9A-Za-z.-]*)(?:\+.*)?$/.exec(pkg.packageManager ?? '') ?? []
   if (kind === 'npm') return { program: 'npm', get: name === 'npm' ? `npm@${version}` : null }
   if (kind === 'pnpm') return { program: 'pnpm', get: name === 'pnpm' ? `pnpm@${version}` : programs.pnpm }
+  if (kind === 'bun') return { program: 'bun', get: name === 'bun' ? `bun@${version}` : programs.bun }
   if (!/^__metadata:/m.test(files.yarnLock ?? '')) {
     return { program: 'yarn', get: name === 'yarn' && version?.startsWith('1.') ? `yarn@${version}` : programs.yarn }
   }
@@ -237,16 +269,10 @@ function isLocal(version: unknown): boolean {
 }
 
 function warnings(pkg: Package, install: Install | null, files: NodeFiles): readonly string[] {
-  const { nodeVersion, paths, asked } = files
-  const wanted = pkg.engines?.node
+  const { paths } = files
   const found: string[] = []
-  if (wanted && satisfies(nodeVersion, wanted) === false) {
-    found.push(`package.json asks for Node ${wanted}; this image has Node ${nodeVersion}`)
-  } else if (!wanted && asked && asked.major !== nodeVersion.split('.')[0]) {
-    found.push(`${asked.file} asks for Node ${asked.text}; this image has Node ${nodeVersion}`)
-  }
   if (install?.locked === false && hasDependencies(pkg)) {
-    const other = ['bun.lock', 'bun.lockb', 'deno.lock'].find(name => paths.has(name))
+    const other = paths.has('deno.lock') ? 'deno.lock' : null
     found.push(
       `there is no lock file${other ? ` that is read here (${other} is not)` : ''}: what is installed may be other versions than you tried. "${install.program} install" writes one; commit it`,
     )

@@ -3,7 +3,7 @@ import { AppError } from '../../../core/errors.ts'
 import type { Package } from './package.ts'
 
 /** What starts an app without a Procfile. Rejects `build-failed` when nothing says it. */
-export function startCommand(pkg: Package, paths: ReadonlySet<string>): readonly string[] {
+export function startCommand(pkg: Package, paths: ReadonlySet<string>, byBun = false): readonly string[] {
   const name = startScript(pkg)
   const script = name && pkg.scripts?.[name]
   if (script) {
@@ -14,6 +14,9 @@ export function startCommand(pkg: Package, paths: ReadonlySet<string>): readonly
   }
   const main = mainFile(pkg, paths)
   if (main) return ['node', main]
+  // As "bun init" leaves it: no script, and TypeScript that Bun runs as it is.
+  const ofBun = byBun ? ['index.ts', 'src/index.ts', 'server.ts'].find(path => paths.has(path)) : undefined
+  if (ofBun) return ['bun', ofBun]
   const built = frameworks.find(([name]) => has(pkg, name))
   if (built) return built[1]
   throw new AppError('build-failed', 'nothing says how to start this app', {

@@ -1,6 +1,7 @@
 import type { Source } from '../../source.ts'
-
 import { buildStage, nodeDockerignore } from '../node/dockerfile.ts'
+import { membersOf } from '../node/members.ts'
+import { nodeBase } from '../node/other-node.ts'
 import { ofOthers, planOf, tells } from '../node/node.ts'
 import { parsePackage, type Package } from '../node/package.ts'
 import { mainFile, startScript } from '../node/start.ts'
@@ -20,10 +21,12 @@ export const pagesStack: Stack = {
   async recipe(source, platform: Platform): Promise<Built> {
     const { name, kind, folders } = (await makerOf(source)) ?? generic
     const plan = { ...(await planOf(source, platform, { startIsSaid: true })), keeps: [] }
-    const { base, node, nodeVersion } = platform
+    const { base, node } = platform
+    const builtOn = nodeBase(plan.node, platform)
     const start = startServer(kind, '/app')
     const lines = [
-      ...buildStage(plan, node),
+      ...builtOn.lines,
+      ...buildStage(plan, builtOn.name),
       `RUN ${findPages(folders)}`,
       `RUN ${timeByContent}`,
       // Folders too, or the layer would hold the time of the build.
@@ -37,7 +40,7 @@ export const pagesStack: Stack = {
     return {
       method: 'built',
       stack: 'static',
-      title: `Building static pages with ${name} and Node ${nodeVersion}, for nginx`,
+      title: `Building static pages with ${name} and Node ${plan.node.version}, for nginx`,
       dockerfile: lines.join('\n'),
       dockerignore: nodeDockerignore,
       bases: [base, node].map(one => ({ name: one, instead: null })),
@@ -109,7 +112,8 @@ async function makerOf({ files, procfile, yaml }: Source): Promise<Maker | null>
     const because = `package.json has ${name}, a script "build" and nothing that starts a server`
     return { ...maker, folders: [...(await saidFolder(name, files)), ...maker.folders], because }
   }
-  return generic
+  const isOfServers = (await membersOf(pkg, files)).length > 0
+  return isOfServers && !wanted ? null : generic
 }
 
 function startsServer(pkg: Package): boolean {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseAppName, parseBranchName, type CommitId } from '../core/names.ts'
 import { FakeRepositories } from '../../test/doubles/repositories.ts'
-import { judgeMove } from './judge.ts'
+import { judgeMove } from './repository.ts'
 
 const app = parseAppName('shop')
 const branch = parseBranchName('main')

@@ -1,7 +1,7 @@
-import type { Clock } from '../core/clock.ts'
-import { environmentOf, label } from '../core/labels.ts'
-import type { DockerHttp } from '../docker/http.ts'
-import type { Running } from '../proxy/held-slots.ts'
+import type { Clock } from '../../../src/core/clock.ts'
+import { environmentOf, label } from '../../../src/core/labels.ts'
+import type { DockerHttp } from '../../../src/docker/http.ts'
+import type { Admission } from '../../../src/proxy/admission.ts'
 
 interface Task {
   readonly ID: string
@@ -17,17 +17,13 @@ interface Task {
  */
 const pollMs = 5000
 
-/**
- * The planted fault `swarms-word`: addresses are admitted as Swarm's task list tells them, which knows a port and no
- * container. Exists so that the wrong-app test can be seen red; nothing in production calls it.
- */
-export async function followSwarmsWord(
+/** Admits addresses as Swarm's task list has them, which knows a port and no container. */
+export async function admitTasks(
   options: {
     readonly engine: DockerHttp
     readonly clusterAddress: string
     readonly clock: Clock
-    readonly put: (process: Running) => void
-    readonly remove: (container: string) => void
+    readonly admission: Admission
   },
   signal: AbortSignal,
 ): Promise<void> {
@@ -41,7 +37,7 @@ export async function followSwarmsWord(
         const port = task.Status.PortStatus?.Ports?.[0]?.PublishedPort
         if (!port || labels[label.type] !== 'web') continue
         known.add(task.ID)
-        options.put({
+        options.admission.put({
           ...environmentOf(labels),
           release: Number(labels[label.release]),
           container: task.ID,
@@ -52,10 +48,10 @@ export async function followSwarmsWord(
       for (const id of known) {
         if (running.some(task => task.ID === id)) continue
         known.delete(id)
-        options.remove(id)
+        options.admission.remove(id)
       }
     } catch (error) {
-      // Swarm's word fails open: what it said last stays, as a naive edge would have it.
+      // It fails open: what Swarm said last stays, as a naive edge would have it.
       if (signal.aborted) throw error
     }
     await options.clock.sleep(pollMs)
