@@ -30,7 +30,7 @@ function levelsOf(command: Command, path: string): Level[] {
 /** The longest path that the words before the cursor begin with says what may follow. */
 function bashFunction(levels: readonly Level[]): string {
   const cases = levels
-    .toSorted((a, b) => b.path.split(' ').length - a.path.split(' ').length)
+    .toSorted((a, b) => depthOf(b) - depthOf(a))
     .map(({ path, below, options }) => {
       const words = [...below.map(command => command.name()), ...options].join(' ')
       return `    ${path === '' ? '*' : `'${path} '*`}) words='${words}' ;;`
@@ -47,6 +47,10 @@ ${cases.join('\n')}
 }
 complete -F _lading lading
 `
+}
+
+function depthOf({ path }: Level): number {
+  return path === '' ? 0 : path.split(' ').length
 }
 
 function fish(levels: readonly Level[]): string {

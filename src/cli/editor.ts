@@ -15,6 +15,7 @@ export async function edited(text: string, editor: string): Promise<string> {
     await writeFile(file, text, { mode: 0o600 })
     const [program = 'vi', ...args] = editor.split(' ').filter(Boolean)
     const code = await new Promise<number | null>((resolve, reject) => {
+      // eslint-disable-next-line no-restricted-syntax -- an editor is the terminal's while it runs
       spawn(program, [...args, file], { stdio: 'inherit' })
         .on('error', cause => reject(new AppError('invalid-input', `${program} cannot be started`, { hint, cause })))
         .on('close', resolve)

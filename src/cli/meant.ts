@@ -28,7 +28,6 @@ const commands: Readonly<Record<string, string>> = {
   list: 'lading apps',
   log: 'lading logs',
   ls: 'lading apps',
-  members: 'lading members',
   new: 'lading create NAME',
   'ps:restart': restart,
   'ps:scale': 'lading scale web=2',
@@ -42,6 +41,7 @@ const commands: Readonly<Record<string, string>> = {
   rm: 'lading destroy',
   secrets: 'lading config',
   setenv: 'lading set KEY=value',
+  // eslint-disable-next-line no-restricted-syntax -- a word that somebody types, no option of a child
   shell: session,
   ssh: session,
   start: 'lading scale web=1',

@@ -67,7 +67,7 @@ export function configCommands(program: Command, session: Session): void {
       const { values, version } = await client.config(app)
       const after = parseDotenv(await edited(formatDotenv(values), session.config.editor), 'what was saved')
       const changes = difference(values, after)
-      if (Object.keys(changes).length === 0) return terminal.say('Nothing changed.')
+      if (Object.keys(changes).length === 0) return tellUnchanged(version, options, session)
       if ((await client.config(app)).version !== version) {
         throw new AppError('conflict', 'somebody else changed the config meanwhile: nothing was sent', {
           hint: `You changed ${Object.keys(changes).join(', ')}. Run it again.`,
@@ -81,13 +81,14 @@ export function configCommands(program: Command, session: Session): void {
     addCommand(program, 'set [key=value...]', {
       summary: 'set config; any number of keys are one release',
       examples: ['lading set CACHE=on LEVEL=3', 'lading set --file .env', 'pass show shop | lading set --file -'],
-      more: 'What stands on a command line can be seen by everybody on this machine while it runs: give secrets by --file.\nThe file is read as .env files are: quotes, comments after " #", values of several lines in quotes, "export".',
+      more: 'What stands on a command line can be seen by everybody on this machine while it runs: give secrets by --file.\nIts lines are KEY=value, taken as they are; empty lines and those that start with # are left out. What is written as .env\nfiles are, with quotes and comments, is read by "lading config import".',
     })
       .option('-f, --file <path>', 'read KEY=value lines from a file, or from stdin with "-"')
       .option('-d, --detach', 'do not wait for the outcome'),
     async (options: FollowOptions & { file?: string }, args: string[]) => {
-      const fromFile = options.file === undefined ? {} : parseDotenv(await textOf(options.file, session), options.file)
-      const changes = { ...fromFile, ...Object.fromEntries(pairs(args, 'KEY=value')) }
+      const fromFile =
+        options.file === undefined ? [] : pairs(linesIn(await textOf(options.file, session)), 'KEY=value')
+      const changes = Object.fromEntries([...fromFile, ...pairs(args, 'KEY=value')])
       if (Object.keys(changes).length === 0) throw new AppError('invalid-input', 'nothing to set was given')
       await change(session, changes, options)
     },
@@ -118,6 +119,12 @@ async function change(
   else terminal.print(sentence(answer))
 }
 
+function tellUnchanged(version: number, { json }: Common, { terminal }: Session): void {
+  const answer: ConfigChangeDocument = { version, changed: [], run: null }
+  if (json) terminal.json(answer)
+  else terminal.print(sentence(answer))
+}
+
 function sentence({ changed, version }: ConfigChangeDocument): string {
   if (changed.length === 0) return 'Nothing changed.'
   return `Config version ${version} is stored, and comes with the first release.`
@@ -132,6 +139,10 @@ async function textOf(path: string, { stdin }: Session): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of stdin) chunks.push(Buffer.from(chunk as Uint8Array))
   return Buffer.concat(chunks).toString('utf8')
+}
+
+function linesIn(text: string): string[] {
+  return text.split(/\r?\n/).filter(line => line.trim() !== '' && !line.startsWith('#'))
 }
 
 /** What makes the one out of the other: null removes. */

@@ -38,7 +38,7 @@ export function machineCommands(program: Command, session: Session): void {
   }).addArgument(new Argument('<shell>').choices(shells))
   on(completion, async (options: Common, shell: Shell) => {
     const script = completionScript(program, shell)
-    if (options.json) terminal.json({ shell, script })
+    if (options.json) terminal.json({ for: shell, script })
     else terminal.print(script.trimEnd())
     return Promise.resolve()
   })
