@@ -15,6 +15,7 @@ import { certificateRoutes } from './routes/certificates.ts'
 import { domainRoutes } from './routes/domains.ts'
 import { bodyBytes } from './input.ts'
 import { limitRoutes } from './routes/limits.ts'
+import { openApiRoutes } from './routes/openapi.ts'
 import { logRoutes } from './routes/logs.ts'
 import { memberRoutes } from './routes/members.ts'
 import { refuseOtherSites } from './other-sites.ts'
@@ -61,6 +62,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
     tokenRoutes,
     memberRoutes,
     auditRoutes,
+    openApiRoutes,
   ])
     routes(api, parts)
   return api
