@@ -71,13 +71,13 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
 /** Before every handler: who asks, and whether the policy table lets them (law: one-policy-table). */
 function guard(api: Hono<ApiEnv>, { access, presented = tokenIn, audit, platform, store }: ApiParts): void {
   api.use(async (c, next) => {
-    const principal = access.authenticate(presented(c.req.header('authorization')))
+    const from = access.addressOf(c.req.header('x-forwarded-for') ?? null)
+    const principal = access.authenticate(presented(c.req.header('authorization')), from)
     const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')
     // An address that leads nowhere says so to members only: to others, all addresses look alike.
     const action = route ? `${route.method} ${route.path}` : 'GET /v1/info'
     const record = (status: number) => {
       if (!principal) return
-      const from = access.addressOf(c.req.header('x-forwarded-for') ?? null)
       return audit.record({ principal, action, target: c.req.path, from, status, note: c.get('note') ?? '' })
     }
     try {
