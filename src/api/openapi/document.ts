@@ -93,8 +93,8 @@ function requestBody({ body, takes }: RouteWords): Json {
 }
 
 function inputSchema(schema: z.ZodType): Json {
-  const { $schema: _, ...own } = z.toJSONSchema(schema, { io: 'input' })
-  return own
+  const own = Object.entries(z.toJSONSchema(schema, { io: 'input' }))
+  return Object.fromEntries(own.filter(([name]) => name !== '$schema'))
 }
 
 /** docs/reference/openapi.json: `npm run -s node src/api/openapi/document.ts > docs/reference/openapi.json`. */
