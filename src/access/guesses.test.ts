@@ -100,6 +100,6 @@ test('the API answers 429 and says when to come back; the address is the edge’
   const [row] = await Array.fromAsync(audit.read(null))
   assert.deepEqual(
     [row?.who, row?.from, row?.action, row?.note],
-    ['nobody', '192.0.2.1', 'guess', 'wrong tokens: not answered for 1 s'],
+    ['a stranger', '192.0.2.1', 'guess', 'wrong tokens: not answered for 1 s'],
   )
 })

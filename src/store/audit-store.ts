@@ -12,7 +12,7 @@ export interface AuditStore {
 
 export interface AuditEntry {
   readonly at: number
-  /** Name of the principal; `nobody`: a stranger whose guesses were slowed. */
+  /** Name of the principal; `a stranger`: one whose guesses were slowed. */
   readonly who: string
   /** What it showed: `socket`, or `token <id>`. */
   readonly credential: string

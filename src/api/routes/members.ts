@@ -13,7 +13,7 @@ export const grantBody = z.strictObject({ role: z.string(), app: z.string().null
 export const removal = z.strictObject({ role: z.string().optional(), app: z.string().nullable().default(null) })
 
 /** Names that stand for something else where it is said who did a thing. */
-const kept = ['root', 'lading', 'robot', 'anyone', 'nobody']
+const kept = ['root', 'lading', 'robot', 'anyone']
 
 /** Rejects `invalid-input`. */
 export function parseMemberName(text: string): string {
