@@ -23,6 +23,7 @@ const followers = [...watchers, 'robot'] as const
 export const policy: Readonly<Record<string, Requirement>> = {
   'GET /v1/healthz': 'anyone',
   'GET /v1/info': 'known',
+  'GET /v1/openapi.json': 'known',
   // Of nodes it tells operators only.
   'GET /v1/version': 'member',
   'GET /v1/metrics': operators,

@@ -15,6 +15,7 @@ import { certificateRoutes } from './routes/certificates.ts'
 import { domainRoutes } from './routes/domains.ts'
 import { bodyBytes } from './input.ts'
 import { limitRoutes } from './routes/limits.ts'
+import { openApiRoutes } from './routes/openapi.ts'
 import { logRoutes } from './routes/logs.ts'
 import { memberRoutes } from './routes/members.ts'
 import { refuseOtherSites } from './other-sites.ts'
@@ -61,6 +62,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
     tokenRoutes,
     memberRoutes,
     auditRoutes,
+    openApiRoutes,
   ])
     routes(api, parts)
   return api
@@ -69,13 +71,13 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
 /** Before every handler: who asks, and whether the policy table lets them (law: one-policy-table). */
 function guard(api: Hono<ApiEnv>, { access, presented = tokenIn, audit, platform, store }: ApiParts): void {
   api.use(async (c, next) => {
-    const principal = access.authenticate(presented(c.req.header('authorization')))
+    const from = access.addressOf(c.req.header('x-forwarded-for') ?? null)
+    const principal = access.authenticate(presented(c.req.header('authorization')), from)
     const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')
     // An address that leads nowhere says so to members only: to others, all addresses look alike.
     const action = route ? `${route.method} ${route.path}` : 'GET /v1/info'
     const record = (status: number) => {
       if (!principal) return
-      const from = access.addressOf(c.req.header('x-forwarded-for') ?? null)
       return audit.record({ principal, action, target: c.req.path, from, status, note: c.get('note') ?? '' })
     }
     try {

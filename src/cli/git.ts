@@ -36,6 +36,11 @@ export class Git {
     if (code !== 0 && code !== 127) throw new AppError('internal', `git config failed: ${err.trim() || `code ${code}`}`)
   }
 
+  /** No error where there is none, nor where there is no git. */
+  async unsetGlobal(key: string): Promise<void> {
+    await this.#run(['config', '--global', '--unset-all', key])
+  }
+
   async #answer(args: readonly string[]): Promise<string | null> {
     const { code, out } = await this.#run(args)
     return code === 0 && out.trim() !== '' ? out.trim() : null

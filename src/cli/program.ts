@@ -9,6 +9,7 @@ import { certificateCommands } from './commands/certificates.ts'
 import { domainCommands } from './commands/domains.ts'
 import { eventCommands } from './commands/events.ts'
 import { limitCommands } from './commands/limits.ts'
+import { machineCommands } from './commands/machine.ts'
 import { memberCommands } from './commands/members.ts'
 import { platformCommands } from './commands/platform.ts'
 import { processCommands } from './commands/processes.ts'
@@ -40,6 +41,7 @@ export function createProgram(session: Session): Command {
     tokenCommands,
     memberCommands,
     eventCommands,
+    machineCommands,
     platformCommands,
   ])
     add(program, session)

@@ -1,6 +1,7 @@
 import { readFile, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Audit } from '../access/audit.ts'
+import { Guesses, slowingGuesses } from '../access/guesses.ts'
 import { rootAccess } from '../access/principal.ts'
 import { Roll } from '../access/roll.ts'
 import { createApi } from '../api/api.ts'
@@ -170,6 +171,8 @@ export async function wireListeners(wired: Wired, pipeline: Dispatcher, leadersh
   file.follow(signal)
   const roll = await Roll.open({ store, clock: systemClock, file, report })
   const audit = new Audit(store, systemClock, report)
+  const guesses = new Guesses(systemClock, told => void audit.recordGuesses(told))
+  const networkAccess = slowingGuesses(roll, guesses)
   const parts = {
     roll,
     audit,
@@ -196,9 +199,9 @@ export async function wireListeners(wired: Wired, pipeline: Dispatcher, leadersh
     limits: limits.current,
     freeBytes: () => freeBytes([config.stateDir, '/']),
     log,
-    ...gitAccess(roll, audit),
+    ...gitAccess(networkAccess, audit),
   })
-  const networkApi = createApi({ ...parts, access: roll })
+  const networkApi = createApi({ ...parts, access: networkAccess })
   const socketApi = createApi({ ...parts, access: rootAccess, presented: () => ({ kind: 'socket' }) })
   return { git, networkApi, socketApi, url: platform.url, loop, backups }
 }

@@ -11,8 +11,8 @@ import { bodyOf, environmentOf } from '../input.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
 
 /** RFC 7396: a text sets, null removes, what is not named stays. */
-const changes = z.record(z.string(), z.string().nullable())
-type Changes = z.infer<typeof changes>
+export const configChanges = z.record(z.string(), z.string().nullable())
+type Changes = z.infer<typeof configChanges>
 
 /** Somebody else wrote between our read and our write: so often we look again. */
 const attempts = 5
@@ -35,7 +35,7 @@ export function configRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   })
 
   api.patch(path, async c => {
-    const wanted = await bodyOf(c, changes)
+    const wanted = await bodyOf(c, configChanges)
     c.set('note', Object.keys(wanted).join(', '))
     for (const [name, value] of Object.entries(wanted)) assertConfig(name, value)
     const key = await environmentOf(c, store)

@@ -14,12 +14,14 @@ import { listReleases, noRelease } from './releases.ts'
 /** More processes than this of one type is a typing error, not a wish. */
 const maximumProcesses = 100
 
-const deployment = z.strictObject({ commit: z.string().min(1).max(250).optional() })
-const rollback = z.strictObject({
+export const deployment = z.strictObject({ commit: z.string().min(1).max(250).optional() })
+export const rollback = z.strictObject({
   to: z.number().int().positive().optional(),
   releasePhase: z.boolean().default(true),
 })
-const scaling = z.strictObject({ formation: z.record(z.string(), z.number().int().min(0).max(maximumProcesses)) })
+export const scaling = z.strictObject({
+  formation: z.record(z.string(), z.number().int().min(0).max(maximumProcesses)),
+})
 
 /** What makes a new release out of what is there. Each answers 202 with the run, which goes on by itself. */
 export function deployRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {

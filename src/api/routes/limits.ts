@@ -16,14 +16,14 @@ import { bodyOf } from '../input.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
 
 /** As for config, RFC 7396: null takes it back. */
-const changes = z.record(z.string(), z.string().nullable())
+export const limitChanges = z.record(z.string(), z.string().nullable())
 
 export function limitRoutes(api: Hono<ApiEnv>, { limits, platform }: ApiParts): void {
   api.get('/v1/limits', c => c.json(documents(limits, platform)))
 
   /** All of them are looked at before the first is written. */
   api.patch('/v1/limits', async c => {
-    const asked = Object.entries(await bodyOf(c, changes))
+    const asked = Object.entries(await bodyOf(c, limitChanges))
     c.set('note', asked.map(([name, value]) => `${name}=${value ?? 'default'}`).join(', '))
     const wanted = asked.map(([text, value]) => {
       const name = parseLimitName(text)

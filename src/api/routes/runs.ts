@@ -9,7 +9,7 @@ import type { ApiEnv, ApiParts } from '../parts.ts'
 import { noRun } from '../place.ts'
 import { serverSentEvents, streamed } from '../stream.ts'
 
-const eventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).default(0) })
+export const eventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).default(0) })
 
 const format = serverSentEvents<RunEvent>(event =>
   event.kind === 'line'
