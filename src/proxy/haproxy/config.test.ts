@@ -12,7 +12,7 @@ const edge = {
   httpPort: 80,
   httpsPort: 443,
   registryPort: 5443,
-  registryToken: new Secret('-of-engines'),
+  registryTokens: [new Secret('-of-engines')],
   ipv6: true,
   user: 'haproxy',
   maxConnections: 20_000,

@@ -24,8 +24,8 @@ export interface EdgeSettings {
   readonly httpsPort: number
   /** Loopback port of the registry's door; null: this node has none. */
   readonly registryPort: number | null
-  /** What engines show at that port; null or absent: nobody is let in. It stands in the configuration, which only root reads. */
-  readonly registryToken?: Secret | null
+  /** What engines may show at that port; none: nobody is let in. They stand in the configuration, which only root reads. */
+  readonly registryTokens?: readonly Secret[]
   readonly ipv6: boolean
   /** Unprivileged user and group HAProxy runs as; null: as the keeper itself. */
   readonly user: string | null
@@ -119,6 +119,7 @@ function common({ paths }: ConfigInput): string {
 }
 
 function frontends({ paths, process, edge }: ConfigInput): string {
+  const engines = edge.registryTokens ?? []
   const bind = (port: number, rest: string) => [
     `  bind :${port} tcp-ut ${lineDeadMs}ms${rest}`,
     ...(edge.ipv6 ? [`  bind :::${port} v6only tcp-ut ${lineDeadMs}ms${rest}`] : []),
@@ -186,8 +187,10 @@ function frontends({ paths, process, edge }: ConfigInput): string {
           '  timeout client 10m',
           // Engines read images here and list nothing; only holders of the registry's own socket write.
           '  http-request deny deny_status 405 unless { method GET HEAD }',
-          ...(edge.registryToken ? [`  acl engine http_auth_pass -m str -- ${edge.registryToken.reveal()}`] : []),
-          `  http-request return status 401 content-type application/json lf-string '${unauthorized}' hdr www-authenticate 'Basic realm="lading"' hdr docker-distribution-api-version registry/2.0${edge.registryToken ? ' unless engine' : ''}`,
+          ...(engines.length > 0
+            ? [`  acl engine http_auth_pass -m str -- ${engines.map(one => one.reveal()).join(' ')}`]
+            : []),
+          `  http-request return status 401 content-type application/json lf-string '${unauthorized}' hdr www-authenticate 'Basic realm="lading"' hdr docker-distribution-api-version registry/2.0${engines.length > 0 ? ' unless engine' : ''}`,
           '  http-request deny deny_status 403 unless { path -m reg ^/v2/(.+/(manifests|blobs)/[^/]+)?$ }',
           '  default_backend lading_registry',
         ]),

@@ -22,7 +22,8 @@ import { Supervisor } from './supervisor.ts'
 
 export interface EdgeOptions {
   readonly paths: EdgePaths
-  readonly settings: EdgeSettings
+  /** Asked at each start of a HAProxy. */
+  readonly settings: () => EdgeSettings
   readonly binary: string
   readonly clock: Clock
   readonly log: (line: string) => void
@@ -250,7 +251,7 @@ export class HaproxyEdge {
     await writeDerived(
       paths,
       this.#model,
-      haproxyConfig({ paths, process: next, pools: this.#model.pools, admitted, edge: settings }),
+      haproxyConfig({ paths, process: next, pools: this.#model.pools, admitted, edge: settings() }),
     )
     await this.supervisor.replace(next, before)
     this.#process = next
@@ -258,16 +259,24 @@ export class HaproxyEdge {
     await this.#options.started(next, this.supervisor.running?.pid ?? 0)
   }
 
+  /** For settings that have changed: another HAProxy takes the listeners, as after a refill. */
+  reload(): Promise<void> {
+    return this.#exclusive.run(() => this.#replace(this.#running()))
+  }
+
+  #running(): Predecessor | null {
+    const { running } = this.supervisor
+    return running && { pid: running.pid, runtimeSocket: running.runtime.path }
+  }
+
   /** Larger pools and a reload. */
   async #refill(): Promise<void> {
-    const { running } = this.supervisor
-    const before = running && { pid: running.pid, runtimeSocket: running.runtime.path }
     const old = this.#model
     this.#model = models.refilled(old)
     if (this.#model === old) return
     try {
       await writeModel(this.#options.paths, this.#model)
-      await this.#replace(before)
+      await this.#replace(this.#running())
     } catch (error) {
       this.#model = old
       throw error
