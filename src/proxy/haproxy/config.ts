@@ -133,6 +133,8 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     `  bind unix@${paths.relaySocket(process)} mode 600${edge.user ? ` user ${edge.user}` : ''} accept-proxy`,
     '  log ring@router format raw local0 info',
     `  log-format "${routerLogFormat}"`,
+    // Of connections that ended before they could ask: nobody's lines, so the follower keeps them with the strangers'.
+    `  error-log-format "${handshakeLogFormat}"`,
     ...countConnections(edge.balancers ?? []),
     '  option idle-close-on-response',
     // An old process hands every new request to the newest one, whose maps are the present (docs/design/edge.md).
@@ -274,6 +276,10 @@ export const routerLogFormat = [
   // Not %HU: over HTTP/2 that is the whole URL.
   '%HPO%HQ',
 ].join('\\t')
+
+/** With the fields of the other; `tls` is no termination of HAProxy's (src/proxy/router-log/router-log.ts). */
+const handshakeLogFormat =
+  '-\\t%ft/-\\t0\\ttls\\t0\\t0\\t0\\t0\\t0\\t%ci\\t1\\t-\\t-\\t%[ssl_fc_sni]\\t%[ssl_fc_err_str]'
 
 function lines(...all: readonly string[]): string {
   return all.map(line => `${line}\n`).join('')
