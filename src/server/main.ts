@@ -14,6 +14,7 @@ import { gitProgram } from '../commit/git/program.ts'
 import { GitRepositories } from '../commit/git/repositories.ts'
 import { defaults } from '../core/defaults.ts'
 import { asAppError } from '../core/errors.ts'
+import { sourceLimitsOf } from '../core/limits.ts'
 import { environmentLabels } from '../core/labels.ts'
 import { isBelow, parseHostName, type EnvironmentKey, type HostName } from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
@@ -273,6 +274,12 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
   const cleaning = cleanAgainAndAgain(pipeline, { clock: systemClock, log }, signal).catch(() => undefined)
   const watching = Promise.all([loop.run(signal), guard.run(signal)]).catch(() => undefined)
   const backingUp = backups.keepMaking(signal).catch(() => undefined)
+  // What an edge lost with its disk; one from before this is of this version soon.
+  const limiting = edges
+    .limitSources(sourceLimitsOf(limits.current()), signal)
+    .catch((error: unknown) =>
+      log('limits per source are not those that were set', { error: asAppError(error).message }),
+    )
   log('ready', { release: config.release, version: config.version, trial: trial !== null })
   try {
     const certificate = (host: HostName) => authority.certificate(host, signal)
@@ -289,7 +296,7 @@ async function serve(config: Config, { engine, http, term, lease, stopping }: He
     }
     await Promise.all([shown.run(), orders.run()])
   } finally {
-    await Promise.race([Promise.all([cleaning, backingUp, watching]), systemClock.sleep(5_000)])
+    await Promise.race([Promise.all([cleaning, backingUp, watching, limiting]), systemClock.sleep(5_000)])
     await git.stop()
     await builder.stop(AbortSignal.timeout(5_000))
     await Promise.race([Promise.all(doors.map(closeDoor)), systemClock.sleep(5_000)])

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { defaults } from '../../core/defaults.ts'
 import type { Secret } from '../../core/secret.ts'
+import type { SourceLimits } from '../../edge/edges.ts'
 import { checkAnswerMs, connectMs } from '../slots.ts'
 import type { EdgePaths } from './files.ts'
 import { identityPattern } from './identity.ts'
@@ -14,6 +15,7 @@ export interface ConfigInput {
   /** Number of this HAProxy process: names its sockets. */
   readonly process: number
   readonly pools: PoolCounts
+  readonly sources: SourceLimits
   /** Admitted processes, by backend: slot number (from 1) → `address:port`. They are up from the first moment. */
   readonly admitted: ReadonlyMap<string, ReadonlyMap<number, string>>
   readonly edge: EdgeSettings
@@ -118,7 +120,7 @@ function common({ paths }: ConfigInput): string {
   )
 }
 
-function frontends({ paths, process, edge }: ConfigInput): string {
+function frontends({ paths, process, edge, sources }: ConfigInput): string {
   const engines = edge.registryTokens ?? []
   const bind = (port: number, rest: string) => [
     `  bind :${port} tcp-ut ${lineDeadMs}ms${rest}`,
@@ -135,7 +137,7 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     `  log-format "${routerLogFormat}"`,
     // Of connections that ended before they could ask: nobody's lines, so the follower keeps them with the strangers'.
     `  error-log-format "${handshakeLogFormat}"`,
-    ...countConnections(edge.balancers ?? []),
+    ...countConnections(sources, edge.balancers ?? []),
     '  option idle-close-on-response',
     // An old process hands every new request to the newest one, whose maps are the present (docs/design/edge.md).
     '  acl draining nbsrv(lading_next) gt 0',
@@ -148,7 +150,7 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     `  http-request set-var(txn.https) var(txn.host),regsub(^[^.]*,*),map_str(${paths.map('https-only')}) unless { var(txn.env) -m found }`,
     // A wildcard, `*.example.com`, is asked for only where nobody has the very name.
     `  http-request set-var(txn.env) var(txn.host),regsub(^[^.]*,*),map_str(${paths.map('hosts')}) unless { var(txn.env) -m found }`,
-    ...countRequests(paths, edge.balancers ?? []),
+    ...countRequests(paths, sources, edge.balancers ?? []),
     `  http-request set-var(txn.lane) var(txn.env),map_str(${paths.map('lanes')})`,
     `  acl secure dst_port ${edge.httpsPort}`,
     // What was decided with the newest maps holds: an old process passes on.
