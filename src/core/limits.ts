@@ -110,6 +110,20 @@ export const rules = {
     of: 'processes and threads of the whole builder',
     from: 'the next start of the builder',
   },
+  sourceConnections: {
+    unit: 'count',
+    least: 20,
+    most: 20_000,
+    of: 'open connections of one address at an edge; load balancers (--balancers of lading up) are not counted',
+    from: 'at once',
+  },
+  sourceRequestsPerSecond: {
+    unit: 'count',
+    least: 10,
+    most: 100_000,
+    of: 'requests of one address in a second, over ten seconds; load balancers are not counted',
+    from: 'at once',
+  },
   builderIdleSeconds: {
     unit: 'seconds',
     least: 10,
@@ -121,6 +135,11 @@ export const rules = {
 
 export type LimitName = keyof typeof rules
 export type Limits = Readonly<Record<LimitName, number>>
+
+/** What every edge is told. */
+export function sourceLimitsOf({ sourceConnections, sourceRequestsPerSecond }: Limits) {
+  return { connections: sourceConnections, requestsPerSecond: sourceRequestsPerSecond }
+}
 
 export const limitNames = Object.keys(rules) as readonly LimitName[]
 
@@ -142,8 +161,6 @@ export const fixedLimits = {
   logIdleMs: 'as logKeptBytes',
   shmBytes: "the engine's own, for each container",
   requestHeaderBytes: "the edge's buffers",
-  sourceConnections: "in the edge's configuration; --balancers of lading up names addresses that are not counted",
-  sourceRequestsPerSecond: 'as sourceConnections',
   treeDepth: 'tools that walk folders fail above it',
   pathBytes: 'as treeDepth',
   treePathBytes: 'the control plane holds them in memory',

@@ -1,6 +1,6 @@
 import { AppError } from '../core/errors.ts'
 import type { Labels } from '../core/labels.ts'
-import { assertOurs, get, unlessExists, unlessGone } from './calls.ts'
+import { assertOurs, get, registryAuth, type RegistryToken, unlessExists, unlessGone } from './calls.ts'
 import type { OneOffSpec, OneOffView } from './engine.ts'
 import type { DockerHttp } from './http.ts'
 import { assertOneOffKept, oneOffJson } from './spec-json.ts'
@@ -25,12 +25,11 @@ interface ContainerJson {
  */
 export class OneOffs {
   readonly #http: DockerHttp
-  /** Headers of a pull. */
-  readonly #pulls: Readonly<Record<string, string>>
+  readonly #registryToken: RegistryToken
 
-  constructor(http: DockerHttp, pulls: Readonly<Record<string, string>> = {}) {
+  constructor(http: DockerHttp, registryToken: RegistryToken = null) {
     this.#http = http
-    this.#pulls = pulls
+    this.#registryToken = registryToken
   }
 
   async start(spec: OneOffSpec, signal: AbortSignal): Promise<void> {
@@ -113,7 +112,8 @@ export class OneOffs {
 
   /** The engine answers 200 at once and tells of a failure in the stream. */
   async #pull(image: string, signal: AbortSignal): Promise<void> {
-    const call = { method: 'POST', path: '/images/create', query: { fromImage: image }, headers: this.#pulls } as const
+    const headers = registryAuth(this.#registryToken)
+    const call = { method: 'POST', path: '/images/create', query: { fromImage: image }, headers } as const
     const stream = await this.#http.stream(call, signal)
     const text = (await stream.setEncoding('utf8').toArray({ signal })).join('')
     const failure = text.split('\n').find(line => line.includes('"errorDetail"'))

@@ -95,7 +95,7 @@ function packed(config: Config, passphrase: Secret, signal: AbortSignal): AsyncI
     const files = {
       [entry.recoveryCode]: `${dataKey.reveal()}\n`,
       [entry.token]: await text(config.tokenFile),
-      [entry.registryToken]: `${config.registryToken.reveal()}\n`,
+      [entry.registryToken]: `${config.registryToken().reveal()}\n`,
       [entry.caKey]: await text(join(stateDir, 'ca', 'ca.key')),
       [entry.caCertificate]: await text(join(stateDir, 'ca', 'ca.pem')),
     }

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { acquireLease, type Term } from '../cluster/lease.ts'
 import { endTrial, readTrial } from '../cluster/trial.ts'
 import { defaults } from '../core/defaults.ts'
+import { asAppError } from '../core/errors.ts'
+import { sourceLimitsOf } from '../core/limits.ts'
 import { isBelow, type HostName } from '../core/names.ts'
 import { systemClock, systemIds } from '../core/system.ts'
 import { DockerHttp } from '../docker/http.ts'
@@ -87,6 +89,7 @@ async function lead(leadership: Leadership): Promise<void> {
     loop.run(signal).catch(() => undefined),
     guardDisk(wired, leadership).catch(() => undefined),
     backups.keepMaking(signal).catch(() => undefined),
+    limitSources(wired, leadership),
   ]
   log('ready', { release: config.release, version: config.version, trial: trial !== null })
   try {
@@ -127,6 +130,15 @@ async function guardDisk({ limits }: Wired, { engine, log, signal }: Leadership)
     freeBytes: () => freeBytes(['/']),
   })
   await guard.run(signal)
+}
+
+/** Gives the edges what the operator has set: one may have lost it with its disk, or know nothing of it until it is of this version. */
+async function limitSources({ edges, limits }: Wired, { log, signal }: Leadership): Promise<void> {
+  await edges
+    .limitSources(sourceLimitsOf(limits.current()), signal)
+    .catch((error: unknown) =>
+      log('limits per source are not those that were set', { error: asAppError(error).message }),
+    )
 }
 
 async function takeOwnTraffic({ authority, edges }: Wired, { config, log, signal }: Leadership): Promise<void> {

@@ -27,7 +27,7 @@ import { systemClock, systemIds } from '../../src/core/system.ts'
 import type { Certificates } from '../../src/domains/domains.ts'
 import type { Engine, LogLine, TaskView } from '../../src/docker/engine.ts'
 import type { KeptLines } from '../../src/observe/kept-lines.ts'
-import type { Edges, EnvironmentView, ProcessView } from '../../src/edge/edges.ts'
+import type { Edges, EnvironmentView, ProcessView, SourceLimits } from '../../src/edge/edges.ts'
 import { Ejector } from '../../src/pipeline/eject.ts'
 import { OperatorLimits } from '../../src/pipeline/operator-limits.ts'
 import type { Pipeline, RunEvent } from '../../src/pipeline/pipeline.ts'
@@ -107,6 +107,8 @@ class World {
   readonly tasks: TaskView[] = []
   /** More labels of the one service. */
   serviceLabels: Readonly<Record<string, string>> = {}
+  /** What the edges were told. */
+  readonly sourceLimits: SourceLimits[] = []
   readonly logs = new Map<string, LogLine[]>()
   readonly #watchers = new Set<() => void>()
   silent = false
@@ -179,6 +181,7 @@ function fakeEdges(world: World): Edges {
     certify: nothing,
     uncertify: nothing,
     onlyHttps: nothing,
+    limitSources: async limits => void world.sourceLimits.push(limits),
     challenge: nothing,
     routerLog: (_, { tail, follow }, signal) => world.read('router', tail, follow, signal),
     state: () => Promise.resolve({ lanes: [], routes: [], certificates: [], challenges: [] }),

@@ -9,6 +9,7 @@ import {
   parseLimitName,
   privateNetworksDefault,
   rules,
+  sourceLimitsOf,
   type LimitName,
 } from '../../core/limits.ts'
 import type { LimitDocument } from '../documents.ts'
@@ -18,7 +19,7 @@ import type { ApiEnv, ApiParts } from '../parts.ts'
 /** As for config, RFC 7396: null takes it back. */
 export const limitChanges = z.record(z.string(), z.string().nullable())
 
-export function limitRoutes(api: Hono<ApiEnv>, { limits, platform }: ApiParts): void {
+export function limitRoutes(api: Hono<ApiEnv>, { limits, platform, edges }: ApiParts): void {
   api.get('/v1/limits', c => c.json(documents(limits, platform)))
 
   /** All of them are looked at before the first is written. */
@@ -30,6 +31,9 @@ export function limitRoutes(api: Hono<ApiEnv>, { limits, platform }: ApiParts): 
       return [name, value === null ? null : parseLimit(name, value)] as const
     })
     for (const [name, value] of wanted) await limits.change(name, value)
+    // The others are asked for at each use.
+    if (wanted.some(([name]) => name === 'sourceConnections' || name === 'sourceRequestsPerSecond'))
+      await edges.limitSources(sourceLimitsOf(limits.current()), c.req.raw.signal)
     return c.json(documents(limits, platform))
   })
 }

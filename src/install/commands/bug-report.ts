@@ -28,7 +28,7 @@ const programs: Readonly<Record<string, readonly string[]>> = {
   'log-registry.txt': ['docker', 'service', 'logs', '--timestamps', '--tail', '100', 'lading-registry'],
 }
 
-const secretFiles = [paths.token, paths.tokenChange, paths.registryToken, paths.unshownCode]
+const secretFiles = [paths.token, paths.tokenChange, paths.registryToken, paths.registryTokenChange, paths.unshownCode]
 
 /** Writes a `.tar.gz` (0600) with the diagnosis, the state of engine and network, and our logs; secrets are masked. */
 export async function writeBugReport(
