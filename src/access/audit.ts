@@ -44,7 +44,7 @@ export class Audit {
     await this.#append({ ...deed, ...who, target: deed.target.slice(0, 300), note: note.slice(0, 300) })
   }
 
-  /** The one thing of strangers that is written down, seldom: their source is shut for guessing tokens. No member has a name with a space. */
+  /** The one thing of strangers that is written down, seldom: their source is shut for guessing. No member has such a name. */
   async recordGuesses({ from, seconds, others }: { from: string; seconds: number; others: number }): Promise<void> {
     const note = `wrong tokens: not answered for ${seconds} s${others > 0 ? `; ${others} times more since the last record` : ''}`
     await this.#append({ who: 'a stranger', credential: 'none', from, action: 'guess', target: '/', status: 429, note })
