@@ -36,6 +36,7 @@ export interface Answers {
   readonly 'GET /v1/openapi.json': { readonly openapi: string }
   readonly 'GET /v1/info': InfoDocument
   readonly 'GET /v1/version': VersionDocument
+  readonly 'GET /v1/metrics': Bytes
   readonly 'POST /v1/clean': CleanedDocument
   readonly 'GET /v1/limits': readonly LimitDocument[]
   readonly 'PATCH /v1/limits': readonly LimitDocument[]
