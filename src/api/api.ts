@@ -25,6 +25,7 @@ import { problemResponse } from './problem.ts'
 import { processRoutes } from './routes/processes.ts'
 import { releaseRoutes } from './routes/releases.ts'
 import { runRoutes } from './routes/runs.ts'
+import { serviceRoutes } from './routes/services.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 
 /** The HTTP API, `/v1`: the same behind each door, apart from who stands before it (docs/design/api.md). */
@@ -58,6 +59,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
     runRoutes,
     ejectRoutes,
     limitRoutes,
+    serviceRoutes,
     tokenRoutes,
     memberRoutes,
     auditRoutes,

@@ -14,6 +14,7 @@ import { platformCommands } from './commands/platform.ts'
 import { processCommands } from './commands/processes.ts'
 import { releaseCommands } from './commands/releases.ts'
 import { runCommands } from './commands/runs.ts'
+import { serviceCommands } from './commands/services.ts'
 import { tokenCommands } from './commands/tokens.ts'
 import type { Session } from './session.ts'
 
@@ -33,6 +34,7 @@ export function createProgram(session: Session): Command {
     configCommands,
     processCommands,
     domainCommands,
+    serviceCommands,
     certificateCommands,
     runCommands,
     ejectCommands,
