@@ -26,6 +26,7 @@ import { problemResponse } from './problem.ts'
 import { processRoutes } from './routes/processes.ts'
 import { releaseRoutes } from './routes/releases.ts'
 import { runRoutes } from './routes/runs.ts'
+import { serviceRoutes } from './routes/services.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 
 /** The HTTP API, `/v1`: the same behind each door, apart from who stands before it (docs/design/api.md). */
@@ -59,6 +60,7 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
     runRoutes,
     ejectRoutes,
     limitRoutes,
+    serviceRoutes,
     tokenRoutes,
     memberRoutes,
     auditRoutes,

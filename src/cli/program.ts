@@ -15,6 +15,7 @@ import { platformCommands } from './commands/platform.ts'
 import { processCommands } from './commands/processes.ts'
 import { releaseCommands } from './commands/releases.ts'
 import { runCommands } from './commands/runs.ts'
+import { serviceCommands } from './commands/services.ts'
 import { tokenCommands } from './commands/tokens.ts'
 import type { Session } from './session.ts'
 
@@ -34,6 +35,7 @@ export function createProgram(session: Session): Command {
     configCommands,
     processCommands,
     domainCommands,
+    serviceCommands,
     certificateCommands,
     runCommands,
     ejectCommands,

@@ -85,6 +85,10 @@ export interface ServiceSpec {
   readonly env: Readonly<Record<string, string | Secret>>
   readonly replicas: number
   readonly network: string
+  /** Of backing services that it is attached to. */
+  readonly moreNetworks?: readonly string[]
+  /** A named volume, made with these labels where there is none; its process stays on the node that has it. */
+  readonly volume?: ServiceVolume
   /** Port inside the container, published in host mode without a fixed number; null: the type has no port. */
   readonly port: number | null
   readonly stopSeconds: number
@@ -103,6 +107,13 @@ export interface ContainerPolicy {
   readonly dropCapabilities: readonly string[]
 }
 
+export interface ServiceVolume {
+  readonly name: string
+  readonly target: string
+  readonly labels: Labels
+  readonly node: NodeName
+}
+
 export interface OneOffSpec {
   readonly name: string
   readonly labels: Labels
@@ -110,6 +121,7 @@ export interface OneOffSpec {
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string | Secret>>
   readonly network: string
+  readonly moreNetworks?: readonly string[]
   readonly policy: ContainerPolicy
 }
 

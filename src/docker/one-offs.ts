@@ -91,7 +91,21 @@ export class OneOffs {
     const made = await this.#find(spec.name, signal)
     if (made === null) throw new AppError('conflict', `one-off ${spec.name} was removed by somebody else`)
     assertOneOffKept(spec.name, oneOffJson(spec), made)
+    if (neverStarted(made)) await this.#connect(made, spec.moreNetworks ?? [], signal)
     return made
+  }
+
+  /** Engines before API 1.44 take one network when they create. */
+  async #connect({ Id }: ContainerJson, networks: readonly string[], signal: AbortSignal): Promise<void> {
+    for (const network of networks) {
+      const call = { method: 'POST', path: `/networks/${network}/connect`, body: { Container: Id } } as const
+      try {
+        await this.#http.json(call, signal)
+      } catch (error) {
+        // Another caller made the container and has connected it.
+        if (!(error instanceof AppError && /already exists in network/.test(error.message))) throw error
+      }
+    }
   }
 
   async #create(spec: OneOffSpec, signal: AbortSignal): Promise<void> {

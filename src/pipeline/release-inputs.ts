@@ -1,3 +1,4 @@
+import { attachedIn } from '../core/attached.ts'
 import { AppError } from '../core/errors.ts'
 import type { CommitId } from '../core/names.ts'
 import { count, type Image, type Release, type Verdict } from '../core/release.ts'
@@ -96,7 +97,10 @@ async function partsOfCommit(run: Run, built: BuiltCommit | null, { store }: Too
 
 async function partsOfRollback(run: Run, intent: RollbackIntent, tools: Tools, signal: AbortSignal): Promise<Parts> {
   const to = await releaseOf(run, intent.to, tools)
-  if (!intent.automatic) await requireImage(to, tools, signal)
+  if (!intent.automatic) {
+    await requireImage(to, tools, signal)
+    await requireAttached(to, tools)
+  }
   return { ...partsOf(to), description: `${intent.automatic ? 'Automatic rollback' : 'Rollback'} to v${intent.to}` }
 }
 
@@ -131,6 +135,18 @@ async function serving(run: Run, { store }: Tools): Promise<Release> {
 function partsOf(release: Release): Parts {
   const { image, verdict, commit, author, config, formation } = release
   return { image, verdict, commit, author, config, formation, description: '' }
+}
+
+/** Its config has credentials of its time, and those of a service that was detached since are revoked. */
+async function requireAttached(to: Release, { store }: Tools): Promise<void> {
+  const { values } = await store.readConfig(to, to.config)
+  const wanted = new Set((await store.listAttachments()).filter(one => one.wanted).map(({ user }) => user))
+  const gone = attachedIn(values).find(({ user }) => !wanted.has(user))
+  if (gone === undefined) return
+  const again = to.commit === null ? 'push' : `lading deploy ${to.commit.slice(0, 7)}`
+  throw new AppError('conflict', `v${to.number} is attached to ${gone.object}, and its credentials are revoked`, {
+    hint: `Attach a service again ("lading services attach"), then take its code: ${again}`,
+  })
 }
 
 function scaled(release: Release, formation: Readonly<Record<string, number>>): Readonly<Record<string, number>> {

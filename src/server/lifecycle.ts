@@ -76,7 +76,7 @@ async function lead(leadership: Leadership): Promise<void> {
   if (trial !== null) await takeSnapshot(databaseOf(config), trial.snapshot)
   const wired = await wire(leadership)
   const pipeline = await recover(wired, leadership)
-  const { git, networkApi, socketApi, url, loop, backups } = await wireListeners(wired, pipeline, leadership)
+  const { git, networkApi, socketApi, url, loop } = await wireListeners(wired, pipeline, leadership)
   await git.start(signal)
   const gate = new Gate()
   if (trial === null) gate.open()
@@ -88,7 +88,8 @@ async function lead(leadership: Leadership): Promise<void> {
     cleanAgainAndAgain(pipeline, { clock: systemClock, log }, signal).catch(() => undefined),
     loop.run(signal).catch(() => undefined),
     guardDisk(wired, leadership).catch(() => undefined),
-    backups.keepMaking(signal).catch(() => undefined),
+    wired.backups.keepMaking(signal).catch(() => undefined),
+    wired.services.run(signal).catch(() => undefined),
     limitSources(wired, leadership),
   ]
   log('ready', { release: config.release, version: config.version, trial: trial !== null })
@@ -107,7 +108,7 @@ async function lead(leadership: Leadership): Promise<void> {
 
 /** Everything that a crash, a restore or a lost database left is in order before any listener opens (law: kill-anywhere). */
 async function recover(wired: Wired, { config, signal }: Leadership): Promise<Dispatcher> {
-  const { tools, repositories, builder, gitOfApps } = wired
+  const { tools, repositories, builder, gitOfApps, services } = wired
   await repositories.removeStaleLocks()
   await builder.begin(signal)
   await takeUpBackup({ ...tools, git: gitOfApps, folder: join(config.stateDir, 'restore') }, signal)
@@ -115,6 +116,7 @@ async function recover(wired: Wired, { config, signal }: Leadership): Promise<Di
     { ...tools, open: openWith(config.dataKey), isOurs: name => isBelow(name, config.baseDomain) },
     signal,
   )
+  await services.ensureNetworks(signal)
   const pipeline = new Dispatcher(tools, signal)
   await pipeline.recover()
   return pipeline

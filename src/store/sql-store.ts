@@ -10,6 +10,7 @@ import { releaseStore } from './releases.ts'
 import { restoringStore } from './restore.ts'
 import { runStore } from './runs.ts'
 import type { Sealer } from './seal.ts'
+import { serviceStore } from './service-store.ts'
 import { settingStore } from './settings.ts'
 import type { Store } from './store.ts'
 import type { Tables } from './tables.ts'
@@ -46,6 +47,7 @@ export async function openSqlStore({ db, sealer, batch, copyTo, close }: SqlData
     ...settingStore(connection, sealer),
     ...accessStore(connection),
     ...auditStore(connection),
+    ...serviceStore(connection, sealer),
     copyTo,
     close,
   }

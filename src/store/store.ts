@@ -5,13 +5,14 @@ import type { Secret } from '../core/secret.ts'
 import type { RunState } from '../core/states.ts'
 import type { AccessStore } from './access-store.ts'
 import type { AuditStore } from './audit-store.ts'
+import type { ServiceStore } from './service-store.ts'
 
 /**
  * The rows. Asynchronous, each method one batch of statements with preconditions and no code between read and write
  * (decision: statements-in-batches), so that SQLite, a replicated SQLite or Postgres can serve it. law:
  * one-writer-per-field; who may write what stands at each method. Contract suite: test/contract/store.contract.ts.
  */
-export interface Store extends AccessStore, AuditStore {
+export interface Store extends AccessStore, AuditStore, ServiceStore {
   /** `already-exists` when the name is taken. Makes `production`, bound to branch `main`, with empty config version 1. */
   createApp(app: AppName, by: string, now: number): Promise<AppRow>
   listApps(): Promise<readonly AppRow[]>

@@ -22,6 +22,8 @@ export interface Tables {
   grants: { member: string; role: string; app: string | null; scope: string }
   tokens: TokenColumns
   audit: AuditColumns
+  services: ServiceColumns
+  attachments: AttachmentColumns
 }
 
 export interface RunColumns {
@@ -112,4 +114,33 @@ export interface AuditColumns {
   target: string
   status: number
   note: string
+}
+
+export interface ServiceColumns {
+  id: string
+  name: string
+  kind: string
+  /** A backup; empty: none. */
+  origin: string
+  /** Empty: not made yet. */
+  image: string
+  state: string
+  reason: string
+  created_by: string
+  created_at: number
+  destroyed_at: number | null
+}
+
+export interface AttachmentColumns {
+  id: string
+  service: string
+  app: string
+  environment: string
+  app_since: number
+  variable: string
+  user_name: string
+  sealed: string
+  wanted: number
+  created_by: string
+  created_at: number
 }

@@ -32,6 +32,7 @@ import { Ejector } from '../../src/pipeline/eject.ts'
 import { OperatorLimits } from '../../src/pipeline/operator-limits.ts'
 import type { Pipeline, RunEvent } from '../../src/pipeline/pipeline.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
+import type { ServiceBackup, Services } from '../../src/services/services.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createApi } from '../../src/api/api.ts'
 import type { Platform } from '../../src/api/parts.ts'
@@ -77,6 +78,8 @@ export async function makeTestApi({
     store,
     repositories,
     backups: new FakeBackups(),
+    services: fakeServices,
+    ids: systemIds,
     access: typeof access === 'string' ? doors[access] : access,
     ...(access === 'root' && { presented: () => ({ kind: 'socket' as const }) }),
     platform,
@@ -202,6 +205,26 @@ export const fakeCertificates: Certificates = {
   assertOwned: async name => {
     if (!name.endsWith('mine.example')) throw new AppError('not-allowed', `${name} is not proven to be yours`)
   },
+}
+
+/** Services that are up, and do what they are told at once. */
+export const fakeServices: Services = {
+  wake: () => undefined,
+  see: () => Promise.resolve({ up: true, bytes: 8_000_000 }),
+  grant: () => Promise.resolve(),
+  url: ({ name }, { user }) => Promise.resolve(`postgres://${user}:secret@${name}:5432/app`),
+  backUp: service => Promise.resolve(backupOf(service.name)),
+  backups: () => Promise.resolve([backupOf('db')]),
+}
+
+function backupOf(service: string): ServiceBackup {
+  return {
+    name: `service-postgres-${service}-20261203T054800Z.age`,
+    kind: 'postgres',
+    service,
+    scheduled: false,
+    size: 5_000,
+  }
 }
 
 function fakeEngine(world: World): Engine {

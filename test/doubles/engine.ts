@@ -125,7 +125,7 @@ export class FakeCluster {
 
   #createService(spec: ServiceSpec): void {
     if (this.#services.has(spec.name)) return
-    this.#requireNetwork(spec.network)
+    for (const network of [spec.network, ...(spec.moreNetworks ?? [])]) this.#requireNetwork(network)
     this.#services.set(spec.name, { spec, createdAt: this.#clock.now() })
     this.processes.startService(spec)
   }
@@ -173,7 +173,7 @@ export class FakeCluster {
 
   #startOneOff(spec: OneOffSpec): void {
     if (this.processes.oneOff(spec.name) !== undefined) return
-    this.#requireNetwork(spec.network)
+    for (const network of [spec.network, ...(spec.moreNetworks ?? [])]) this.#requireNetwork(network)
     this.processes.startOneOff(spec)
   }
 

@@ -57,6 +57,7 @@ export function appRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
       })
     }
     const isDone = await destroy(parts, app, nameOf(c.get('principal')))
+    parts.services.wake()
     return c.json({ app, destroyed: isDone }, isDone ? 200 : 202)
   })
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type {
   AppDocument,
+  AttachDocument,
   AuditDocument,
   BillDocument,
   CleanedDocument,
@@ -17,6 +18,7 @@ import type {
   MemberRemovalDocument,
   ProcessDocument,
   ReleaseDocument,
+  ServiceDocument,
   StreamError,
   TokenDocument,
   VersionDocument,
@@ -25,6 +27,7 @@ import type { Problem } from '../../api/problem.ts'
 import { AppError, type ErrorCode } from '../../core/errors.ts'
 import type { Run } from '../../core/run.ts'
 import type { RunEvent } from '../../pipeline/pipeline.ts'
+import type { ServiceBackup } from '../../services/services.ts'
 import { type Call, type Place, send } from './http.ts'
 import { linesOf } from '../../lib/async/lines.ts'
 import { eventsOf } from '../server-events.ts'
@@ -93,6 +96,18 @@ export class Client {
     this.#json<DomainDocument>('POST', `${environmentPath(app)}/domains`, { name })
   removeDomain = (app: string, name: string) =>
     this.#json<{ name: string }>('DELETE', `${environmentPath(app)}/domains/${encodeURIComponent(name)}`)
+
+  services = () => this.#json<ServiceDocument[]>('GET', '/v1/services')
+  service = (name: string) => this.#json<ServiceDocument>('GET', servicePath(name))
+  createService = (service: { kind: string; name: string; from?: string }) =>
+    this.#json<ServiceDocument>('POST', '/v1/services', service)
+  destroyService = (name: string) => this.#json<{ service: string }>('DELETE', servicePath(name), { confirm: name })
+  serviceBackups = () => this.#json<ServiceBackup[]>('GET', '/v1/service-backups')
+  backUpService = (name: string) => this.#json<ServiceBackup>('POST', `${servicePath(name)}/backups`)
+  attachService = (app: string, what: { service: string; as: string | undefined }) =>
+    this.#json<AttachDocument>('POST', `${environmentPath(app)}/services`, what)
+  detachService = (app: string, name: string) =>
+    this.#json<AttachDocument>('DELETE', `${environmentPath(app)}/services/${encodeURIComponent(name)}`)
 
   processes = (app: string) => this.#json<ProcessDocument[]>('GET', `${environmentPath(app)}/processes`)
 
@@ -234,4 +249,8 @@ function edgeError(isUnknown: boolean): AppError {
     hint: `${isUnknown ? 'Is LADING_URL right? It is https://lading.<base domain>.' : 'One that was restarted is back in half a minute; apps go on.'} On the server: "docker service ps lading-control --no-trunc".`,
     retryable: !isUnknown,
   })
+}
+
+function servicePath(name: string): string {
+  return `/v1/services/${encodeURIComponent(name)}`
 }
