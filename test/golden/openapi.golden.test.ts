@@ -70,6 +70,7 @@ test('what routes answer is what is described', async () => {
   const { schemas } = described['components'] as { schemas: Record<string, unknown> }
   const paths = described['paths'] as Record<string, Record<string, { responses: Record<string, unknown> }>>
   await call('POST', '/apps', { name: 'shop' })
+  await call('POST', '/services', { kind: 'postgres', name: 'db' })
   repositories.addTag(shop.app, 'one', repositories.addCommit(shop.app, { files: { a: '1' } }))
   const { body } = await call<{ run: { id: string } }>('POST', '/apps/shop/environments/production/deploy', {
     commit: 'one',
@@ -78,7 +79,7 @@ test('what routes answer is what is described', async () => {
   world.process('web.1')
   let compared = 0
   for (const { route, path, words } of routes.filter(({ method, words }) => method === 'GET' && !words.gives)) {
-    const address = addressOf(path.replace(':run', body.run.id))
+    const address = addressOf(path.replace(':run', body.run.id).replace(':service', 'db'))
     const answer = await api.request(address)
     assert.equal(answer.status, 200, `${route}: ${await answer.clone().text()}`)
     const at = paths[path.replaceAll(/:(\w+)/g, '{$1}')]?.['get']?.responses['200']

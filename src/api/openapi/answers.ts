@@ -2,10 +2,12 @@ import type { BackupStatus } from '../../backup/backups.ts'
 import type { Result, Verified } from '../../backup/job.ts'
 import type { Kept } from '../../backup/shelf.ts'
 import type { Run } from '../../core/run.ts'
+import type { ServiceBackup } from '../../services/services.ts'
 import type { CertificateRow, RunLine } from '../../store/store.ts'
 import type {
   AcmeDocument,
   AppDocument,
+  AttachDocument,
   AuditDocument,
   BillDocument,
   CertificatesDocument,
@@ -21,6 +23,7 @@ import type {
   MemberRemovalDocument,
   ProcessDocument,
   ReleaseDocument,
+  ServiceDocument,
   TokenDocument,
   VersionDocument,
 } from '../documents.ts'
@@ -63,6 +66,14 @@ export interface Answers {
   readonly 'GET /v1/apps/:app/environments/:environment/eject': EjectDocument
   readonly 'GET /v1/apps/:app/environments/:environment/releases/:number/image': Bytes
   readonly 'GET /v1/apps/:app/repository': Bytes
+  readonly 'GET /v1/services': readonly ServiceDocument[]
+  readonly 'POST /v1/services': ServiceDocument
+  readonly 'GET /v1/services/:service': ServiceDocument
+  readonly 'DELETE /v1/services/:service': { readonly service: string; readonly destroyed: boolean }
+  readonly 'GET /v1/service-backups': readonly ServiceBackup[]
+  readonly 'POST /v1/services/:service/backups': ServiceBackup
+  readonly 'POST /v1/apps/:app/environments/:environment/services': AttachDocument
+  readonly 'DELETE /v1/apps/:app/environments/:environment/services/:service': AttachDocument
   readonly 'GET /v1/domains': readonly DomainDocument[]
   readonly 'GET /v1/certificates': CertificatesDocument
   readonly 'POST /v1/certificates': CertificateRow

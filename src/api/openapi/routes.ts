@@ -12,6 +12,7 @@ import { limitChanges } from '../routes/limits.ts'
 import { logsQuery } from '../routes/logs.ts'
 import { grantBody, removal } from '../routes/members.ts'
 import { eventsQuery } from '../routes/runs.ts'
+import { newAttachment, newService, serviceDestruction } from '../routes/services.ts'
 import { newToken } from '../routes/tokens.ts'
 import type { Answers } from './answers.ts'
 
@@ -93,6 +94,24 @@ export const describedRoutes: Readonly<Record<Exclude<keyof Answers, 'problem'>,
     gives: 'application/x-tar',
   },
   'GET /v1/apps/:app/repository': { summary: 'The repository as a git bundle', gives: 'application/x-git-bundle' },
+  'GET /v1/services': { summary: 'The backing services that you see' },
+  'POST /v1/services': { summary: 'Create a service, empty or from a backup', body: newService, statuses: [202] },
+  'GET /v1/services/:service': { summary: 'A service, and who is attached to it' },
+  'DELETE /v1/services/:service': {
+    summary: 'Destroy a service; its data stay on the server for 7 days',
+    body: serviceDestruction,
+  },
+  'GET /v1/service-backups': { summary: 'The backups of services at the place of backups' },
+  'POST /v1/services/:service/backups': { summary: 'Back a service up now', statuses: [201] },
+  'POST /v1/apps/:app/environments/:environment/services': {
+    summary: 'Attach a service: a release with its URL; again: what was left undone is done',
+    body: newAttachment,
+    statuses: [202],
+  },
+  'DELETE /v1/apps/:app/environments/:environment/services/:service': {
+    summary: 'Detach a service; its credentials end when no release needs them',
+    statuses: [202],
+  },
   'GET /v1/domains': { summary: 'The domains of all apps that you see' },
   'GET /v1/certificates': { summary: 'Every host with its certificate' },
   'POST /v1/certificates': { summary: 'Give a certificate and its key', body: givenCertificate, statuses: [201] },

@@ -16,9 +16,9 @@ import type { AttachDocument, ServiceDocument } from '../documents.ts'
 import { bodyOf, environmentOf } from '../input.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
 
-const newService = z.strictObject({ kind: z.string(), name: z.string(), from: z.string().optional() })
-const destruction = z.strictObject({ confirm: z.string() })
-const newAttachment = z.strictObject({ service: z.string(), as: z.string().optional() })
+export const newService = z.strictObject({ kind: z.string(), name: z.string(), from: z.string().optional() })
+export const serviceDestruction = z.strictObject({ confirm: z.string() })
+export const newAttachment = z.strictObject({ service: z.string(), as: z.string().optional() })
 
 export function serviceRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   const { store, services, clock, ids } = parts
@@ -56,8 +56,9 @@ export function serviceRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   })
 
   api.delete('/v1/services/:service', async c => {
+    const { confirm } = await bodyOf(c, serviceDestruction)
     const row = await serviceOf(c, c.req.param('service'), parts)
-    if ((await bodyOf(c, destruction)).confirm !== row.name) {
+    if (confirm !== row.name) {
       throw new AppError('invalid-input', `destroying ${row.name} needs its name in "confirm"`, {
         hint: 'Its data stay on the server for 7 days, and then go for good.',
       })
