@@ -12,7 +12,7 @@ export const label = {
   config: 'lading.config',
   commit: 'lading.commit',
   run: 'lading.run',
-  /** `process`, `release-phase`, `one-off`, `build`, `platform`. */
+  /** `process`, `release-phase`, `one-off`, `verify`, `build`, `platform`. */
   role: 'lading.role',
   /** The term of the control plane that made it. */
   term: 'lading.term',

@@ -1,5 +1,5 @@
 import type { Cleaned } from '../build/builder.ts'
-import { AppError, asAppError } from '../core/errors.ts'
+import { AppError, asAppError, isPassing } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
 import { parseRunId, type AppName, type EnvironmentKey, type RunId } from '../core/names.ts'
 import type { Release } from '../core/release.ts'
@@ -17,7 +17,9 @@ import { Traffic } from './traffic.ts'
 import { stoppedTypes } from '../rollout/stopped-types.ts'
 import { withAbort } from '../lib/async/abort.ts'
 import { KeyedMutex } from '../lib/async/mutex.ts'
+import { retry } from '../lib/async/retry.ts'
 import { isDestroyed, Upkeep } from './upkeep.ts'
+import { StepPlaces } from '../verify/steps/places.ts'
 import { watchWarm } from './warm.ts'
 import { runStages } from './run-stages.ts'
 
@@ -37,6 +39,7 @@ export class Dispatcher implements Pipeline {
   readonly #active = new Map<RunId, ActiveRun>()
   readonly #upkeep: Upkeep
   readonly #traffic: Traffic
+  readonly #places: StepPlaces
 
   constructor(tools: Tools, signal: AbortSignal) {
     this.#tools = tools
@@ -44,6 +47,7 @@ export class Dispatcher implements Pipeline {
     this.#progress = new Progress(tools.store, tools.clock)
     this.#upkeep = new Upkeep(tools, signal)
     this.#traffic = new Traffic(tools)
+    this.#places = new StepPlaces(() => tools.limits().stepsAtOnce)
   }
 
   /**
@@ -143,7 +147,8 @@ export class Dispatcher implements Pipeline {
   async #carryThrough(active: ActiveRun): Promise<void> {
     let release: Release
     try {
-      release = await runStages(active, this.#tools, AbortSignal.any([active.signal, this.#signal]))
+      const tools = { ...this.#tools, places: this.#places, lease: this.#signal }
+      release = await runStages(active, tools, AbortSignal.any([active.signal, this.#signal]))
       await goLive(active, release, { ...this.#tools, traffic: this.#traffic }, this.#signal)
     } catch (error) {
       return await this.#failed(active, error)
@@ -156,8 +161,11 @@ export class Dispatcher implements Pipeline {
     const crash = await watchWarm(release, this.#tools, this.#signal)
     if (await isDestroyed(active.run, this.#tools)) return
     const supersede = (other: Run, reason: string) => this.#stop(other, 'superseded', reason)
-    const wasStopped = async (number: number) =>
-      (await stoppedTypes({ ...release, release: number }, this.#tools.engine, this.#signal)).length > 0
+    const { clock, engine } = this.#tools
+    const stopped = (number: number) => stoppedTypes({ ...release, release: number }, engine, this.#signal)
+    // A run whose warm time is over must end: an engine that is away for a moment is asked again.
+    const patience = { clock, everyMs: 1_000, signal: this.#signal, again: isPassing }
+    const wasStopped = async (number: number) => (await retry(() => stopped(number), patience)).length > 0
     const rollback = await settleOrRollBack(active.run, crash, { ...this.#tools, supersede, wasStopped })
     if (rollback) {
       this.#background('traffic back', this.#traffic.toServing(rollback, this.#signal))
@@ -238,7 +246,10 @@ export class Dispatcher implements Pipeline {
     const inUse: EnvironmentKey[] = []
     for (const key of (await store.listEnvironments()).filter(row => row.app === app)) {
       for (const run of (await store.openRuns()).filter(run => environmentId(run) === environmentId(key))) {
-        await this.#stop(run, 'cancelled', `${app} was destroyed by ${by}`)
+        const { state } = await this.#stop(run, 'cancelled', `${app} was destroyed by ${by}`)
+        // A call of it may still be under way, and what it makes would be nobody's.
+        const ended = isFinal(state) ? this.#active.get(run.id)?.stagesEnded : undefined
+        if (ended) await withAbort(ended, this.#signal)
       }
       const endTurn = await this.#turns.take(environmentId(key), this.#signal)
       try {
