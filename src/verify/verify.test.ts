@@ -167,6 +167,15 @@ test('what passed is not run again, until something of it changes or it is asked
   assert.deepEqual(begun.slice(3), ['migrate', 'unit'])
 })
 
+test('a step that prints without end is followed for 10,000 lines; its last ones are read when it has ended', async () => {
+  const flood = Array.from({ length: 50_000 }, (_, n) => `ok ${n + 1}`)
+  const { run, said } = ground({ unit: { exit: { afterMs: 5_000, code: 1 }, lines: flood } })
+  const found = await run({ setup: null, steps: [step('unit', { reports: '-' })] })
+  assert.equal(said.filter(line => line.includes('| ok')).length, 2_000)
+  assert.equal(found.evidence.at(-1), '  ok 50000')
+  assert.equal(found.verdict.steps?.[0]?.counts, null)
+})
+
 test('when the setup fails nothing else is run, and the setup is what failed', async () => {
   const { run, begun } = ground({ migrate: { exit: { afterMs: 10, code: 4 } } })
   const found = await run({ setup: 'migrate', steps: [step('unit'), step('e2e', { needs: ['unit'] })] })

@@ -9,6 +9,8 @@ import type { StepOutput } from './output.ts'
 const pollMs = 1_000
 /** After the log's end, until the engine says the code. */
 const endPollMs = 50
+/** Lines that are read of the end of a step that printed too much to be followed. */
+const mostOfTheEnd = 5_000
 /** So long the last lines of a step that has ended are waited for. */
 const lastLinesMs = 2_000
 
@@ -45,7 +47,8 @@ export async function attempt(
   const log = follow(spec.name, output, engine, AbortSignal.any([signal, following.signal]))
   try {
     const end = await ended(spec.name, { log, timeoutSeconds }, engine, patience)
-    await Promise.race([log, clock.sleep(lastLinesMs, signal)])
+    const heard = await Promise.race([log, clock.sleep(lastLinesMs, signal)])
+    if (heard === 'too much') await readEnd(spec.name, output, engine, signal)
     return end
   } finally {
     following.abort()
@@ -56,13 +59,13 @@ export async function attempt(
 
 async function ended(
   name: string,
-  { log, timeoutSeconds }: { readonly log: Promise<void>; readonly timeoutSeconds: number },
+  { log, timeoutSeconds }: { readonly log: Promise<Heard>; readonly timeoutSeconds: number },
   engine: Engine,
   patience: { readonly clock: Clock; readonly until: number; readonly signal: AbortSignal },
 ): Promise<AttemptEnd> {
   const { clock, until, signal } = patience
-  let isQuiet = false
-  void log.then(() => (isQuiet = true))
+  let heard: Heard | null = null
+  void log.then(how => (heard = how))
   for (;;) {
     const view = await persistently(() => engine.inspectOneOff(name, signal), patience)
     if (view === null) return 'was removed by somebody else: the disk guard, or an operator'
@@ -72,7 +75,7 @@ async function ended(
       await persistently(() => engine.removeOneOff(name, signal), { ...patience, until: until + pollMs * 10 })
       return `ran longer than ${inWords(timeoutSeconds, 'seconds')}`
     }
-    if (isQuiet) await clock.sleep(Math.min(endPollMs, left), signal)
+    if (heard !== null) await clock.sleep(Math.min(heard === 'all' ? endPollMs : pollMs, left), signal)
     else await Promise.race([log, clock.sleep(Math.min(pollMs, left), signal)])
   }
 }
@@ -83,11 +86,28 @@ function howItEnded({ exitCode, outOfMemory }: OneOffView): AttemptEnd {
   return exitCode === null ? 'never started' : `exited ${exitCode}`
 }
 
+type Heard = 'all' | 'too much'
+
 /** Resolves at the end of the log, however it comes: a log that breaks off does not fail a step that goes on. */
-async function follow(name: string, output: StepOutput, engine: Engine, signal: AbortSignal): Promise<void> {
+async function follow(name: string, output: StepOutput, engine: Engine, signal: AbortSignal): Promise<Heard> {
   try {
-    for await (const { text } of engine.logs(name, { follow: true }, signal)) output.take(text)
+    for await (const { text } of engine.logs(name, { follow: true }, signal)) {
+      output.take(text)
+      if (!output.isEnough) continue
+      output.leaveOut()
+      return 'too much'
+    }
   } catch (error) {
     if (!signal.aborted) output.take(`(its log broke off: ${error instanceof Error ? error.message : String(error)})`)
+  }
+  return 'all'
+}
+
+/** The last lines of a step that printed too much to be followed, and its report, which comes at the very end. */
+async function readEnd(name: string, output: StepOutput, engine: Engine, signal: AbortSignal): Promise<void> {
+  try {
+    for await (const { text } of engine.logs(name, { tail: mostOfTheEnd }, signal)) output.take(text)
+  } catch {
+    signal.throwIfAborted()
   }
 }

@@ -2,6 +2,8 @@ import { defaults } from '../../core/defaults.ts'
 import { reportMark } from './spec.ts'
 
 const { outputLines: mostLines, outputCharactersOfLine: mostCharacters, reportBytes } = defaults
+/** So many lines of a step are followed: to follow one that prints without end costs as much as to print. Of the rest only the end is read. */
+const mostFollowed = 10_000
 /** The last lines of each step: they say why it failed, shown or not. */
 const lastLines = 20
 
@@ -36,6 +38,8 @@ export class StepOutput {
   readonly #report: string[] = []
   #reported = 0
   #isReport: boolean
+  #isCut = false
+  #lines = 0
 
   constructor(step: { readonly name: string; readonly reports: string | null }, container: string, run: RunOutput) {
     this.#step = step
@@ -51,24 +55,36 @@ export class StepOutput {
     }
     if (this.#isReport) this.#keep(text)
     if (this.#isReport && this.#step.reports !== '-') return
+    this.#lines++
     const line = text.slice(0, mostCharacters)
     this.#run.line(this.#step.name, line)
     if (line.trim() === '') return
     if (this.#tail.push(line) > lastLines) this.#tail.shift()
   }
 
+  /** Nobody needs to follow it further. A report has a bound of its own, for a step may print its mark itself. */
+  get isEnough(): boolean {
+    const isInFile = this.#isReport && this.#step.reports !== '-'
+    return isInFile ? this.#reported > reportBytes : this.#lines >= mostFollowed
+  }
+
   get tail(): readonly string[] {
     return this.#tail
   }
 
-  /** Null: there is none. */
+  /** Null: there is none, or not all of it: half a report would count wrongly. */
   get report(): string | null {
-    return this.#report.length === 0 ? null : this.#report.join('\n')
+    const isWhole = this.#report.length > 0 && this.#reported <= reportBytes && !this.#isCut
+    return isWhole ? this.#report.join('\n') : null
+  }
+
+  /** Lines are missing from here on: a report among them is none. */
+  leaveOut(): void {
+    this.#isCut = this.#step.reports === '-'
   }
 
   #keep(text: string): void {
     this.#reported += text.length + 1
-    // Of TAP in the output the beginning counts for nothing without its end; of a file `head` has cut it already.
-    if (this.#reported <= reportBytes + 1) this.#report.push(text)
+    if (this.#reported <= reportBytes) this.#report.push(text)
   }
 }
