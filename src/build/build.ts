@@ -181,6 +181,7 @@ class ImageBuilder implements StoppableBuilder {
       layers: made.layers,
       stack: made.stack,
       method: made.method,
+      ...(source.yaml.verify ? { verify: source.yaml.verify } : {}),
     }
     await this.#options.store.saveImage(source.app, image, this.#options.clock.now())
     return image

@@ -232,9 +232,10 @@ test('a run that waits is shown and cancelled, once, as text and as JSON', async
     assert.deepEqual([code, err], [0, ''])
     return JSON.parse(out) as Record<string, unknown>
   }
-  const queued = await json('deploy', 'one', '--app', 'shop', '--detach')
+  const queued = await json('deploy', 'one', '--app', 'shop', '--detach', '--fresh')
   const id = String(queued['id'])
-  assert.deepEqual(await json('runs', 'show', id), { ...queued, lines: [] })
+  assert.equal((queued['intent'] as { fresh?: boolean }).fresh, true)
+  assert.deepEqual(await json('runs', 'show', id), { ...queued, verdict: null, lines: [] })
   const cancelled = await json('runs', 'cancel', id)
   assert.deepEqual([cancelled['id'], cancelled['state'], cancelled['reason']], [id, 'cancelled', 'cancelled by root'])
   assert.deepEqual(await json('runs', 'cancel', id), cancelled)

@@ -15,6 +15,12 @@ export class Git {
     return this.#answer(['rev-parse', '--show-toplevel'])
   }
 
+  /** What is committed below the folder, or would be; null outside of a repository, and where there is no git. */
+  async files(): Promise<readonly string[] | null> {
+    const { code, out } = await this.#run(['ls-files', '-z', '--cached', '--others', '--exclude-standard'])
+    return code === 0 ? [...new Set(out.split('\0').filter(path => path !== ''))] : null
+  }
+
   async remoteUrl(remote: string): Promise<string | null> {
     return this.#answer(['config', '--local', '--get', `remote.${remote}.url`])
   }

@@ -3,6 +3,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { appCommands } from './commands/apps.ts'
 import { configCommands } from './commands/config.ts'
 import { deployCommands } from './commands/deploy.ts'
+import { checkCommands } from './commands/check.ts'
 import { detectCommands } from './commands/detect.ts'
 import { ejectCommands } from './commands/eject.ts'
 import { certificateCommands } from './commands/certificates.ts'
@@ -31,6 +32,7 @@ export function createProgram(session: Session): Command {
     appCommands,
     deployCommands,
     detectCommands,
+    checkCommands,
     releaseCommands,
     configCommands,
     processCommands,

@@ -12,6 +12,7 @@ const codes = {
   'too-many-guesses': 429,
   'build-failed': 422,
   'build-out-of-memory': 422,
+  'verify-failed': 422,
   'release-phase-failed': 422,
   'not-healthy': 422,
   'no-room': 503,

@@ -16,7 +16,7 @@ export const label = {
   service: 'lading.service',
   kind: 'lading.kind',
   name: 'lading.name',
-  /** `process`, `release-phase`, `one-off`, `build`, `platform`, `service`. */
+  /** `process`, `release-phase`, `one-off`, `verify`, `build`, `platform`, `service`. */
   role: 'lading.role',
   /** The term of the control plane that made it. */
   term: 'lading.term',

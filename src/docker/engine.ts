@@ -31,6 +31,8 @@ export interface Engine {
   ensureNetwork(name: string, labels: Labels, signal: AbortSignal): Promise<void>
   /** No error when it is gone; `conflict` (retryable) while something is still attached. */
   removeNetwork(name: string, signal: AbortSignal): Promise<void>
+  /** Networks that carry every one of these labels. */
+  listNetworks(labels: Labels, signal: AbortSignal): Promise<readonly NetworkView[]>
 
   /** A Swarm config; creating twice gives one (the first data stays). */
   createConfig(name: string, labels: Labels, data: Uint8Array, signal: AbortSignal): Promise<void>
@@ -123,6 +125,8 @@ export interface OneOffSpec {
   readonly network: string
   readonly moreNetworks?: readonly string[]
   readonly policy: ContainerPolicy
+  /** Runs as the image's own user; where that is root, as 65534 (nobody). Absent: as the image says. */
+  readonly neverRoot?: boolean
 }
 
 export interface ServiceView {
@@ -157,6 +161,11 @@ export interface ConfigView {
   readonly version: number
   readonly labels: Labels
   readonly data: Uint8Array
+}
+
+export interface NetworkView {
+  readonly name: string
+  readonly labels: Labels
 }
 
 export interface OneOffView {

@@ -3,7 +3,7 @@ import type { Labels } from '../core/labels.ts'
 import { assertOurs, get, registryAuth, type RegistryToken, unlessExists, unlessGone } from './calls.ts'
 import type { OneOffSpec, OneOffView } from './engine.ts'
 import type { DockerHttp } from './http.ts'
-import { assertOneOffKept, oneOffJson } from './spec-json.ts'
+import { assertOneOffKept, notRoot, oneOffJson } from './spec-json.ts'
 
 interface ContainerJson {
   readonly Id: string
@@ -87,10 +87,11 @@ export class OneOffs {
   }
 
   async #make(spec: OneOffSpec, signal: AbortSignal): Promise<ContainerJson> {
-    await this.#create(spec, signal)
+    const json = oneOffJson(spec, spec.neverRoot ? notRoot(await this.#userOf(spec.image, signal)) : null)
+    await this.#create(spec, json, signal)
     const made = await this.#find(spec.name, signal)
     if (made === null) throw new AppError('conflict', `one-off ${spec.name} was removed by somebody else`)
-    assertOneOffKept(spec.name, oneOffJson(spec), made)
+    assertOneOffKept(spec.name, json, made)
     if (neverStarted(made)) await this.#connect(made, spec.moreNetworks ?? [], signal)
     return made
   }
@@ -108,13 +109,19 @@ export class OneOffs {
     }
   }
 
-  async #create(spec: OneOffSpec, signal: AbortSignal): Promise<void> {
-    const call = {
-      method: 'POST',
-      path: '/containers/create',
-      query: { name: spec.name },
-      body: oneOffJson(spec),
-    } as const
+  async #userOf(image: string, signal: AbortSignal): Promise<string> {
+    const inspect = () => unlessGone(this.#http.json(get(`/images/${image}/json`), signal))
+    let found = await inspect()
+    if (found === null) {
+      await this.#pull(image, signal)
+      found = await inspect()
+    }
+    if (found === null) throw new AppError('not-found', `the image ${image} is gone again`)
+    return (found as { Config?: { User?: string } }).Config?.User ?? ''
+  }
+
+  async #create(spec: OneOffSpec, body: ReturnType<typeof oneOffJson>, signal: AbortSignal): Promise<void> {
+    const call = { method: 'POST', path: '/containers/create', query: { name: spec.name }, body } as const
     try {
       await unlessExists(this.#http.json(call, signal))
     } catch (error) {

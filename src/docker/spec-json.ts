@@ -53,9 +53,11 @@ export function serviceJson(spec: ServiceSpec, canForbid: boolean) {
   }
 }
 
-export function oneOffJson(spec: OneOffSpec) {
+/** `user`: null, as the image says. */
+export function oneOffJson(spec: OneOffSpec, user: string | null = null) {
   const { policy } = spec
   return {
+    ...(user === null ? {} : { User: user }),
     Image: spec.image,
     Labels: spec.labels,
     Entrypoint: spec.command,
@@ -75,6 +77,16 @@ export function oneOffJson(spec: OneOffSpec) {
       RestartPolicy: { Name: 'no' },
     },
   }
+}
+
+const nobody = '65534:65534'
+
+/** Who runs a container that may not be root, in an image whose own user is `user`. */
+export function notRoot(user: string): string {
+  const [name = '', group = ''] = user.split(':')
+  // `00` is a number of root's too.
+  const isRoot = (text: string) => text === 'root' || /^0+$/.test(text)
+  return name === '' || isRoot(name) || isRoot(group) ? nobody : user
 }
 
 /** Rejects when the engine kept another policy than `sent`: an older one drops fields without a word. */
@@ -110,7 +122,8 @@ export function assertOneOffKept(name: string, sent: ReturnType<typeof oneOffJso
     'SecurityOpt',
     'LogConfig',
   ])
-  assertKept(name, kept, { HostConfig: wanted })
+  const { User } = sent
+  assertKept(name, kept, { HostConfig: wanted, ...(User === undefined ? {} : { Config: { User } }) })
 }
 
 function assertKept(name: string, kept: unknown, wanted: object): void {

@@ -6,6 +6,7 @@ import type {
   Engine,
   LogLine,
   LogOptions,
+  NetworkView,
   OneOffSpec,
   OneOffView,
   ServiceSpec,
@@ -80,6 +81,14 @@ export class SwarmEngine implements Engine {
       if (!isNetworkInUse(error)) throw error
       throw new AppError('conflict', `network ${name} is still in use`, { retryable: true, cause: error })
     }
+  }
+
+  async listNetworks(labels: Labels, signal: AbortSignal): Promise<readonly NetworkView[]> {
+    const networks = (await this.#http.json(get('/networks', labelFilter(labels)), signal)) as {
+      Name: string
+      Labels: Labels
+    }[]
+    return networks.map(({ Name, Labels }) => ({ name: Name, labels: Labels }))
   }
 
   async createConfig(name: string, labels: Labels, data: Uint8Array, signal: AbortSignal): Promise<void> {

@@ -4,8 +4,10 @@ import type { CommitId } from '../core/names.ts'
 import { count, type Image, type Release, type Verdict } from '../core/release.ts'
 import { judgeMove } from '../commit/repository.ts'
 import type { Run } from '../core/run.ts'
+import { verdictStep } from '../core/verify-plan.ts'
 import type { Parts } from '../release/make-release.ts'
-import { verify } from '../verify/verify.ts'
+import type { StepPlaces } from '../verify/steps/places.ts'
+import { verify, verifyFailed } from '../verify/verify.ts'
 import type { Tools } from './tools.ts'
 import type { RunContext } from './run-context.ts'
 
@@ -27,18 +29,40 @@ export async function judge(run: Run, { repositories }: Tools, signal: AbortSign
   await judgeMove(repositories, { app: run.app, commit, move }, signal)
 }
 
-/** Builds and verifies. The row is in `building` before, and in `verifying` after. */
-export async function buildCommit(
+/** What the stages of a run have beside the ports: places that all runs share. */
+export interface StageTools extends Tools {
+  readonly places: StepPlaces
+  readonly lease: AbortSignal
+}
+
+/** Builds and verifies: the row is in `building` before, and in `verifying` after. Rejects `verify-failed`. */
+export async function buildAndVerify(
+  context: RunContext,
+  intent: CommitIntent,
+  tools: StageTools,
+  signal: AbortSignal,
+): Promise<BuiltCommit> {
+  const built = await buildCommit(context, intent, tools, signal)
+  await context.enter('verifying', 'verifying the image')
+  const { run } = context
+  const say = (line: string) => context.say(line)
+  const found = await verify({ run, image: built.image, fresh: intent.fresh ?? false, say }, tools, signal)
+  // Of a run that fails here there is no release to carry it.
+  await tools.store.saveStep(run.id, verdictStep, found.verdict)
+  if (found.verdict.outcome === 'failed') throw verifyFailed(found)
+  return { ...built, verdict: found.verdict }
+}
+
+async function buildCommit(
   context: RunContext,
   intent: CommitIntent,
   tools: Tools,
   signal: AbortSignal,
-): Promise<BuiltCommit> {
+): Promise<Omit<BuiltCommit, 'verdict'>> {
   const { app } = context.run
   const facts = await tools.repositories.describe(app, intent.commit, signal)
   const image = await tools.builder.build({ app, commit: intent.commit, say: line => context.say(line) }, signal)
-  await context.enter('verifying', 'verifying the image')
-  return { commit: intent.commit, author: facts.author, image, verdict: verify(image) }
+  return { commit: intent.commit, author: facts.author, image }
 }
 
 /**
@@ -53,7 +77,11 @@ export async function imageForRestore(
 ): Promise<BuiltCommit | null> {
   const release = await releaseOf(context.run, to, tools)
   if (await tools.builder.has(release.image.reference, signal)) return null
-  if (release.commit !== null) return buildCommit(context, { kind: 'commit', commit: release.commit }, tools, signal)
+  if (release.commit !== null) {
+    const built = await buildCommit(context, { kind: 'commit', commit: release.commit }, tools, signal)
+    // Its data came with the verdict that it had.
+    return { ...built, verdict: release.verdict }
+  }
   throw new AppError('conflict', `the image of v${to} is not here, and no commit that it was made from`, {
     hint: 'Push the app again.',
   })

@@ -256,4 +256,16 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .execute()
     },
   },
+  '0007-verify': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('passed_steps')
+        .addColumn('app', 'text', c => c.notNull().references('apps.app').onDelete('cascade'))
+        .addColumn('step_key', 'text', c => c.notNull())
+        .addColumn('step', 'text', c => c.notNull())
+        .addColumn('passed_at', 'bigint', c => c.notNull())
+        .addPrimaryKeyConstraint('passed_steps_key', ['app', 'step_key'])
+        .execute()
+    },
+  },
 }

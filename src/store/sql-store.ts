@@ -6,6 +6,7 @@ import { assertDataKey, configStore } from './config.ts'
 import type { Connection } from './connection.ts'
 import { certificateStore } from './certificates.ts'
 import { domainStore } from './domains.ts'
+import { passedStepStore } from './passed-steps.ts'
 import { releaseStore } from './releases.ts'
 import { restoringStore } from './restore.ts'
 import { runStore } from './runs.ts'
@@ -40,6 +41,7 @@ export async function openSqlStore({ db, sealer, batch, copyTo, close }: SqlData
     ...appStore(connection),
     ...runStore(connection),
     ...releaseStore(connection),
+    ...passedStepStore(connection),
     ...configStore(connection, sealer),
     ...domainStore(connection),
     ...certificateStore(connection, sealer),

@@ -1,5 +1,5 @@
 import type { AppName, BranchName, CommitId, DomainName, EnvironmentKey, RunId } from '../core/names.ts'
-import type { Image, Release } from '../core/release.ts'
+import type { Image, Release, StepVerdict } from '../core/release.ts'
 import type { Run, RunIntent } from '../core/run.ts'
 import type { Secret } from '../core/secret.ts'
 import type { RunState } from '../core/states.ts'
@@ -95,6 +95,11 @@ export interface Store extends AccessStore, AuditStore, ServiceStore {
 
   findImage(app: AppName, buildKey: string): Promise<Image | null>
   saveImage(app: AppName, image: Image, now: number): Promise<void>
+
+  /** A step of verify that passed with this key; null: none that is remembered. */
+  findPassedStep(app: AppName, key: string): Promise<StepVerdict | null>
+  /** The newest of a key stays, and of an app the newest thousand. Nothing happens when the app is gone. */
+  savePassedStep(app: AppName, key: string, step: StepVerdict, now: number): Promise<void>
 
   /**
    * A name for an environment; the same once more is no change. `already-exists` when another environment has it,

@@ -17,6 +17,8 @@ export interface Tables {
   acme: { id: number; settings: string; sealed: string }
   images: { app: string; build_key: string; image: string; saved_at: number }
   settings: { name: string; sealed: string }
+  /** Steps of verify that passed, by what they ran; `step`: its verdict. */
+  passed_steps: { app: string; step_key: string; step: string; passed_at: number }
   members: { name: string; created_by: string; created_at: number }
   /** `scope`: the app, or empty for the platform. */
   grants: { member: string; role: string; app: string | null; scope: string }

@@ -245,6 +245,7 @@ function fakeEngine(world: World): Engine {
     listTasks: () => Promise.resolve(world.tasks),
     ensureNetwork: unused,
     removeNetwork: unused,
+    listNetworks: unused,
     createConfig: unused,
     listConfigs: unused,
     removeConfig: unused,

@@ -83,6 +83,10 @@ export class FakeCluster {
         if (!this.#networks.has(name)) this.#networks.set(name, labels)
       },
       removeNetwork: async (name, signal) => (change(signal), this.#removeNetwork(name)),
+      listNetworks: async (labels, signal) => {
+        read(signal)
+        return [...this.#networks].flatMap(([name, own]) => (carries(own, labels) ? [{ name, labels: own }] : []))
+      },
       createConfig: async (name, labels, data, signal) => {
         change(signal)
         if (this.#configs.has(name)) return

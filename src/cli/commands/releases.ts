@@ -3,6 +3,7 @@ import { AppError } from '../../core/errors.ts'
 import type { BillDocument } from '../../api/documents.ts'
 import { addCommand, type Common, on, wholeNumber } from '../command.ts'
 import type { Session } from '../session.ts'
+import { graphLines } from '../verdict.ts'
 import { bytes, formation, outcome, when } from '../words.ts'
 
 export function releaseCommands(program: Command, session: Session): void {
@@ -129,6 +130,7 @@ function printBill(bill: BillDocument, { terminal }: Session): void {
   for (const [name, value] of facts) terminal.print(`${name.padEnd(11)}${value}`)
   for (const { type, command } of bill.processes)
     terminal.print(`  ${type}: ${command ?? '(the command of the image)'}`)
+  for (const line of graphLines(bill.verdict)) terminal.print(line)
 }
 
 function sum(numbers: readonly number[]): number {

@@ -25,6 +25,7 @@ import type {
 } from '../../api/documents.ts'
 import type { Problem } from '../../api/problem.ts'
 import { AppError, type ErrorCode } from '../../core/errors.ts'
+import type { Verdict } from '../../core/release.ts'
 import type { Run } from '../../core/run.ts'
 import type { RunEvent } from '../../pipeline/pipeline.ts'
 import type { ServiceBackup } from '../../services/services.ts'
@@ -32,7 +33,11 @@ import { type Call, type Place, send } from './http.ts'
 import { linesOf } from '../../lib/async/lines.ts'
 import { eventsOf } from '../server-events.ts'
 
-export type RunWithLines = Run & { readonly lines: readonly { readonly at: number; readonly text: string }[] }
+export interface RunWithLines extends Run {
+  readonly lines: readonly { readonly at: number; readonly text: string }[]
+  /** Null: it did not come so far; not told by older ones. */
+  readonly verdict?: Verdict | null
+}
 
 /** A file of any size. */
 export interface Download {
@@ -75,7 +80,8 @@ export class Client {
     this.#json<ReleaseDocument[]>('GET', `${environmentPath(app)}/releases?limit=${limit}`)
   bill = (app: string, release: string) =>
     this.#json<BillDocument>('GET', `${environmentPath(app)}/releases/${encodeURIComponent(release)}`)
-  deploy = (app: string, commit: string | undefined) => this.#run(app, 'deploy', { commit })
+  deploy = (app: string, options: { commit?: string | undefined; fresh?: boolean | undefined }) =>
+    this.#run(app, 'deploy', options)
   rollback = (app: string, options: { to?: number; releasePhase: boolean }) => this.#run(app, 'rollback', options)
   scale = (app: string, formation: Readonly<Record<string, number>>) => this.#run(app, 'scale', { formation })
 
