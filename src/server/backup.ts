@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { readFile, statfs } from 'node:fs/promises'
 import { getPriority, setPriority } from 'node:os'
@@ -11,6 +10,7 @@ import { pack } from '../backup/pack.ts'
 import { shelfAt } from '../backup/place.ts'
 import { backupName, superfluous, type Kept, type Shelf } from '../backup/shelf.ts'
 import { tryRestore } from '../backup/trial.ts'
+import { writeOut } from '../backup/write-out.ts'
 import { bundleRepository, checkRepository, fetchBundle } from '../commit/git/bundle.ts'
 import { gitProgram } from '../commit/git/program.ts'
 import { GitRepositories } from '../commit/git/repositories.ts'
@@ -35,7 +35,7 @@ async function main(signal: AbortSignal): Promise<void> {
   const config = readConfig()
   switch (told.do) {
     case 'pack':
-      return writeOut(packed(config, passphraseOf(told, config), signal))
+      return writeOut(packed(config, passphraseOf(told, config), signal), process.stdout)
     case 'verify':
       return answer(await opened(config, process.stdin, signal))
     case 'keep':
@@ -47,7 +47,7 @@ async function main(signal: AbortSignal): Promise<void> {
     case 'remove':
       return shelfAt(told.to, told.s3).remove(told.name, signal)
     case 'read':
-      return writeOut(decrypted(shelfAt(told.to, told.s3).read(told.name, signal), config.dataKey))
+      return writeOut(decrypted(shelfAt(told.to, told.s3).read(told.name, signal), config.dataKey), process.stdout)
   }
 }
 
@@ -57,10 +57,6 @@ function answer(result: Result | Verified | Written | readonly Kept[]): void {
 
 function passphraseOf({ passphrase }: { readonly passphrase: string | null }, { dataKey }: Config): Secret {
   return passphrase === null ? dataKey : new Secret(passphrase)
-}
-
-async function writeOut(chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const chunk of chunks) if (!process.stdout.write(chunk)) await once(process.stdout, 'drain')
 }
 
 /** law: older-backup-stays. The older ones go after the new one was opened again from where it lies, never before. */
