@@ -241,6 +241,19 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
     'mysite/asgi.py': '',
     'runtime.txt': 'python-3.11.4\n',
   },
+  'python-django-closed-hosts': {
+    'manage.py': '',
+    Procfile: 'web: gunicorn mysite.wsgi\n',
+    'requirements.txt': 'django==5.2.8\ngunicorn==27.0.1\n',
+    'mysite/settings.py':
+      'if IS_OTHER_PLATFORM:\n    ALLOWED_HOSTS = ["*"]\nelse:\n    ALLOWED_HOSTS = [".localhost", "127.0.0.1"]\n',
+  },
+  'python-django-open-hosts': {
+    'manage.py': '',
+    'requirements.txt': 'django==5.2.8\ngunicorn==27.0.1\n',
+    'mysite/wsgi.py': '',
+    'mysite/settings.py': "ALLOWED_HOSTS = [os.environ['HOST'], 'localhost']\n",
+  },
   'python-poetry': {
     'pyproject.toml':
       '[tool.poetry]\nname = "shop"\n[tool.poetry.dependencies]\npython = "^3.12"\nflask = "^3"\ngunicorn = "*"\n',
