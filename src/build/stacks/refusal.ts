@@ -52,8 +52,31 @@ export async function nothingApplies({ files, yaml }: Source): Promise<AppError>
   )
 }
 
+/**
+ * A stack applies at the root, but nothing says what runs: `what` is a word for the app, `hint` what to add where nothing
+ * better is seen. Of a repository whose apps are below, such as a workspace with a Dockerfile each, those are named.
+ */
+export function nothingStarts(what: string, paths: Iterable<string>, hint: string): AppError {
+  const dockerfiles = dockerfilesIn([...paths].sort())
+  const [first] = dockerfiles
+  return new AppError('build-failed', `nothing says how to start this ${what}`, {
+    hint:
+      first === undefined
+        ? hint
+        : `Seen: ${list(dockerfiles, 'Dockerfile')}. Name one in lading.yaml: ${wayTo(first)}.`,
+  })
+}
+
+function dockerfilesIn(paths: readonly string[]): readonly string[] {
+  return paths.filter(
+    path =>
+      /(?:^|\/)(?:Dockerfile(?:\.[\w-]+)?|Containerfile)$/.test(path) &&
+      !/(?:^|\/)(?:\.devcontainer|tests?)\//.test(path),
+  )
+}
+
 function seenIn(paths: readonly string[]): { readonly sentence: string | null; readonly hint: string } {
-  const dockerfiles = paths.filter(path => /(?:^|\/)(?:Dockerfile(?:\.[\w-]+)?|Containerfile)$/.test(path))
+  const dockerfiles = dockerfilesIn(paths)
   const compose = composeFiles.find(name => paths.includes(name))
   const other = others.find(([file]) => paths.includes(file)) ?? null
   const below = paths.filter(path => manifests.includes(path.slice(path.lastIndexOf('/') + 1)) && depth(path) < 3)

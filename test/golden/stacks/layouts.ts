@@ -48,6 +48,57 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
     'server.js': '',
     'package.json': json({ scripts: { start: 'node server.js' }, dependencies: { express: '5' } }),
   },
+  'node-start-for-development': {
+    'package-lock.json': '',
+    'src/index.ts': '',
+    'package.json': json({
+      scripts: { start: 'nodemon --exec ts-node src/index.ts' },
+      dependencies: { express: '5' },
+      devDependencies: { nodemon: '3', 'ts-node': '10', typescript: '5' },
+    }),
+  },
+  'node-start-builds': {
+    'package-lock.json': '',
+    'package.json': json({
+      scripts: { build: 'tsc', start: 'npm run build && node dist/main.js' },
+      dependencies: { express: '5' },
+      devDependencies: { typescript: '5' },
+    }),
+  },
+  'node-start-for-development-beside-procfile': {
+    'package-lock.json': '',
+    'app.js': '',
+    Procfile: 'web: node app.js\n',
+    'package.json': json({
+      scripts: { start: 'nodemon app.js' },
+      dependencies: { express: '5' },
+      devDependencies: { nodemon: '3' },
+    }),
+  },
+  'refused-nothing-to-start': {
+    'src/index.js': '',
+    'yarn.lock': '',
+    'package.json': json({
+      scripts: { dev: 'nodemon src/index.js' },
+      main: 'index.js',
+      dependencies: { express: '4' },
+    }),
+  },
+  'refused-workspace-of-dockerfiles': {
+    'pyproject.toml': '[tool.uv.workspace]\nmembers = ["backend"]\n',
+    'uv.lock': '',
+    'package.json': json({ workspaces: ['frontend'] }),
+    'compose.yml': '',
+    'backend/Dockerfile': '',
+    'backend/pyproject.toml': '',
+    'frontend/Dockerfile': '',
+    'frontend/package.json': json({ scripts: { build: 'vite build' } }),
+  },
+  'php-of-heroku': {
+    Procfile: 'web: heroku-php-apache2 web/\n',
+    'composer.json': json({ require: {} }),
+    'web/index.php': '',
+  },
   'node-no-lock': {
     'index.js': '',
     '.nvmrc': 'lts/iron\n',
@@ -189,6 +240,19 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
     'mysite/wsgi.py': '',
     'mysite/asgi.py': '',
     'runtime.txt': 'python-3.11.4\n',
+  },
+  'python-django-closed-hosts': {
+    'manage.py': '',
+    Procfile: 'web: gunicorn mysite.wsgi\n',
+    'requirements.txt': 'django==5.2.8\ngunicorn==27.0.1\n',
+    'mysite/settings.py':
+      'if IS_OTHER_PLATFORM:\n    ALLOWED_HOSTS = ["*"]\nelse:\n    ALLOWED_HOSTS = [".localhost", "127.0.0.1"]\n',
+  },
+  'python-django-open-hosts': {
+    'manage.py': '',
+    'requirements.txt': 'django==5.2.8\ngunicorn==27.0.1\n',
+    'mysite/wsgi.py': '',
+    'mysite/settings.py': "ALLOWED_HOSTS = [os.environ['HOST'], 'localhost']\n",
   },
   'python-poetry': {
     'pyproject.toml':

@@ -22,7 +22,7 @@ export function nodeDockerfile(plan: NodePlan, images: NodeImages): string {
   const { install } = plan
   const node = nodeBase(plan.node, images)
   const lines = [...node.lines, ...buildStage(plan, node.name)]
-  if (install?.prunes) lines.push(...prune(install))
+  if (install?.prunes && plan.development === null) lines.push(...prune(install))
   lines.push('RUN mkdir -p node_modules', pack('modules', 'node_modules'), pack('code', `${leaveOut(install)} .`))
   if (plan.keeps.length > 0) lines.push(pack('programs', '-C /kept .'))
   lines.push('', `FROM ${node.name}`)

@@ -4,6 +4,7 @@ import { defaults } from '../../../core/defaults.ts'
 import { AppError } from '../../../core/errors.ts'
 import { whole } from '../../files.ts'
 import type { AskedVersion } from './asked-version.ts'
+import { calledDevelopment, calledPrograms, calls, commandsThatRun, staying } from './calls.ts'
 import { chooseNode, type ChosenNode } from './choose-node.ts'
 import { startMember, startsNothing, type Member } from './members.ts'
 import { startCommand, startScript } from './start.ts'
@@ -18,6 +19,8 @@ export interface NodePlan {
   readonly start: readonly string[] | null
   /** Package managers that what runs calls and the Node image lacks, as npm knows them: `pnpm@10.4.1`. */
   readonly keeps: readonly string[]
+  /** The development dependency that what runs calls, so that all of them stay; null: they are removed. */
+  readonly development: string | null
   /** Why it cannot be assembled from layers; null: it can. */
   readonly notAssembled: string | null
   /** True: manifests and lock file are all that an install reads. */
@@ -117,19 +120,24 @@ export function planNode(files: NodeFiles): NodePlan {
   const { nodeVersion: platforms, asked } = files
   const node = chooseNode({ engines: pkg.engines?.node ?? null, asked, platforms })
   const buildScript = (['heroku-postbuild', 'build'] as const).find(name => pkg.scripts?.[name]) ?? null
-  const install = planInstall(pkg, buildScript !== null, files)
-  const reason = install && notAlone(install, pkg, files.paths)
   const start = files.startIsSaid ? null : startOf(pkg, files)
-  const called = calledPrograms(pkg, files, start)
+  const runs = commandsThatRun(pkg, files.commands, start)
+  const development = calledDevelopment(pkg, runs)
+  const install = planInstall(pkg, buildScript !== null || development !== null, files)
+  const reason = install && notAlone(install, pkg, files.paths)
+  const called = calledPrograms(pkg, runs)
   return {
     node,
     install,
     buildScript,
     start,
     keeps: called.flatMap(kind => programOf(kind, pkg, files).get ?? []),
+    development,
     installsAlone: reason === null,
-    notAssembled: buildScript ? `it has a script "${buildScript}"` : (reason ?? calls(called)),
-    warnings: [...node.warnings, ...warnings(pkg, install, files)],
+    notAssembled: buildScript
+      ? `it has a script "${buildScript}"`
+      : (reason ?? calls([...called, ...(development === null ? [] : [development])])),
+    warnings: [...node.warnings, ...warnings(pkg, install, files), ...staying(development)],
   }
 }
 
@@ -204,20 +212,6 @@ export function hasWorkspaces(pkg: Package, paths: ReadonlySet<string>): boolean
 /** Source: package.json of npm and Yarn: a list, or an object with a list. */
 function isNotEmpty(workspaces: unknown): boolean {
   return workspaces !== undefined && !(Array.isArray(workspaces) && workspaces.length === 0)
-}
-
-function calledPrograms(
-  pkg: Package,
-  { commands }: NodeFiles,
-  command: readonly string[] | null,
-): readonly ('pnpm' | 'yarn' | 'bun')[] {
-  const start = startScript(pkg)
-  const text = [pkg.scripts?.prestart, start && pkg.scripts?.[start], command?.join(' '), ...commands].join('\n')
-  return (['pnpm', 'yarn', 'bun'] as const).filter(name => new RegExp(`(?:^|[\\s;&|(])${name}x?\\s`, 'm').test(text))
-}
-
-function calls(programs: readonly string[]): string | null {
-  return programs.length === 0 ? null : `what it runs calls ${programs.join(' and ')}`
 }
 
 function ownInstallScript(pkg: Package): string | undefined {

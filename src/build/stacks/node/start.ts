@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import { AppError } from '../../../core/errors.ts'
+import { nothingStarts } from '../refusal.ts'
 import type { Package } from './package.ts'
 
 /** What starts an app without a Procfile. Rejects `build-failed` when nothing says it. */
@@ -19,11 +20,13 @@ export function startCommand(pkg: Package, paths: ReadonlySet<string>, byBun = f
   if (ofBun) return ['bun', ofBun]
   const built = frameworks.find(([name]) => has(pkg, name))
   if (built) return built[1]
-  throw new AppError('build-failed', 'nothing says how to start this app', {
-    hint: has(pkg, '@sveltejs/kit')
-      ? 'SvelteKit needs an adapter: install @sveltejs/adapter-node (a server) or @sveltejs/adapter-static (pages).'
-      : 'Write a Procfile ("web: node app.js") or a script "start" in package.json.',
-  })
+  if (has(pkg, '@sveltejs/kit')) {
+    throw new AppError('build-failed', 'nothing says how to start this app', {
+      hint: 'SvelteKit needs an adapter: install @sveltejs/adapter-node (a server) or @sveltejs/adapter-static (pages).',
+    })
+  }
+  const likely = likelyMains.find(path => paths.has(path)) ?? 'app.js'
+  throw nothingStarts('app', paths, `Write a Procfile ("web: node ${likely}") or a script "start" in package.json.`)
 }
 
 /** Nest's own `start` compiles with what is only there in development; `start:prod` runs what was built. */
@@ -31,6 +34,9 @@ export function startScript(pkg: Package): 'start:prod' | 'start' | null {
   if (pkg.scripts?.['start:prod'] && has(pkg, '@nestjs/core')) return 'start:prod'
   return pkg.scripts?.start ? 'start' : null
 }
+
+/** Where people put what runs, for a hint. */
+const likelyMains = ['app.js', 'src/index.js', 'src/server.js', 'src/app.js', 'src/main.js', 'bin/www'] as const
 
 /** What is started where no script says it; null: there is nothing. */
 export function mainFile(pkg: Package, paths: ReadonlySet<string>): string | null {

@@ -10,12 +10,15 @@ export function phpStage(base: ImageReference, extensions: readonly string[]): r
   const packages = ['apache2', `libapache2-mod-php${version}`, `php${version}-cli`, ...extensions]
   return [
     `FROM ${base} AS php`,
-    `RUN ${aptMounts} ${apt(packages)} && ${addUser}`,
+    `RUN ${aptMounts} ${apt(packages)} && ${addUser} && ln -s heroku-php-apache2 /usr/local/bin/heroku-php-nginx`,
     `COPY <<'EOF' /etc/lading-php/apache.conf`,
     configuration,
     'EOF',
     `COPY --chmod=755 <<'EOF' /usr/local/bin/serve-php`,
     program,
+    'EOF',
+    `COPY --chmod=755 <<'EOF' /usr/local/bin/heroku-php-apache2`,
+    asOnHeroku,
     'EOF',
     'WORKDIR /app',
     'USER app',
@@ -34,6 +37,20 @@ set -eu
 export PORT="\${PORT:-8080}" PHP_ROOT="$1" PHP_WORKERS="\${PHP_WORKERS:-8}" PHP_MEMORY_LIMIT="\${PHP_MEMORY_LIMIT:-128M}"
 mkdir -p /tmp/php
 exec apache2 -f /etc/lading-php/apache.conf -D FOREGROUND`
+
+const asOnHeroku = `#!/bin/sh
+# heroku-php-apache2 [options] [FOLDER], as Procfiles written for Heroku start PHP. What options name is left aside.
+set -eu
+root=.
+while [ $# -gt 0 ]; do
+  case "$1" in
+    -[CcFfilp]) echo "\${0##*/}: $1 \${2:-} is left aside: Apache with .htaccess serves here" >&2; shift ;;
+    -*) ;;
+    *) root="$1" ;;
+  esac
+  [ $# -eq 0 ] || shift
+done
+exec serve-php "$(cd "$root" && pwd)"`
 
 const modules = 'authz_core dir mime rewrite headers deflate filter alias env setenvif remoteip expires'
 

@@ -3,6 +3,7 @@ import type { Source } from '../../source.ts'
 import { satisfies } from '../version-range.ts'
 import { withoutGit } from '../generated.ts'
 import type { Assembled, Built, Platform, Recipe, Stack } from '../stack.ts'
+import { readSettings, type DjangoSettings } from './django.ts'
 import { pythonDockerfile, pythonEnv, venvDockerfile, type PythonPlan } from './dockerfile.ts'
 import { readRequirements, type Requirements } from './requirements.ts'
 import { startOf, type Start } from './start.ts'
@@ -31,11 +32,12 @@ export const pythonStack: Stack = {
     const isSaid = (source.procfile?.processes ?? []).length > 0
     const start = isSaid ? null : await startOf(source, requirements)
     const paths = await source.files.paths()
+    const django = await readSettings(source)
     const plan: PythonPlan = {
       requirements,
       addsServer: start?.server ? servers[start.server] : null,
       start: start?.command ?? null,
-      collectsStatic: await collects(source),
+      collectsStatic: django?.hasStaticRoot ?? false,
       hasSrc: [...paths].some(path => /^src\/.*\.py$/.test(path)),
     }
     const built: Built = {
@@ -45,7 +47,7 @@ export const pythonStack: Stack = {
       dockerfile: pythonDockerfile(plan, base),
       dockerignore: `${withoutGit}.venv\nvenv\n`,
       bases: [{ name: base, instead: null }],
-      notes: await notesOf(source, plan, start),
+      notes: [...(await notesOf(source, plan, start)), ...closedNote(django)],
       start: plan.start,
       tells,
     }
@@ -77,15 +79,6 @@ function assembled(plan: PythonPlan, otherwise: Built, base: Platform['base']): 
   }
 }
 
-/** Django, with a folder that its static files are collected in. */
-async function collects({ files }: Source): Promise<boolean> {
-  const paths = [...(await files.paths())]
-  if (!paths.includes('manage.py')) return false
-  const settings = paths.filter(path => /(?:^|\/)settings(?:\/\w+)?\.py$/.test(path)).slice(0, 8)
-  const texts = await Promise.all(settings.map(path => files.text(path, glance)))
-  return texts.some(text => /^\s*STATIC_ROOT\s*=/m.test(text ?? ''))
-}
-
 async function notesOf(source: Source, plan: PythonPlan, start: Start | null): Promise<readonly string[]> {
   const { requirements, addsServer } = plan
   const notes = (await versionWarning(source, requirements)) ?? []
@@ -101,6 +94,14 @@ async function notesOf(source: Source, plan: PythonPlan, start: Start | null): P
     notes.push('Migrations do not run by themselves: a Procfile with "release: python manage.py migrate" runs them')
   }
   return notes
+}
+
+/** Django answers 400 to every request for a host that its settings do not name. */
+function closedNote(django: DjangoSettings | null): readonly string[] {
+  if (!django?.closedTo) return []
+  return [
+    `Warning: Django answers 400 to hosts that ALLOWED_HOSTS in ${django.closedTo} does not name: add this app's, or '*', since only its own hosts reach an app here`,
+  ]
 }
 
 /** Where the app asks for a Python that Debian does not have. */

@@ -1,6 +1,6 @@
-import { AppError } from '../../../core/errors.ts'
 import { glance } from '../../files.ts'
 import type { Source } from '../../source.ts'
+import { nothingStarts } from '../refusal.ts'
 import { requires, type Requirements } from './requirements.ts'
 
 /** What starts an app that does not say it. */
@@ -30,9 +30,11 @@ export async function startOf(source: Source, requirements: Requirements | null)
   }
   const main = mains.map(name => `${name}.py`).find(path => paths.includes(path))
   if (main) return { command: ['python', main], framework: null, server: null }
-  throw new AppError('build-failed', 'nothing says how to start this Python app', {
-    hint: 'Write a Procfile, such as "web: gunicorn mypackage.wsgi" or "web: python app.py".',
-  })
+  throw nothingStarts(
+    'Python app',
+    paths,
+    'Write a Procfile, such as "web: gunicorn mypackage.wsgi" or "web: python app.py".',
+  )
 }
 
 const frameworks = [
