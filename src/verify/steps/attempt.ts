@@ -64,8 +64,8 @@ async function ended(
   patience: { readonly clock: Clock; readonly until: number; readonly signal: AbortSignal },
 ): Promise<AttemptEnd> {
   const { clock, until, signal } = patience
-  let heard: Heard | null = null
-  void log.then(how => (heard = how))
+  const follower: { heard: Heard | null } = { heard: null }
+  void log.then(heard => (follower.heard = heard))
   for (;;) {
     const view = await persistently(() => engine.inspectOneOff(name, signal), patience)
     if (view === null) return 'was removed by somebody else: the disk guard, or an operator'
@@ -75,6 +75,7 @@ async function ended(
       await persistently(() => engine.removeOneOff(name, signal), { ...patience, until: until + pollMs * 10 })
       return `ran longer than ${inWords(timeoutSeconds, 'seconds')}`
     }
+    const { heard } = follower
     if (heard !== null) await clock.sleep(Math.min(heard === 'all' ? endPollMs : pollMs, left), signal)
     else await Promise.race([log, clock.sleep(Math.min(pollMs, left), signal)])
   }
