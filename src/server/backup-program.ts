@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { Readable, type Writable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import type { Writable } from 'node:stream'
 import { jobDescriptor, readFailure, type Job } from '../backup/job.ts'
 import { AppError } from '../core/errors.ts'
 
@@ -26,16 +25,10 @@ export function startBackup(
   told.on('error', () => {})
   told.end(JSON.stringify(job))
   let failure: { readonly why: unknown } | null = null
-  async function* watched(): AsyncGenerator<Uint8Array> {
-    try {
-      yield* input
-    } catch (why) {
-      failure = { why }
-      child.kill('SIGKILL')
-      throw why
-    }
-  }
-  const sent = pipeline(Readable.from(watched()), child.stdin).catch(() => {})
+  const sent = send(input, child.stdin).catch((why: unknown) => {
+    failure = { why }
+    child.kill('SIGKILL')
+  })
   const ended = (async () => {
     try {
       await Promise.all([outcome(child), sent])
@@ -46,6 +39,23 @@ export function startBackup(
   // Awaited after its output was read; until then a failure must not count as unhandled.
   ended.catch(() => {})
   return { process: child, ended }
+}
+
+/**
+ * Resolves at the input's end, or when the program reads no more: its exit tells why. The rest of the input is left as it
+ * is then: to cancel the body of a request would cut the line before its answer.
+ */
+async function send(input: AsyncIterable<Uint8Array>, stdin: Writable): Promise<void> {
+  const closed = new Promise<null>(resolve => stdin.once('close', () => resolve(null)))
+  stdin.on('error', () => {})
+  const chunks = input[Symbol.asyncIterator]()
+  for (;;) {
+    const next = await Promise.race([closed, chunks.next()])
+    if (next === null) return
+    if (next.done === true) return void stdin.end()
+    if (!stdin.write(next.value))
+      await Promise.race([new Promise<void>(resolve => stdin.once('drain', resolve)), closed])
+  }
 }
 
 function outcome(child: ChildProcess): Promise<void> {
