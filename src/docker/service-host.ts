@@ -1,7 +1,6 @@
-import { once } from 'node:events'
-import type { Duplex } from 'node:stream'
 import { AppError } from '../core/errors.ts'
 import type { Labels } from '../core/labels.ts'
+import { sendChunks } from '../lib/async/chunks.ts'
 import type { ServiceHost, ServiceProgram } from '../services/host.ts'
 import { assertOurs, get, unlessGone } from './calls.ts'
 import type { DockerHttp } from './http.ts'
@@ -50,7 +49,7 @@ export class DockerServiceHost implements ServiceHost {
     const start = { method: 'POST', path: `/exec/${Id}/start`, body: { Detach: false, Tty: false } } as const
     const socket = await this.#http.upgrade(start, signal)
     let failed: { readonly why: unknown } | null = null
-    const sent = send(socket, input).catch((why: unknown) => {
+    const sent = sendChunks(input ?? none(), socket).catch((why: unknown) => {
       failed = { why }
       socket.destroy()
     })
@@ -89,17 +88,7 @@ export class DockerServiceHost implements ServiceHost {
   }
 }
 
-/** A program that ends before it has read everything is no error: its exit code says what it means. */
-async function send(socket: Duplex, input: AsyncIterable<Uint8Array> | undefined): Promise<void> {
-  const closed = new AbortController()
-  socket.once('close', () => closed.abort())
-  for await (const chunk of input ?? []) {
-    if (socket.destroyed || socket.writableEnded) return
-    if (socket.write(chunk)) continue
-    if (!(await once(socket, 'drain', { signal: closed.signal }).catch(() => null))) return
-  }
-  socket.end()
-}
+async function* none(): AsyncGenerator<Uint8Array> {}
 
 function programFailed(command: readonly string[], exitCode: number | null, said: string): AppError {
   const details = said.trim().split('\n').slice(-5)

@@ -2,10 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import type { Writable } from 'node:stream'
 import { jobDescriptor, readFailure, type Job } from '../backup/job.ts'
 import { AppError } from '../core/errors.ts'
+import { sendChunks } from '../lib/async/chunks.ts'
 
-const none: AsyncIterable<Uint8Array> = {
-  [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
-}
+async function* none(): AsyncGenerator<Uint8Array> {}
 
 export interface BackupProgram {
   readonly process: ChildProcess
@@ -16,7 +15,7 @@ export interface BackupProgram {
 /** Starts the backup program with its job; when its input fails, it is killed before it could take that for the end. */
 export function startBackup(
   program: readonly string[],
-  { job, input = none }: { readonly job: Job; readonly input?: AsyncIterable<Uint8Array> | undefined },
+  { job, input = none() }: { readonly job: Job; readonly input?: AsyncIterable<Uint8Array> | undefined },
   signal: AbortSignal,
 ): BackupProgram {
   const child = spawn(process.execPath, program, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], signal })
@@ -25,7 +24,7 @@ export function startBackup(
   told.on('error', () => {})
   told.end(JSON.stringify(job))
   let failure: { readonly why: unknown } | null = null
-  const sent = send(input, child.stdin).catch((why: unknown) => {
+  const sent = sendChunks(input, child.stdin).catch((why: unknown) => {
     failure = { why }
     child.kill('SIGKILL')
   })
@@ -39,23 +38,6 @@ export function startBackup(
   // Awaited after its output was read; until then a failure must not count as unhandled.
   ended.catch(() => {})
   return { process: child, ended }
-}
-
-/**
- * Resolves at the input's end, or when the program reads no more: its exit tells why. The rest of the input is left as it
- * is then: to cancel the body of a request would cut the line before its answer.
- */
-async function send(input: AsyncIterable<Uint8Array>, stdin: Writable): Promise<void> {
-  const closed = new Promise<null>(resolve => stdin.once('close', () => resolve(null)))
-  stdin.on('error', () => {})
-  const chunks = input[Symbol.asyncIterator]()
-  for (;;) {
-    const next = await Promise.race([closed, chunks.next()])
-    if (next === null) return
-    if (next.done === true) return void stdin.end()
-    if (!stdin.write(next.value))
-      await Promise.race([new Promise<void>(resolve => stdin.once('drain', resolve)), closed])
-  }
 }
 
 function outcome(child: ChildProcess): Promise<void> {

@@ -19,6 +19,7 @@ import type { Kept } from '../backup/shelf.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
+import { uncancelled } from '../lib/async/chunks.ts'
 import type { Store } from '../store/store.ts'
 import { startBackup, type BackupProgram } from './backup-program.ts'
 import type { Log } from './log.ts'
@@ -74,11 +75,7 @@ export class BackupKeeper implements Backups {
   }
 
   async kept(): Promise<readonly Kept[]> {
-    const { schedule } = await this.status()
-    const { process: child, ended } = this.start({ do: 'list', ...(await this.#place(schedule)) }, this.#options.signal)
-    const said = await buffer(child.stdout!)
-    await ended
-    return keptList.parse(JSON.parse(said.toString()))
+    return keptList.parse(await this.answer({ do: 'list', ...(await this.place()) }, this.#options.signal))
   }
 
   async now(): Promise<Result> {
@@ -104,12 +101,9 @@ export class BackupKeeper implements Backups {
   }
 
   async verify(file: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Verified> {
-    return this.exclusively(async () => {
-      const { process: child, ended } = this.start({ do: 'verify' }, signal, file)
-      const said = await buffer(child.stdout!)
-      await ended
-      return verified.parse(JSON.parse(said.toString()))
-    })
+    // It is the body of a request, and one that is not whole is answered too.
+    const body = uncancelled(file)
+    return this.exclusively(async () => verified.parse(await this.answer({ do: 'verify' }, signal, body)))
   }
 
   async *pack(passphrase: Secret | null, signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -155,10 +149,15 @@ export class BackupKeeper implements Backups {
 
   async #keep(schedule: Schedule): Promise<Result> {
     const job = { do: 'keep', ...(await this.#place(schedule)), keep: schedule.keep } as const
-    const { process: child, ended } = this.start(job, this.#options.signal)
-    const said = await buffer(child.stdout!)
+    return result.parse(await this.answer(job, this.#options.signal))
+  }
+
+  /** What the backup program answers, as JSON. */
+  async answer(job: Job, signal: AbortSignal, input?: AsyncIterable<Uint8Array>): Promise<unknown> {
+    const { process: child, ended } = this.start(job, signal, input)
+    const answered = await buffer(child.stdout!)
     await ended
-    return result.parse(JSON.parse(said.toString()))
+    return JSON.parse(answered.toString()) as unknown
   }
 
   /** The backup program, which ends with the lease too. */

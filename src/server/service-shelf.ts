@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { buffer } from 'node:stream/consumers'
-import { keptList, written } from '../backup/job.ts'
+import { written } from '../backup/job.ts'
 import type { ServiceShelf } from '../services/shelf.ts'
 import type { BackupKeeper } from './backups.ts'
 
@@ -19,10 +18,7 @@ export class ServiceBackupShelf implements ServiceShelf {
     return this.#backups.exclusively(async () => {
       const place = await this.#backups.place()
       if (place.s3 === null) await mkdir(place.to, { recursive: true, mode: 0o700 })
-      const { process: child, ended } = this.#backups.start({ do: 'put', name, ...place }, signal, chunks)
-      const said = await buffer(child.stdout!)
-      await ended
-      return written.parse(JSON.parse(said.toString())).size
+      return written.parse(await this.#backups.answer({ do: 'put', name, ...place }, signal, chunks)).size
     })
   }
 
@@ -37,11 +33,8 @@ export class ServiceBackupShelf implements ServiceShelf {
     }
   }
 
-  async list(signal: AbortSignal) {
-    const { process: child, ended } = this.#backups.start({ do: 'list', ...(await this.#backups.place()) }, signal)
-    const said = await buffer(child.stdout!)
-    await ended
-    return keptList.parse(JSON.parse(said.toString()))
+  list() {
+    return this.#backups.kept()
   }
 
   async remove(name: string, signal: AbortSignal): Promise<void> {
