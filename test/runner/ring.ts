@@ -27,6 +27,12 @@ export function histories(): { readonly count: number; readonly seed: number } {
   return { count: Number(environment.histories ?? rings[ring()].histories), seed: Number(environment.seed ?? 1) }
 }
 
+/** Crash sites of this run in a list too long for the gate: every `step`-th from `first` on. Another commit has others. */
+export function crashSites(): { readonly first: number; readonly step: number } {
+  const step = rings[ring()].crashSiteStep
+  return { first: histories().seed % step, step }
+}
+
 /** Lets the suites on real engines have the cores first: those wait for what they test, this one for nobody. */
 export function giveWay(): void {
   setPriority(process.pid, 5)

@@ -3,9 +3,9 @@
  * costs is printed at its end, against its budget.
  */
 export const rings = {
-  inner: { command: 'npm run test:unit', budgetMinutes: 3, histories: 500 },
-  gate: { command: 'npm test', budgetMinutes: 20, histories: 3_000 },
-  all: { command: 'npm run test:all', budgetMinutes: null, histories: 10_000 },
+  inner: { command: 'npm run test:unit', budgetMinutes: 3, histories: 500, crashSiteStep: 3 },
+  gate: { command: 'npm test', budgetMinutes: 20, histories: 3_000, crashSiteStep: 3 },
+  all: { command: 'npm run test:all', budgetMinutes: null, histories: 10_000, crashSiteStep: 1 },
 } as const
 
 export type RingName = keyof typeof rings
