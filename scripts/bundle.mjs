@@ -1,13 +1,14 @@
 // Bundles the control plane, its backup program, the keeper, the log follower and the command line into one file each
 // (decision: pinned-node): dist/{server,backup,keeper,follower,cli}.js.
-// The same sources give the same bytes, so that an image's key can be made from them.
+// The same sources give the same bytes, so that an image's key can be made from them. Another folder: its path as argument.
 import { build } from 'esbuild'
 import { access } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const folder = resolve(process.argv[2] ?? join(root, 'dist'))
 const entries = {
   server: 'src/server/main.ts',
   backup: 'src/server/backup.ts',
@@ -39,7 +40,7 @@ for (const [name, entry] of Object.entries(entries)) {
   await build({
     absWorkingDir: root,
     entryPoints: [entry],
-    outfile: `dist/${name}.js`,
+    outfile: join(folder, `${name}.js`),
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -53,5 +54,5 @@ for (const [name, entry] of Object.entries(entries)) {
     legalComments: 'none',
     logLevel: 'warning',
   })
-  process.stdout.write(`dist/${name}.js\n`)
+  process.stdout.write(`${relative(root, folder)}/${name}.js\n`)
 }

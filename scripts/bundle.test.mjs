@@ -1,11 +1,23 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import process from 'node:process'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
+/** The checkout may be somebody else's: the bundles are made in a folder of the test, which sees the packages. */
+let folder
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lading-bundles-'))
+  await symlink(path('../node_modules'), join(folder, 'node_modules'))
+  await run(process.execPath, [path('bundle.mjs'), folder])
+})
+after(() => rm(folder, { recursive: true }))
+
 const path = relative => fileURLToPath(new URL(relative, import.meta.url))
 
 /** What of Node itself a bundle has loaded when it ends. */
@@ -20,12 +32,11 @@ async function loadedBy(bundle, args) {
 }
 
 test('a bundle does not load what of node:http it does not use', async () => {
-  await run(process.execPath, [path('bundle.mjs')])
   for (const [bundle, args] of [
     ['cli', ['--version']],
     ['keeper', []],
   ]) {
-    const loaded = await loadedBy(path(`../dist/${bundle}.js`), args)
+    const loaded = await loadedBy(join(folder, `${bundle}.js`), args)
     assert.ok(loaded.includes('NativeModule http'), `${bundle} was not seen to load node:http`)
     assert.deepEqual(
       loaded.filter(name => name.includes('undici')),
@@ -35,8 +46,7 @@ test('a bundle does not load what of node:http it does not use', async () => {
 })
 
 test('the control plane prints its log and nothing else', async () => {
-  await run(process.execPath, [path('bundle.mjs')])
-  const { stdout } = await run(process.execPath, [path('../dist/server.js')], { env: {} }).catch(error => error)
+  const { stdout } = await run(process.execPath, [join(folder, 'server.js')], { env: {} }).catch(error => error)
   const lines = stdout.trimEnd().split('\n')
   assert.deepEqual(
     lines.map(line => Object.keys(JSON.parse(line)).slice(0, 2)),

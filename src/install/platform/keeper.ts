@@ -22,6 +22,8 @@ const generationLabel = 'lading.generation'
 const drainSeconds = 30
 /** Longer than an old keeper waits for a new one that does not come up, before it goes on itself (s). */
 const servingSeconds = 60
+/** Within it an engine that was asked for a container by a run that was killed has made it (s). */
+const creatingSeconds = 30
 /** Within it an engine has noticed that a container's process is gone (s). */
 const endingSeconds = 30
 
@@ -106,19 +108,33 @@ function specOf(decisions: Decisions): string {
 
 /** Makes and starts the keeper of the next generation, or starts the newest when it is made from the same. */
 async function startKeeper(decisions: Decisions, signal: AbortSignal): Promise<KeeperView> {
-  const [newest] = await listKeepers(signal)
   const spec = specOf(decisions)
-  const generation = newest === undefined ? 1 : newest.generation + (newest.spec === spec ? 0 : 1)
-  const name = `lading-keeper-${generation}`
-  if (newest?.name !== name) {
+  const made = async (): Promise<KeeperView | null> => {
+    const [newest] = await listKeepers(signal)
+    if (newest?.spec === spec) return newest
+    const generation = (newest?.generation ?? 0) + 1
+    const name = `lading-keeper-${generation}`
     const body = keeperJson(decisions)
     body.Env.push(`LADING_GENERATION=${generation}`)
     Object.assign(body.Labels, { [generationLabel]: String(generation), [specLabel]: spec })
-    await engine.json({ method: 'POST', path: '/containers/create', query: { name }, body }, signal)
+    try {
+      await engine.json({ method: 'POST', path: '/containers/create', query: { name }, body }, signal)
+    } catch (error) {
+      // An `up` that was killed had asked for it: an engine gives the name before it has the container to list.
+      if (asAppError(error).code === 'conflict') return null
+      throw error
+    }
+    const image = decisions.images['keeper']?.id ?? ''
+    return { id: name, name, image, state: 'created', spec, generation, drains: false }
   }
-  await engine.json({ method: 'POST', path: `/containers/${name}/start` }, signal)
-  const image = decisions.images['keeper']?.id ?? ''
-  return { id: name, name, image, state: 'running', spec, generation, drains: false }
+  const what = {
+    title: 'the name of the next keeper is taken',
+    seconds: creatingSeconds,
+    hint: 'see docker ps -a: a container called lading-keeper-… that Lading has not made is in the way',
+  }
+  const keeper = await waitFor(what, made, { clock: systemClock, signal })
+  await engine.json({ method: 'POST', path: `/containers/${keeper.name}/start` }, signal)
+  return { ...keeper, state: 'running' }
 }
 
 /** One that does not come up would ask the keeper before it to hand over again and again: it goes where that one serves. */
