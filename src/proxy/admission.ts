@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import type { Mutex } from '../lib/async/mutex.ts'
 import { commandsFor } from './haproxy/commands.ts'
-import { Unanswered, type Runtime, type SlotState } from './haproxy/runtime.ts'
+import { Unanswered, type SlotRuntime, type SlotState } from './haproxy/runtime.ts'
 import { HeldSlots, releaseId, type Running } from './held-slots.ts'
 import { fullPollMs, isServing, Looking } from './health-checks.ts'
 import { sameRelease } from '../edge/edges.ts'
@@ -14,7 +14,7 @@ export interface AdmissionOptions {
   readonly clock: Clock
   readonly exclusive: Mutex
   readonly model: () => EdgeModel
-  readonly runtime: () => Runtime
+  readonly runtime: () => SlotRuntime
   readonly log: (line: string) => void
   /** Something that a view shows has changed. */
   readonly changed: () => void
@@ -24,7 +24,7 @@ export interface AdmissionOptions {
 /** What a test puts in the place of the real thing, to see itself red (test/e2e/faulty-keeper/faults.ts). */
 export interface AdmissionFaults {
   readonly plan?: typeof planLane
-  readonly change?: (runtime: Runtime, commands: readonly string[]) => Promise<void>
+  readonly change?: (runtime: SlotRuntime, commands: readonly string[]) => Promise<void>
   /** How soon a free lane with these slots can prove a process: the higher, the sooner. */
   readonly worth?: (slots: readonly Slot[]) => number
 }
@@ -39,8 +39,9 @@ export interface Proof {
  * lanes-and-maps). One loop: it makes the difference between what runs and what HAProxy holds smaller, then looks at
  * the checks (health-checks.ts).
  *
- * No simulation covers it: its rules are the pure `planLane` (slots.test.ts), it itself is tested on real engines, with three
- * planted faults that must be found (test/e2e/wrong-app.e2e.ts).
+ * No simulation covers it: its rules are the pure `planLane` (slots.test.ts), what it takes for proof is tested on a HAProxy of
+ * fakes (admission.test.ts), and the whole on real engines, with three planted faults that must be found
+ * (test/e2e/wrong-app.e2e.ts).
  */
 export class Admission {
   readonly #options: AdmissionOptions
@@ -276,7 +277,7 @@ export class Admission {
   }
 }
 
-function changeAtOnce(runtime: Runtime, commands: readonly string[]): Promise<void> {
+function changeAtOnce(runtime: SlotRuntime, commands: readonly string[]): Promise<void> {
   return runtime.change(commands)
 }
 

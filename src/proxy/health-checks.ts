@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { environmentId } from '../core/labels.ts'
 import { admitCommands, checkAgainCommands, failOpenCommands } from './haproxy/commands.ts'
 import { probe } from './haproxy/probe.ts'
-import type { Runtime, SlotState } from './haproxy/runtime.ts'
+import type { SlotRuntime, SlotState } from './haproxy/runtime.ts'
 import type { HeldSlots } from './held-slots.ts'
 import { sameRelease } from '../edge/edges.ts'
 import type { EdgeModel, Lane } from './model.ts'
@@ -11,7 +11,7 @@ import { tenantOf, type Slot } from './slots.ts'
 export interface LookingOptions {
   readonly clock: Clock
   readonly model: () => EdgeModel
-  readonly runtime: () => Runtime
+  readonly runtime: () => SlotRuntime
   readonly log: (line: string) => void
   /** Something that a view shows has changed. */
   readonly changed: () => void

@@ -256,7 +256,7 @@ export class Host {
     if (leaveBytes === null) return
     const free = Number((await must(['stat', '-f', '-c', '%a', join(this.#folder, 'disk')])).trim())
     const block = Number((await must(['stat', '-f', '-c', '%S', join(this.#folder, 'disk')])).trim())
-    const bytes = free * block - leaveBytes
+    const bytes = Math.floor(free * block - leaveBytes)
     // Asked for the last block it may lack room for its own map of blocks; then the disk is just as full.
     const end = bytes > 0 ? await outcome(['fallocate', '-l', String(bytes), file]) : null
     if (end && end.code !== 0 && !end.stderr.includes('No space left')) throw new Error(end.stderr)

@@ -152,6 +152,9 @@ function isPraise(line: string): boolean {
   )
 }
 
+/** What admission asks and tells a HAProxy. */
+export type SlotRuntime = Pick<Runtime, 'slots' | 'change' | 'lastChecks'>
+
 export interface SlotState {
   readonly backend: string
   readonly slot: string
