@@ -73,6 +73,7 @@ void suite('what admission takes for proof', () => {
     const warm = beside(allocated)
     warm.admission.adopt([])
     assert.equal(warm.admission.admitted().get(backend)?.size, 0)
+    assert.equal(warm.admission.proofOf('a').proof, 'checking')
   })
 
   test('what the HAProxy before held as up stays in, if the engine vouches for that very address', () => {
