@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
-/** The checkout may be somebody else's: the bundles are made in a folder of the test, which sees the packages. */
+/** The checkout may be someone else's: the bundles are made in a folder of the test, which sees the packages. */
 let folder
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lading-bundles-'))

@@ -1,16 +1,12 @@
-import { readFileSync, watch } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { readFileSync } from 'node:fs'
 import type { Clock } from '../core/clock.ts'
 import { parseEngineTokens } from '../core/engine-tokens.ts'
 import { asAppError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
-import { Wakeup } from '../lib/async/wakeup.ts'
-
-/** So often the file is read without an event, too (ms). */
-const lookMs = 60_000
+import { followFile } from '../lib/files.ts'
 
 export interface EngineTokensOptions {
-  /** `/etc/lading/registry-token`; null: there is no door that engines show a token at. */
+  /** `/etc/lading/registry-token`; null: there is no listener that engines show a token at. */
   readonly path: string | null
   readonly clock: Clock
   readonly log: (line: string) => void
@@ -19,7 +15,7 @@ export interface EngineTokensOptions {
 }
 
 /**
- * What engines may show at the registry's door, as the file says it now (docs/design/secrets.md): `lading rotate
+ * What engines may show at the registry's listener, as the file says it now (docs/design/secrets.md): `lading rotate
  * registry-token` writes a second line, and takes it away again. What holds no token changes nothing.
  */
 export class EngineTokens {
@@ -43,14 +39,8 @@ export class EngineTokens {
   async follow(signal: AbortSignal): Promise<void> {
     const { path, clock, log } = this.#options
     if (path === null) return
-    const wakeup = new Wakeup(clock)
-    watch(dirname(path), { signal }, (_event, changed) => {
-      if (changed === basename(path)) wakeup.wake()
-    }).on('error', error => log(`keeper: cannot watch ${path}: ${error.message}`))
-    while (!signal.aborted) {
-      await this.look()
-      await wakeup.wait(lookMs, signal)
-    }
+    const onUnwatched = (error: Error) => log(`keeper: cannot watch ${path}: ${error.message}`)
+    await followFile({ path, by: 'name', clock, look: () => this.look(), onUnwatched }, signal)
   }
 
   /** Reads the file once more. What HAProxy does not take is tried at the next look. */

@@ -30,7 +30,7 @@ const up: SlotState = {
 /** An admission beside a HAProxy whose slots say what the test says; what it is told is kept. */
 function beside(model: models.EdgeModel) {
   const clock = new VirtualClock()
-  const haproxy = { states: [] as SlotState[], told: [] as string[] }
+  const haproxy = { states: [] as SlotState[], reported: [] as string[] }
   const admission = new Admission({
     clock,
     exclusive: new Mutex(),
@@ -39,7 +39,7 @@ function beside(model: models.EdgeModel) {
       slots: () => Promise.resolve(haproxy.states),
       lastChecks: () => Promise.resolve(new Map<string, string>()),
       change: commands => {
-        haproxy.told.push(...commands)
+        haproxy.reported.push(...commands)
         for (const command of commands)
           if (command === `set server ${backend}/s1 weight 100%`)
             haproxy.states = haproxy.states.map(one => ({ ...one, up: true, weight: 100 }))
@@ -64,7 +64,7 @@ async function looked({ admission, clock }: ReturnType<typeof beside>): Promise<
 }
 
 void suite('what admission takes for proof', () => {
-  test('a keeper that starts lets in at once who serves, and nobody else without a check', () => {
+  test('a keeper that starts lets in at once who serves, and no one else without a check', () => {
     const serves = beside(serving)
     serves.admission.adopt([])
     assert.equal(serves.admission.admitted().get(backend)?.get(1), process.address)
@@ -102,7 +102,7 @@ void suite('what admission takes for proof', () => {
       await looked(one)
       assert.equal(one.admission.proofOf('a').proof, proof)
       assert.equal(
-        one.haproxy.told.some(command => command.endsWith('weight 100%')),
+        one.haproxy.reported.some(command => command.endsWith('weight 100%')),
         proof === 'proven',
       )
     })

@@ -1,18 +1,21 @@
-import { readFileSync, watch } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { tokenAccess } from '../access/tokens.ts'
 import type { Access, PresentedCredential, Principal } from '../access/principal.ts'
 import { AppError, asAppError } from '../core/errors.ts'
+import type { Clock } from '../core/clock.ts'
 import { Secret } from '../core/secret.ts'
+import { followFile } from '../lib/files.ts'
 
 export interface OwnerTokenOptions {
   /** `/etc/lading/token`: this file alone is mounted, so it is written in its place and never replaced. */
   readonly path: string
+  readonly clock: Clock
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
 }
 
 /**
  * The owner's token, as its file says it now: `lading rotate owner-token` writes another one, and from then on the old
- * one is nobody's, and what was open with it is cut. What cannot be a token (half written, emptied) changes nothing.
+ * one is no one's, and what was open with it is cut. What cannot be a token (half written, emptied) changes nothing.
  */
 export class OwnerToken implements Access {
   readonly #options: OwnerTokenOptions
@@ -20,7 +23,7 @@ export class OwnerToken implements Access {
   #access: Access
   #present = new AbortController()
 
-  /** Rejects where the file holds no token: a control plane without one would let nobody in. */
+  /** Rejects where the file holds no token: a control plane without one would let no one in. */
   constructor(options: OwnerTokenOptions) {
     this.#options = options
     this.#text = this.#read()
@@ -28,13 +31,10 @@ export class OwnerToken implements Access {
   }
 
   /** Follows the file, until the signal. */
-  follow(signal: AbortSignal): void {
-    const { path, log } = this.#options
-    watch(path, { signal, persistent: false }, () => this.look()).on('error', error =>
-      log('owner token not followed', { error: error.message }),
-    )
-    // What was written before somebody listened.
-    this.look()
+  async follow(signal: AbortSignal): Promise<void> {
+    const { path, clock, log } = this.#options
+    const onUnwatched = ({ message }: Error) => log('owner token not followed', { error: message })
+    await followFile({ path, by: 'file', clock, look: () => this.look(), onUnwatched }, signal)
   }
 
   /** Reads the file once more. */

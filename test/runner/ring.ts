@@ -33,7 +33,7 @@ export function crashSites(): { readonly first: number; readonly step: number } 
   return { first: histories().seed % step, step }
 }
 
-/** Lets the suites on real engines have the cores first: those wait for what they test, this one for nobody. */
+/** Lets the suites on real engines have the cores first: those wait for what they test, this one for no one. */
 export function giveWay(): void {
   setPriority(process.pid, 5)
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rename, rmdir } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
@@ -6,11 +6,12 @@ import { defaults } from '../../core/defaults.ts'
 import { AppError, asAppError } from '../../core/errors.ts'
 import { parseCommitId, type AppName, type CommitId, type EnvironmentName } from '../../core/names.ts'
 import { visible } from '../../core/visible.ts'
+import { listenPrivately } from '../../lib/files.ts'
 import { flush, packet, PacketReader } from './packets.ts'
 import type { Arrival } from './inspect.ts'
 import type { Answer, Command, Push } from './receive.ts'
 
-/** A push that the HTTP door has let in and whose hook may call. */
+/** A push that the HTTP listener has let in and whose hook may call. */
 export interface Caller {
   readonly app: AppName
   readonly by: string
@@ -52,19 +53,9 @@ export class ReceiveSocket {
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     await mkdir(this.#options.runDir, { recursive: true, mode: 0o700 })
-    // Under another name, and renamed: a server that closes removes the path it listened on, and by then the socket
-    // there may be that of the control plane after us.
-    const folder = await mkdtemp(`${this.path}.`)
-    const fresh = join(folder, 'new')
-    // sockaddr_un holds 108 bytes with the final zero.
-    if (Buffer.byteLength(fresh) > 107) throw new AppError('invalid-input', `socket path too long: ${fresh}`)
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(fresh, resolve)
-    })
-    await chmod(fresh, 0o600)
-    await rename(fresh, this.path)
-    await rmdir(folder)
+    // sockaddr_un holds 108 bytes with the final zero, and the socket is made under a longer name.
+    if (Buffer.byteLength(this.path) > 102) throw new AppError('invalid-input', `socket path too long: ${this.path}`)
+    await listenPrivately(this.#server, this.path)
   }
 
   /** Tells every open push that we are going down, and waits until each has its answer. */
@@ -85,7 +76,7 @@ export class ReceiveSocket {
     this.#callers.set(push, { ...caller, abort: new AbortController() })
   }
 
-  /** Nobody may call for this push any more; a call that is going on ends as if its hook had left. */
+  /** No one may call for this push any more; a call that is going on ends as if its hook had left. */
   forget(push: string): void {
     this.#callers.get(push)?.abort.abort(interrupted())
     this.#callers.delete(push)
@@ -120,7 +111,7 @@ export class ReceiveSocket {
 
     const [push = '', question, folder = ''] = ((await reader.next())?.toString() ?? '').split(' ')
     const caller = this.#callers.get(push)
-    if (!caller) throw new AppError('not-authenticated', 'a hook called for a push that nobody let in')
+    if (!caller) throw new AppError('not-authenticated', 'a hook called for a push that was not admitted')
     const signal = AbortSignal.any([controller.signal, caller.abort.signal])
     const send = (band: number, payload: string | Buffer) => write(socket, frame(band, payload), signal)
 
@@ -142,7 +133,7 @@ export class ReceiveSocket {
       packet(reason === null ? `ok ${ref}\n` : `ng ${ref} ${printable(reason)}\n`),
     )
     for (const line of report) await send(toGit, line)
-    // From here on the hook closes the connection because it is done, not because somebody left.
+    // From here on the hook closes the connection because it is done, not because someone left.
     socket.removeListener('end', gone).removeListener('close', gone)
     // The hook passes it on as the report's end.
     socket.write(flush)

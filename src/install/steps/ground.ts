@@ -8,7 +8,7 @@ import { readIfThere, writeWhole } from '../../lib/files.ts'
 import { firewallText, foreignBridges } from '../firewall/firewall.ts'
 import type { Machine } from '../host/machine.ts'
 import { choosePlace, hasAddress, listAddresses, listInterfaces } from '../host/network.ts'
-import type { UpOptions } from '../options.ts'
+import type { UpOptions } from '../options/up.ts'
 import {
   groundPackages,
   installPackages,
@@ -43,12 +43,12 @@ import { unitText } from '../host/unit.ts'
  * nodes-closed-to-containers).
  */
 export function groundSteps(site: Site, machine: Machine, options: UpOptions): Step[] {
-  const tools = groundPackages(machine)
+  const deps = groundPackages(machine)
   return [
     checks(site, options),
     // Early, for every hint from here on says "lading up".
     commandLinkStep(),
-    packages('tools', tools, () => missingPackages(tools)),
+    packages('tools', deps, () => missingPackages(deps)),
     clusterAddress(site, machine, options),
     firewall(site, machine, options),
     packages('engine packages', ['dockerd', 'docker'], () => missingEngine(machine.debian)),
