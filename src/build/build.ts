@@ -9,6 +9,7 @@ import { BuilderContainer } from './builder/container.ts'
 import { FairQueue } from './builder/fair-queue.ts'
 import { runBuild, type BuildJob } from './builder/run-build.ts'
 import { Shifts } from './builder/shifts.ts'
+import { withExposedPort } from './exposed-port.ts'
 import { ownCommand } from './own-command.ts'
 import { RegistryGate } from './registry/gate.ts'
 import type { ContainerConfig } from './registry/image-document.ts'
@@ -55,7 +56,6 @@ interface Made extends Pick<Image, 'stack' | 'method'> {
   readonly config: ContainerConfig
 }
 
-/** What the code of an assembled image goes on. */
 interface Ground {
   readonly image: StoredImage
   readonly isNew: boolean
@@ -179,7 +179,7 @@ class ImageBuilder implements StoppableBuilder {
       buildKey: key,
       processes: processesOf(source, ownCommand(made.config)),
       releaseCommand: source.procfile?.releaseCommand ?? null,
-      settings: source.yaml.settings,
+      settings: withExposedPort(source.yaml.settings, made),
       layers: made.layers,
       stack: made.stack,
       method: made.method,

@@ -106,3 +106,9 @@ test('how a Dockerfile is built: with a context its own is the default, and Buil
   refused('build:\n  args: { BUILDKIT_CACHE_MOUNT_NS: other }\n', /BUILDKIT/)
   refused('build: { target: --push }\n', /write the name of a stage/)
 })
+
+test('a port is a number of a port', () => {
+  assert.equal(parseLadingYaml('port: 3000').settings.port, 3000)
+  assert.equal('port' in parseLadingYaml(null).settings, false)
+  assert.throws(() => parseLadingYaml('port: 70000'), AppError)
+})

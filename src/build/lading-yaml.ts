@@ -46,6 +46,12 @@ export const ladingYamlSchema = z.strictObject({
       "HTTP path that must answer 200–399 before traffic moves; without it a TCP connection is the check. An image's HEALTHCHECK is off.",
     ),
   protocol: z.enum(['h1', 'h2c']).optional().describe('What `web` speaks; h2c for gRPC.'),
+  port: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .describe('What `web` listens on where it cannot be told; PORT has it too. Other apps may have the same.'),
   timeouts: z
     .strictObject({
       boot: seconds(3600).optional().describe('A rollout that makes no progress for so long fails.'),
@@ -179,6 +185,7 @@ function resolve(file: z.infer<typeof ladingYamlSchema>): LadingYaml {
     settings: {
       healthPath: file.healthcheck ?? settings.healthPath,
       protocol: file.protocol ?? settings.protocol,
+      ...(file.port === undefined ? {} : { port: file.port }),
       bootSeconds: timeouts?.boot ?? settings.bootSeconds,
       drainSeconds: timeouts?.drain ?? settings.drainSeconds,
       stopSeconds: timeouts?.stop ?? settings.stopSeconds,

@@ -77,6 +77,7 @@ function fallback(path: string): string {
   const known: Readonly<Record<string, string>> = {
     healthcheck: 'a TCP connection',
     protocol: settings.protocol,
+    port: 'what EXPOSE says, else `$PORT` alone',
     'timeouts.boot': `${settings.bootSeconds}s`,
     'timeouts.drain': `${settings.drainSeconds}s`,
     'timeouts.stop': `${settings.stopSeconds}s`,
