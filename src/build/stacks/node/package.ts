@@ -7,7 +7,7 @@ import type { AskedVersion } from './asked-version.ts'
 import { calledDevelopment, calledPrograms, calls, commandsThatRun, staying } from './calls.ts'
 import { chooseNode, type ChosenNode } from './choose-node.ts'
 import { startMember, startsNothing, type Member } from './members.ts'
-import { startCommand, startScript } from './start.ts'
+import { startCommand } from './start.ts'
 
 export interface NodePlan {
   readonly node: ChosenNode
