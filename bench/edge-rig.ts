@@ -113,7 +113,14 @@ async function writeEdge(host: Host, name: string, { environments, port }: { env
   const admitted = new Map(model.lanes.map(({ backend }, n) => [backend, new Map([[1, addressOf(n)]])]))
   const edge = { httpPort: port, httpsPort: 0, registryPort: null, ipv6: false, user: null, balancers: ['127.0.0.0/8'] }
   const settings = { ...edge, maxConnections: 4000, hardStopSeconds: 10 }
-  const text = haproxyConfig({ paths, process: 1, pools: model.pools, admitted, edge: settings })
+  const text = haproxyConfig({
+    paths,
+    process: 1,
+    pools: model.pools,
+    sources: model.sourceLimits,
+    admitted,
+    edge: settings,
+  })
   const config = text
     .split('\n')
     .filter(line => !line.includes(' ssl crt-list '))

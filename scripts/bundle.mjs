@@ -46,6 +46,8 @@ for (const [name, entry] of Object.entries(entries)) {
     // The command line runs on the Node that a developer has; the others on ours.
     target: name === 'cli' ? 'node20' : 'node24',
     external: ['better-sqlite3'],
+    // A module that is also a script of its own (a reference page) is none in here: it would print its page at each start.
+    define: { 'import.meta.main': 'false' },
     plugins: [requireBuiltins],
     banner: { js: name === 'cli' ? `#!/usr/bin/env node\n${requireBanner}` : requireBanner },
     legalComments: 'none',

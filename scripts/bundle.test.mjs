@@ -33,3 +33,13 @@ test('a bundle does not load what of node:http it does not use', async () => {
     )
   }
 })
+
+test('the control plane prints its log and nothing else', async () => {
+  await run(process.execPath, [path('bundle.mjs')])
+  const { stdout } = await run(process.execPath, [path('../dist/server.js')], { env: {} }).catch(error => error)
+  const lines = stdout.trimEnd().split('\n')
+  assert.deepEqual(
+    lines.map(line => Object.keys(JSON.parse(line)).slice(0, 2)),
+    [['time', 'event']],
+  )
+})

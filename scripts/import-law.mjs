@@ -15,6 +15,9 @@ const PORTS = [
   'src/store/store.ts',
   'src/pipeline/pipeline.ts',
   'src/backup/backups.ts',
+  'src/services/services.ts',
+  'src/services/kinds.ts',
+  'src/services/shelf.ts',
 ]
 /** The shared primitives: everybody imports them, they import nobody but what core says of the world. */
 const LIB = 'lib'

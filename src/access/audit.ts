@@ -41,9 +41,18 @@ export class Audit {
     const isTelling = !deed.action.startsWith('GET ') || tellingReads.has(deed.action)
     if (!isTelling && deed.status !== 403) return
     const who = { who: principal.name, credential: credentialOf(principal) }
-    const target = deed.target.slice(0, 300)
+    await this.#append({ ...deed, ...who, target: deed.target.slice(0, 300), note: note.slice(0, 300) })
+  }
+
+  /** The one thing of strangers that is written down, seldom: their source is shut for guessing. No member has such a name. */
+  async recordGuesses({ from, seconds, others }: { from: string; seconds: number; others: number }): Promise<void> {
+    const note = `wrong tokens: not answered for ${seconds} s${others > 0 ? `; ${others} times more since the last record` : ''}`
+    await this.#append({ who: 'a stranger', credential: 'none', from, action: 'guess', target: '/', status: 429, note })
+  }
+
+  async #append(entry: Omit<AuditEntry, 'at'>): Promise<void> {
     try {
-      await this.#store.appendAudit({ ...deed, ...who, target, note: note.slice(0, 300), at: this.#clock.now() }, kept)
+      await this.#store.appendAudit({ ...entry, at: this.#clock.now() }, kept)
     } catch (error) {
       this.#report(error)
     }

@@ -13,6 +13,7 @@ const operators = ['owner', 'operator'] as const
 const developers = ['owner', 'developer'] as const
 const deployers = ['owner', 'developer', 'robot'] as const
 const readers = ['owner', 'developer', 'viewer'] as const
+const keepers = ['owner', 'operator', 'developer'] as const
 const watchers = ['owner', 'operator', 'developer', 'viewer'] as const
 const followers = [...watchers, 'robot'] as const
 
@@ -23,6 +24,7 @@ const followers = [...watchers, 'robot'] as const
 export const policy: Readonly<Record<string, Requirement>> = {
   'GET /v1/healthz': 'anyone',
   'GET /v1/info': 'known',
+  'GET /v1/openapi.json': 'known',
   // Of nodes it tells operators only.
   'GET /v1/version': 'member',
   'GET /v1/metrics': operators,
@@ -63,6 +65,17 @@ export const policy: Readonly<Record<string, Requirement>> = {
   'GET /v1/apps/:app/environments/:environment/domains': watchers,
   'POST /v1/apps/:app/environments/:environment/domains': developers,
   'DELETE /v1/apps/:app/environments/:environment/domains/:domain': developers,
+  // A list holds what the asker sees: all by a role on the platform, else what his apps are attached to.
+  'GET /v1/services': 'member',
+  'GET /v1/services/:service': 'member',
+  // Of no app: these take a role on the platform.
+  'POST /v1/services': developers,
+  'DELETE /v1/services/:service': owners,
+  'GET /v1/service-backups': keepers,
+  'POST /v1/services/:service/backups': keepers,
+  // The handler looks at the service too: its data are other apps'.
+  'POST /v1/apps/:app/environments/:environment/services': developers,
+  'DELETE /v1/apps/:app/environments/:environment/services/:service': developers,
   'GET /v1/runs/:run': followers,
   'GET /v1/runs/:run/events': followers,
   'POST /v1/runs/:run/cancel': deployers,

@@ -45,8 +45,8 @@ export interface Robot {
 
 /** How one door finds out who asks. */
 export interface Access {
-  /** Null: it shows nothing, or nothing we know. */
-  authenticate(presented: PresentedCredential | null): Principal | null
+  /** Null: it shows nothing, or nothing we know. `from`: the address that `addressOf` gave, for those who slow guesses by it. */
+  authenticate(presented: PresentedCredential | null, from?: string): Principal | null
   /** Aborted in the moment in which what the principal showed, or what it allows, is taken back. */
   revoked(principal: Principal): AbortSignal
   /** What the principal showed has come to its end by itself. */

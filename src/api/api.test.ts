@@ -416,6 +416,18 @@ test('limits are listed and set, all of them or none, and hold at once', async (
   assert.equal((await call('PATCH', `${production}/config`, { MORE: 'x' })).status, 200)
 })
 
+test('limits per source address are told to the edges when they are set, and no other limit is', async () => {
+  const { call, refused, world } = await withApp()
+  await call('PATCH', '/limits', { configBytes: '2K' })
+  assert.match(await refused('PATCH', '/limits', { sourceConnections: '1' }), /^422 invalid-input: sourceConnections/)
+  await call('PATCH', '/limits', { sourceConnections: '300', sourceRequestsPerSecond: '70' })
+  await call('PATCH', '/limits', { sourceConnections: null })
+  assert.deepEqual(world.sourceLimits, [
+    { connections: 300, requestsPerSecond: 70 },
+    { connections: 2000, requestsPerSecond: 70 },
+  ])
+})
+
 test('what serves is told so that it can run elsewhere; before the first release there is nothing', async () => {
   const { api, call, release, refused } = await withApp()
   assert.match(await refused('GET', `${production}/eject`, undefined), /^404 not-found: nothing of shop serves yet/)

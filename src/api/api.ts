@@ -15,6 +15,7 @@ import { certificateRoutes } from './routes/certificates.ts'
 import { domainRoutes } from './routes/domains.ts'
 import { bodyBytes } from './input.ts'
 import { limitRoutes } from './routes/limits.ts'
+import { openApiRoutes } from './routes/openapi.ts'
 import { logRoutes } from './routes/logs.ts'
 import { memberRoutes } from './routes/members.ts'
 import { refuseOtherSites } from './other-sites.ts'
@@ -25,6 +26,7 @@ import { problemResponse } from './problem.ts'
 import { processRoutes } from './routes/processes.ts'
 import { releaseRoutes } from './routes/releases.ts'
 import { runRoutes } from './routes/runs.ts'
+import { serviceRoutes } from './routes/services.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 
 /** The HTTP API, `/v1`: the same behind each door, apart from who stands before it (docs/design/api.md). */
@@ -58,9 +60,11 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
     runRoutes,
     ejectRoutes,
     limitRoutes,
+    serviceRoutes,
     tokenRoutes,
     memberRoutes,
     auditRoutes,
+    openApiRoutes,
   ])
     routes(api, parts)
   return api
@@ -69,13 +73,13 @@ export function createApi(parts: ApiParts): Hono<ApiEnv> {
 /** Before every handler: who asks, and whether the policy table lets them (law: one-policy-table). */
 function guard(api: Hono<ApiEnv>, { access, presented = tokenIn, audit, platform, store }: ApiParts): void {
   api.use(async (c, next) => {
-    const principal = access.authenticate(presented(c.req.header('authorization')))
+    const from = access.addressOf(c.req.header('x-forwarded-for') ?? null)
+    const principal = access.authenticate(presented(c.req.header('authorization')), from)
     const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')
     // An address that leads nowhere says so to members only: to others, all addresses look alike.
     const action = route ? `${route.method} ${route.path}` : 'GET /v1/info'
     const record = (status: number) => {
       if (!principal) return
-      const from = access.addressOf(c.req.header('x-forwarded-for') ?? null)
       return audit.record({ principal, action, target: c.req.path, from, status, note: c.get('note') ?? '' })
     }
     try {

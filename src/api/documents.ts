@@ -266,3 +266,40 @@ export function tokenDocument({ id, name, holder, by, at, expiresAt, usedAt }: T
     typeof holder === 'string' ? { member: holder, app: null, environment: null } : { member: null, ...holder }
   return { id, name, ...whose, by, at, expiresAt, usedAt }
 }
+
+export interface ServiceDocument {
+  readonly name: string
+  readonly kind: string
+  /** `PostgreSQL 17` */
+  readonly title: string
+  /** Its name on its own network. */
+  readonly host: string
+  readonly state: 'creating' | 'ready' | 'destroyed'
+  /** Why it is no further, or not as it should be; empty: it is. */
+  readonly reason: string
+  /** The backup that it began with. */
+  readonly from: string | null
+  /** It takes connections now. */
+  readonly up: boolean
+  /** Of data; null: not known now. */
+  readonly bytes: number | null
+  /** Of apps that you see. */
+  readonly attachments: readonly {
+    readonly app: string
+    readonly environment: string
+    readonly variable: string
+    readonly user: string
+    /** False: it goes when what serves needs it no more. */
+    readonly wanted: boolean
+  }[]
+  readonly by: string
+  readonly at: number
+  readonly destroyedAt: number | null
+}
+
+export interface AttachDocument {
+  readonly variable: string
+  readonly user: string
+  /** Null: nothing serves yet, and the first release has it. */
+  readonly run: Run | null
+}

@@ -3,7 +3,7 @@ import type { Audit } from '../access/audit.ts'
 import type { Roll } from '../access/roll.ts'
 import type { Backups } from '../backup/backups.ts'
 import type { Repositories } from '../commit/repository.ts'
-import type { Clock } from '../core/clock.ts'
+import type { Clock, Ids } from '../core/clock.ts'
 import type { AppError } from '../core/errors.ts'
 import type { Certificates } from '../domains/domains.ts'
 import type { Engine } from '../docker/engine.ts'
@@ -12,6 +12,7 @@ import type { KeptLines } from '../observe/kept-lines.ts'
 import type { Ejector } from '../pipeline/eject.ts'
 import type { OperatorLimits } from '../pipeline/operator-limits.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
+import type { Services } from '../services/services.ts'
 import type { Store } from '../store/store.ts'
 import type { LoopDocument } from './documents.ts'
 
@@ -28,6 +29,8 @@ export interface ApiParts {
   readonly repositories: Repositories
   readonly certificates: Certificates
   readonly backups: Backups
+  readonly services: Services
+  readonly ids: Pick<Ids, 'hex'>
   readonly clock: Clock
   readonly platform: Platform
   /** Who asks, at the door this API stands behind: root's Unix socket and the network have one each. */

@@ -29,5 +29,6 @@ export function problemResponse(error: AppError): Response {
   // Without it git never asks for a password. RFC 7617.
   if (error.status === 401) headers.set('www-authenticate', 'Basic realm="lading", charset="UTF-8"')
   if (error.status === 503) headers.set('retry-after', '2')
+  if (error.retryAfter !== null) headers.set('retry-after', String(error.retryAfter))
   return new Response(JSON.stringify(problem), { status: error.status, headers })
 }

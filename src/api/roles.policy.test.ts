@@ -4,7 +4,16 @@ import { may, policy } from '../access/policy.ts'
 import type { Principal } from '../access/principal.ts'
 import { platformWide, type Role } from '../access/roles.ts'
 import { tokenIn } from '../access/tokens.ts'
-import { type AppName, parseBranchName, parseDomainName, parseNodeName, parseRunId, production } from '../core/names.ts'
+import {
+  type AppName,
+  parseBranchName,
+  parseConfigKey,
+  parseDomainName,
+  parseNodeName,
+  parseRunId,
+  parseServiceName,
+  production,
+} from '../core/names.ts'
 import { Secret } from '../core/secret.ts'
 import { image, makeTestApi } from '../../test/doubles/api.ts'
 
@@ -28,6 +37,24 @@ async function world() {
     await store.writeConfig(key, 1, { KEY: new Secret(`secret-of-${app}`) }, 'ann', 1)
     await store.saveImage(app, image, 1)
   }
+  const service = {
+    id: '0a0a0a0a',
+    name: parseServiceName('db-of-shop'),
+    kind: 'postgres',
+    from: null,
+    by: 'ann',
+    at: 1,
+  }
+  await store.insertService(service)
+  await store.noteService(service.id, { state: 'ready' })
+  const attachment = {
+    id: 'a1',
+    service: service.id,
+    variable: parseConfigKey('DATABASE_URL'),
+    user: 'a_1',
+    appSince: 1,
+  }
+  await store.addAttachment({ ...attachment, app: shop, environment: production, by: 'ann', at: 1 }, new Secret('pw'))
   const token = async (name: string, holder: string | { app: AppName; environment: typeof production }) =>
     roll.create({ name, holder, by: 'test', expiresAt: null })
   const tokens = new Map<string, string>()
@@ -58,6 +85,7 @@ async function world() {
       .replace(':token', shopRobot.id)
       .replace(':member', 'developer-shop')
       .replace(':certificate', '0000')
+      .replace(':service', 'db-of-shop')
     return test.api.request(`${address}${query}`, {
       method,
       headers: { authorization: `Bearer ${tokens.get(name)}`, 'content-type': 'application/json' },
@@ -74,6 +102,7 @@ async function world() {
       configs.map(({ version }) => version),
       [roll.members(), roll.tokens().map(({ usedAt: _, ...row }) => row)],
       await store.readAcme(),
+      await Promise.all([store.listServices(), store.listAttachments()]),
       await Promise.all(
         keys.map(({ app }) => test.repositories.branch(app, parseBranchName('main'), new AbortController().signal)),
       ),
@@ -92,6 +121,9 @@ const bodies: Readonly<Record<string, object>> = {
   'POST /v1/apps/:app/environments/:environment/scale': { formation: { web: 9 } },
   'POST /v1/apps/:app/environments/:environment/domains': { name: 'new.mine.example' },
   'PATCH /v1/limits': { pids: '77' },
+  'POST /v1/services': { kind: 'postgres', name: 'mine' },
+  'DELETE /v1/services/:service': { confirm: 'db-of-shop' },
+  'POST /v1/apps/:app/environments/:environment/services': { service: 'db-of-shop', as: 'STOLEN_URL' },
 }
 
 test('nobody of another app reaches an app by any route: 404, the sentence of an app that is not there, nothing changed', async () => {
@@ -122,13 +154,26 @@ test('ids of another app in a body or a list are not there either', async () => 
     assert.equal(made.status, name.startsWith('robot') ? 403 : 404)
     const gone = await ask(name, 'DELETE /v1/tokens/:token')
     assert.ok([403, 404].includes(gone.status), `${name}: ${gone.status}`)
-    for (const line of ['GET /v1/apps', 'GET /v1/domains', 'GET /v1/tokens', 'GET /v1/info', 'GET /v1/version'])
+    for (const line of [
+      'GET /v1/apps',
+      'GET /v1/domains',
+      'GET /v1/tokens',
+      'GET /v1/info',
+      'GET /v1/version',
+      'GET /v1/services',
+    ])
       assert.doesNotMatch(await (await ask(name, line)).text(), /"shop|shop"|shop\.mine/, `${name}: ${line}`)
     const taken = await ask(name, 'POST /v1/apps/:app/environments/:environment/domains', {
       app: 'other',
       body: { name: 'shop.mine.example' },
     })
     assert.doesNotMatch(await taken.text(), /shop\/|--app shop/)
+    // Attached to his own app, the database of the other's would be his.
+    const attached = await ask(name, 'POST /v1/apps/:app/environments/:environment/services', {
+      app: 'other',
+      body: { service: 'db-of-shop' },
+    })
+    assert.ok([403, 404].includes(attached.status), `${name}: ${attached.status}`)
     assert.ok((await everything()) === before)
   }
 })

@@ -5,6 +5,8 @@ import { s3Access } from './s3-access.ts'
 /** Where the backup program reads its job (a file descriptor): no passphrase stands in a list of processes. */
 export const jobDescriptor = 3
 
+/** Of a backing service (src/services/shelf.ts). */
+const name = z.string().regex(/^service-[a-z0-9-]+-\d{8}T\d{6}Z(?:\.auto)?\.age$/)
 const place = { to: z.string(), s3: s3Access.nullable() }
 
 /** What the backup program is told. It runs beside the control plane, whose own work must not wait. */
@@ -17,11 +19,21 @@ export const job = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('keep'), ...place, keep: z.number().int().positive() }),
   /** What lies at a place, on standard output. */
   z.strictObject({ do: z.literal('list'), ...place }),
+  /** Encrypts standard input to a place, whole or not at all; `written` on standard output. */
+  z.strictObject({ do: z.literal('put'), ...place, name }),
+  /** Decrypts what lies at a place, on standard output. */
+  z.strictObject({ do: z.literal('read'), ...place, name }),
+  z.strictObject({ do: z.literal('remove'), ...place, name }),
 ])
 
 export type Job = z.infer<typeof job>
 
 export const keptList = z.array(z.strictObject({ name: z.string(), size: z.number() }))
+
+/** Bytes at the place. */
+export const written = z.strictObject({ size: z.number() })
+
+export type Written = z.infer<typeof written>
 
 export const verified = z.strictObject({ apps: z.number(), releases: z.number(), repositories: z.number() })
 

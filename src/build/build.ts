@@ -1,10 +1,10 @@
 import { AppError } from '../core/errors.ts'
 import { parseImageReference, partsOfImage, registryName, type Digest, type ImageReference } from '../core/names.ts'
 import type { Image } from '../core/release.ts'
-import { assemble, type StoredLayer } from './assemble.ts'
+import { assemble } from './assemble.ts'
 import { buildKey, dependenciesKey, hash, timeOf } from './build-key.ts'
 import type { BuilderOptions, StoppableBuilder } from './builder-options.ts'
-import type { BuildRequest, Cleaned, SavedImage } from './builder.ts'
+import type { BuildRequest, Cleaned, PlatformImageRequest, SavedImage } from './builder.ts'
 import { BuilderContainer } from './builder/container.ts'
 import { FairQueue } from './builder/fair-queue.ts'
 import { runBuild, type BuildJob } from './builder/run-build.ts'
@@ -12,7 +12,6 @@ import { Shifts } from './builder/shifts.ts'
 import { withExposedPort } from './exposed-port.ts'
 import { ownCommand } from './own-command.ts'
 import { RegistryGate } from './registry/gate.ts'
-import type { ContainerConfig } from './registry/image-document.ts'
 import { Registry } from './registry/registry.ts'
 import {
   collectBlobs,
@@ -34,31 +33,13 @@ import { processesOf, readCommit, readFiles, type CommitSource } from './source.
 import type { Assembled, Built, Recipe } from './stacks/stack.ts'
 import { chooseRecipe } from './stacks/stacks.ts'
 import { summary } from './summary.ts'
+import type { Ground, Made, Place, Work } from './work.ts'
 
 const collectorPollMs = 500
 
 /** The build stage: finds an image by its key, or makes it by the way that the repository asks for. */
 export function createBuilder(options: BuilderOptions): StoppableBuilder {
   return new ImageBuilder(options)
-}
-
-/** A build on its way: everything that its steps need. */
-interface Work {
-  readonly source: CommitSource
-  readonly recipe: Recipe
-  readonly key: string
-  readonly say: (line: string) => void
-}
-
-interface Made extends Pick<Image, 'stack' | 'method'> {
-  readonly digest: Digest
-  readonly layers: readonly StoredLayer[]
-  readonly config: ContainerConfig
-}
-
-interface Ground {
-  readonly image: StoredImage
-  readonly isNew: boolean
 }
 
 class ImageBuilder implements StoppableBuilder {
@@ -98,6 +79,24 @@ class ImageBuilder implements StoppableBuilder {
     const { repository, digest } = partsOfImage(image)
     // Not beside a cleaning, which may be about to remove it.
     return this.#shifts.build(async () => (await this.#registry.getManifest(repository, digest, signal)) !== null)
+  }
+
+  async platformImage(request: PlatformImageRequest, signal: AbortSignal): Promise<ImageReference> {
+    const { platform, on, freeBytes, limits } = this.#options
+    const { repository: app } = request
+    const dockerfile = request.dockerfile(on.base)
+    const files = new Map(Object.entries(request.files).map(([path, text]) => [path, Buffer.from(text)]))
+    const tag = dependenciesKey(dockerfile, files, platform)
+    const find = () => storedImage(this.#registry, app, tag, signal)
+    return this.#shifts.build(async () => {
+      const known = await find()
+      if (known === null) requireRoom(await freeBytes(), limits())
+      const work = { source: { app }, say: () => undefined }
+      const job = { tells: null, dockerfile, dockerignore: null, instead: {}, context: { files } }
+      const make = async () => (await find()) ?? this.#run(work, job, tag, signal)
+      const { digest } = known ?? (await this.#inBuilder(work, make, signal))
+      return parseImageReference(`${registryName}/${app}@${digest}`)
+    })
   }
 
   async save(what: { image: ImageReference; name: string }, signal: AbortSignal): Promise<SavedImage> {
@@ -183,6 +182,7 @@ class ImageBuilder implements StoppableBuilder {
       layers: made.layers,
       stack: made.stack,
       method: made.method,
+      ...(source.yaml.verify ? { verify: source.yaml.verify } : {}),
     }
     await this.#options.store.saveImage(source.app, image, this.#options.clock.now())
     return image
@@ -270,7 +270,7 @@ class ImageBuilder implements StoppableBuilder {
     }
   }
 
-  async #inBuilder<T>(work: Work, build: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  async #inBuilder<T>(work: Place, build: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const onWait = () => work.say('       Waiting for a place: other builds are running')
     const withDoor = async () => {
       await this.#gate.open()
@@ -280,7 +280,7 @@ class ImageBuilder implements StoppableBuilder {
   }
 
   async #run(
-    work: Work,
+    work: Place,
     job: Pick<BuildJob, 'tells' | 'dockerfile' | 'dockerignore' | 'docker' | 'instead' | 'context'>,
     tag: string,
     signal: AbortSignal,

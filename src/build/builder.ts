@@ -18,6 +18,11 @@ export interface Builder {
    */
   save(what: { readonly image: ImageReference; readonly name: string }, signal: AbortSignal): Promise<SavedImage>
   /**
+   * An image of the platform's own, of Debian packages on its base: found by the hash of what it is made of, or made.
+   * Rejects as `build`.
+   */
+  platformImage(request: PlatformImageRequest, signal: AbortSignal): Promise<ImageReference>
+  /**
    * Removes images that are not wanted from registry and engine, then their blobs. `wanted` is asked when no build is
    * under way, and none begins before the end. Null: a build is under way, and nothing was removed.
    */
@@ -34,6 +39,14 @@ export interface SavedImage {
 export interface Cleaned {
   readonly fromRegistry: number
   readonly fromEngine: number
+}
+
+export interface PlatformImageRequest {
+  /** Its repository; no app has such a name. */
+  readonly repository: AppName
+  readonly dockerfile: (base: ImageReference) => string
+  /** Beside the Dockerfile, by path. */
+  readonly files: Readonly<Record<string, string>>
 }
 
 export interface BuildRequest {

@@ -16,6 +16,7 @@ test('without a file, and with an empty one, everything is default', () => {
     dockerfile: null,
     build: { context: null, target: null, args: {} },
     stack: null,
+    verify: null,
   }
   assert.deepEqual(parseLadingYaml(null), plain)
   assert.deepEqual(parseLadingYaml('# nothing yet\n'), plain)
@@ -45,6 +46,7 @@ stack: dockerfile
     dockerfile: 'deploy/Dockerfile',
     build: { context: null, target: null, args: {} },
     stack: 'dockerfile',
+    verify: null,
   })
 })
 

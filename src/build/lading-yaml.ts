@@ -16,14 +16,10 @@ import { defaults } from '../core/defaults.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import type { Settings } from '../core/release.ts'
 import { MiB } from '../lib/format.ts'
+import type { VerifyPlan } from '../core/verify-plan.ts'
 import { stackNames } from './stacks/stacks.ts'
-
-const seconds = (most: number) =>
-  z
-    .string({ error: 'write a time with its unit, such as 30s or 2m' })
-    .regex(/^[1-9][0-9]{0,5}(s|m|h)$/, 'write a time with its unit, such as 30s or 2m')
-    .transform(text => Number.parseInt(text, 10) * { s: 1, m: 60, h: 3600 }[text.slice(-1) as 's' | 'm' | 'h'])
-    .refine(value => value <= most, `is above the limit of ${most} s`)
+import { planOf, verifySchema } from './verify-yaml.ts'
+import { seconds } from './yaml-values.ts'
 
 const bytes = z
   .string({ error: 'write an amount with its unit, such as 512M or 2G' })
@@ -93,6 +89,7 @@ export const ladingYamlSchema = z.strictObject({
     })
     .optional(),
   stack: z.enum(stackNames).optional().describe('How the image is made, when the files leave a choice.'),
+  verify: verifySchema.optional(),
 })
 
 /** How a Dockerfile is built. */
@@ -109,6 +106,8 @@ export interface LadingYaml {
   readonly dockerfile: string | null
   readonly build: DockerBuild
   readonly stack: string | null
+  /** Null: nothing is declared. */
+  readonly verify: VerifyPlan | null
 }
 
 /**
@@ -201,6 +200,7 @@ function resolve(file: z.infer<typeof ladingYamlSchema>): LadingYaml {
       args: Object.fromEntries(Object.entries(file.build?.args ?? {}).map(([name, value]) => [name, String(value)])),
     },
     stack: file.stack ?? null,
+    verify: planOf(file.verify),
   }
 }
 
@@ -214,11 +214,25 @@ function dockerfileOf({ dockerfile, build }: z.infer<typeof ladingYamlSchema>): 
 }
 
 function refusalOf(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): AppError {
+  const { path, message } = told(issue)
+  return refusal(lineOf(document, path, lines), path, message)
+}
+
+/** Where a value may be of several kinds, what is wrong with the kind that it comes nearest to. */
+function told(issue: z.core.$ZodIssue): { readonly path: readonly PropertyKey[]; readonly message: string } {
   if (issue.code === 'unrecognized_keys') {
-    const path = [...issue.path, issue.keys[0]!]
-    return refusal(lineOf(document, path, lines), path, 'this key is not known')
+    return { path: [...issue.path, issue.keys[0]!], message: 'this key is not known' }
   }
-  return refusal(lineOf(document, issue.path, lines), issue.path, issue.message)
+  // A key of the wrong form: what is right stands in the issues of the key itself.
+  if (issue.code === 'invalid_key') return { path: issue.path, message: issue.issues[0]?.message ?? issue.message }
+  if (issue.code !== 'invalid_union') return issue
+  const nearest = issue.errors
+    .flatMap(kind => kind.slice(0, 1))
+    .map(told)
+    .toSorted((a, b) => b.path.length - a.path.length)[0]
+  return nearest === undefined || nearest.path.length === 0
+    ? issue
+    : { ...nearest, path: [...issue.path, ...nearest.path] }
 }
 
 /** The line of the key at `path`, or of the nearest thing above it that has a place in the file. */

@@ -23,7 +23,14 @@ export function ladingYamlReference(): string {
     'healthcheck: /health',
     'timeouts: { boot: 30s, drain: 1m }',
     'memory: 256M',
+    'verify:',
+    '  steps:',
+    '    lint: npm run lint',
+    '    unit: { run: npm test, reports: junit.xml, matrix: { SHARD: [1, 2] }, retries: 1 }',
+    '    e2e: { run: npm run e2e, needs: [unit], env: { BROWSER: chromium }, timeout: 15m }',
     '```',
+    '\nSteps run in containers of the image just built, side by side, not as root, with no config of the app in their environment; one that',
+    'fails refuses the push (docs/design/verify.md).',
     '\n## Procfile',
     'One line per process type: `web: node server.js`. Only `web` gets traffic, at `$PORT`. `release:` runs before traffic moves, on every',
     'release. Empty lines and lines that begin with `#` are skipped; a bad or duplicate line refuses the push with its number.\n',
@@ -61,12 +68,23 @@ interface Schema {
   readonly enum?: readonly string[]
   readonly type?: string
   readonly description?: string
+  readonly additionalProperties?: Schema
+  readonly anyOf?: readonly Schema[]
+}
+
+function kinds(schemas: readonly Schema[]): string {
+  return schemas.map(({ type }) => type ?? '').join(' or ')
 }
 
 function rows(schema: Schema, above: string): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, value]) => {
     const path = above === '' ? key : `${above}.${key}`
     if (value.properties) return rows(value, path)
+    const named = value.additionalProperties?.anyOf
+    if (named) {
+      const own = `| \`${path}.NAME\` | ${kinds(named)} | | ${value.description ?? ''} |`
+      return [own, ...named.flatMap(kind => rows(kind, `${path}.NAME`))]
+    }
     const values = value.enum?.join(', ') ?? value.type ?? ''
     return [`| \`${path}\` | ${values} | ${fallback(path)} | ${value.description ?? ''} |`]
   })
@@ -87,6 +105,8 @@ function fallback(path: string): string {
     cpus: String(settings.cpus),
     dockerfile: '`Dockerfile`',
     stack: 'by the files',
+    'verify.steps.NAME.timeout': `${defaults.stepSeconds / 60}m`,
+    'verify.steps.NAME.retries': '0',
   }
   return known[path] ?? ''
 }

@@ -29,7 +29,7 @@ for (const file of await readdir(folder)) {
   })
 }
 
-/** What `lading detect` is asked about. */
+/** What `lading detect` and `lading check` are asked about. */
 const folders = {
   'go-app/go.mod': 'module example.com/shop\n\ngo 1.25.0\n',
   'go-app/main.go': 'package main\n',
@@ -39,6 +39,9 @@ const folders = {
   'services/web/Dockerfile': 'FROM debian:trixie\n',
   'services/compose.yaml': 'services: {}\n',
   'pages/public/index.html': '<p>hello</p>\n',
+  'leaky/Gemfile': 'gem "rack"\n',
+  // In two parts, so that no tool that looks for secrets finds one here.
+  'leaky/config.rb': `KEY = 'AK${'IA'}QZ7RT2XWPL9NMKJ4'\n`,
 }
 
 async function rigWithWorld(): Promise<CliRig> {

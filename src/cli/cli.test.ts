@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Access } from '../access/principal.ts'
 import { tokenAccess } from '../access/tokens.ts'
@@ -62,6 +62,25 @@ test('the network asks for a token, which a login keeps for that platform alone'
   // A token in the environment is for the platform that the environment names.
   rig.environment['LADING_TOKEN'] = 'another'
   assert.equal((await rig.lading(['apps'])).code, 0)
+})
+
+test("the server's owner reads the platform's log and the strangers' from the follower itself", async t => {
+  const rig = await rigOf(t)
+  const asked: string[] = []
+  const folder = join(dirname(rig.socket), 'logs')
+  await mkdir(folder)
+  const follower = createServer((request, response) => {
+    asked.push(new URL(request.url ?? '', 'http://logs').pathname)
+    const line = { time: '2026-12-03T05:48:49.163263Z', source: 'router', text: 'at=error desc="TLS handshake failed"' }
+    response.end(`${JSON.stringify(line)}\n`)
+  })
+  await once(follower.listen(join(folder, 'logs.sock')), 'listening')
+  t.after(() => follower.close())
+  assert.match((await rig.lading(['logs', '--strangers'])).out, /TLS handshake failed/)
+  assert.equal((await rig.lading(['logs', '--platform'])).code, 0)
+  assert.deepEqual(asked, ['/environments/lading/strangers/lines', '/environments/lading/production/lines'])
+  assert.match((await rig.lading(['logs', '--platform', '--strangers'])).err, /--platform or --strangers/)
+  assert.equal(asked.length, 2)
 })
 
 test('a platform with a CA of its own: a login needs it once, by --ca or LADING_CA', async t => {
@@ -213,9 +232,10 @@ test('a run that waits is shown and cancelled, once, as text and as JSON', async
     assert.deepEqual([code, err], [0, ''])
     return JSON.parse(out) as Record<string, unknown>
   }
-  const queued = await json('deploy', 'one', '--app', 'shop', '--detach')
+  const queued = await json('deploy', 'one', '--app', 'shop', '--detach', '--fresh')
   const id = String(queued['id'])
-  assert.deepEqual(await json('runs', 'show', id), { ...queued, lines: [] })
+  assert.equal((queued['intent'] as { fresh?: boolean }).fresh, true)
+  assert.deepEqual(await json('runs', 'show', id), { ...queued, verdict: null, lines: [] })
   const cancelled = await json('runs', 'cancel', id)
   assert.deepEqual([cancelled['id'], cancelled['state'], cancelled['reason']], [id, 'cancelled', 'cancelled by root'])
   assert.deepEqual(await json('runs', 'cancel', id), cancelled)

@@ -17,6 +17,8 @@ export interface CliConfig {
   readonly serverTokenFile: string
   /** `<origin>.token` and `<origin>.pem` of each platform. */
   readonly folder: string
+  /** What `lading config edit` opens. */
+  readonly editor: string
   readonly hasColor: boolean
 }
 
@@ -32,6 +34,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): CliCon
     socket: text('LADING_SOCKET') ?? '/run/lading/control.sock',
     serverTokenFile: join(text('LADING_ETC') ?? '/etc/lading', 'token'),
     folder: join(text('XDG_CONFIG_HOME') ?? join(homedir(), '.config'), 'lading'),
+    editor: text('VISUAL') ?? text('EDITOR') ?? 'vi',
     // https://no-color.org
     hasColor: text('NO_COLOR') === null && text('TERM') !== 'dumb',
   })

@@ -17,6 +17,7 @@ const ofError: Readonly<Partial<Record<ErrorCode, keyof typeof exitCodes>>> = {
   'not-found': 'not-found',
   'not-allowed': 'denied',
   'not-authenticated': 'denied',
+  'too-many-guesses': 'denied',
   'already-exists': 'conflict',
   conflict: 'conflict',
   unavailable: 'unavailable',

@@ -15,6 +15,12 @@ export class Git {
     return this.#answer(['rev-parse', '--show-toplevel'])
   }
 
+  /** What is committed below the folder, or would be; null outside of a repository, and where there is no git. */
+  async files(): Promise<readonly string[] | null> {
+    const { code, out } = await this.#run(['ls-files', '-z', '--cached', '--others', '--exclude-standard'])
+    return code === 0 ? [...new Set(out.split('\0').filter(path => path !== ''))] : null
+  }
+
   async remoteUrl(remote: string): Promise<string | null> {
     return this.#answer(['config', '--local', '--get', `remote.${remote}.url`])
   }
@@ -34,6 +40,11 @@ export class Git {
   async setGlobal(key: string, value: string): Promise<void> {
     const { code, err } = await this.#run(['config', '--global', '--replace-all', key, value])
     if (code !== 0 && code !== 127) throw new AppError('internal', `git config failed: ${err.trim() || `code ${code}`}`)
+  }
+
+  /** No error where there is none, nor where there is no git. */
+  async unsetGlobal(key: string): Promise<void> {
+    await this.#run(['config', '--global', '--unset-all', key])
   }
 
   async #answer(args: readonly string[]): Promise<string | null> {

@@ -4,6 +4,7 @@ import { systemClock } from '../core/system.ts'
 import { readConfig } from './config.ts'
 import { credential } from './connection/credential.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
+import { meant } from './meant.ts'
 import { Session } from './session.ts'
 import { Terminal } from './terminal.ts'
 
@@ -65,7 +66,9 @@ const patienceMs = 1_000
 function usageError({ message, code }: CommanderError): AppError {
   if (code === 'commander.help') return new AppError('invalid-input', 'a command is missing', { hint: helpHint })
   const [first = '', suggestion] = message.replace(/^error: /, '').split('\n')
-  const hint = suggestion === undefined ? helpHint : suggestion.replace(/^\((.*)\)$/, '$1')
+  const near = suggestion?.replace(/^\((.*)\)$/, '$1')
+  // By meaning first: letters alone bring "restart" to "restore".
+  const hint = meant(first) ?? near ?? helpHint
   return new AppError('invalid-input', first, { hint })
 }
 

@@ -3,17 +3,20 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { appCommands } from './commands/apps.ts'
 import { configCommands } from './commands/config.ts'
 import { deployCommands } from './commands/deploy.ts'
+import { checkCommands } from './commands/check.ts'
 import { detectCommands } from './commands/detect.ts'
 import { ejectCommands } from './commands/eject.ts'
 import { certificateCommands } from './commands/certificates.ts'
 import { domainCommands } from './commands/domains.ts'
 import { eventCommands } from './commands/events.ts'
 import { limitCommands } from './commands/limits.ts'
+import { machineCommands } from './commands/machine.ts'
 import { memberCommands } from './commands/members.ts'
 import { platformCommands } from './commands/platform.ts'
 import { processCommands } from './commands/processes.ts'
 import { releaseCommands } from './commands/releases.ts'
 import { runCommands } from './commands/runs.ts'
+import { serviceCommands } from './commands/services.ts'
 import { tokenCommands } from './commands/tokens.ts'
 import type { Session } from './session.ts'
 
@@ -29,10 +32,12 @@ export function createProgram(session: Session): Command {
     appCommands,
     deployCommands,
     detectCommands,
+    checkCommands,
     releaseCommands,
     configCommands,
     processCommands,
     domainCommands,
+    serviceCommands,
     certificateCommands,
     runCommands,
     ejectCommands,
@@ -40,6 +45,7 @@ export function createProgram(session: Session): Command {
     tokenCommands,
     memberCommands,
     eventCommands,
+    machineCommands,
     platformCommands,
   ])
     add(program, session)

@@ -38,6 +38,7 @@ const variables = [
   ['LADING_APP', 'the app, where none is named'],
   ['LADING_SOCKET', "root's door on the server: `/run/lading/control.sock`"],
   ['LADING_ETC', 'what `lading up` wrote on the server: `/etc/lading`'],
+  ['VISUAL`, `EDITOR', 'what `lading config edit` opens; `vi` without them'],
   ['NO_COLOR', 'no colours'],
 ] as const
 

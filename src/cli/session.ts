@@ -46,6 +46,12 @@ export class Session {
     return isPlaceKnown(this.config, await this.git.remoteUrl(remoteName))
   }
 
+  /** What is typed at a terminal; without one it must have been given by `--confirm`. */
+  async typedName(question: string): Promise<string> {
+    if (this.stdin.isTTY) return this.terminal.ask(question, this.stdin, this.signal)
+    throw new AppError('invalid-input', 'the name must be given', { hint: 'Add --confirm NAME.' })
+  }
+
   /** `--app`, else LADING_APP, else the app of the folder's git remote. */
   async app(option: string | undefined): Promise<AppName> {
     const named = option ?? this.config.app

@@ -10,7 +10,7 @@ import { Audit } from '../access/audit.ts'
 import { Roll } from '../access/roll.ts'
 import { tokenAccess } from '../access/tokens.ts'
 import { createApi } from '../api/api.ts'
-import { fakeCertificates } from '../../test/doubles/api.ts'
+import { fakeCertificates, fakeServices } from '../../test/doubles/api.ts'
 import { FakeBuilder } from '../../test/doubles/builder.ts'
 import { createGitDoor } from '../commit/http/listener.ts'
 import { gitProgram } from '../commit/git/program.ts'
@@ -87,6 +87,8 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
       ...common,
       certificates: fakeCertificates,
       backups: new FakeBackups(),
+      services: fakeServices,
+      ids: systemIds,
       pipeline,
       limits,
       ejector: new Ejector({ ...common, builder, limits: limits.current }),

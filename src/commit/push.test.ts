@@ -43,7 +43,12 @@ test('a branch no environment follows is stored, and the push says so', async ()
   const commit = await rig.commit({ a: '1' })
   const { code, stderr } = await rig.push('main:feature/x').end
   assert.equal(code, 0, stderr)
-  assert.match(stderr, /remote: -----> feature\/x is stored at [0-9a-f]{7}\. No environment follows it/)
+  assert.match(stderr, /remote: -----> feature\/x is stored at [0-9a-f]{7}; no environment follows it/)
+  const lines = stderr.split('\n').filter(line => line.startsWith('remote: '))
+  assert.match(
+    lines.at(-1) ?? '',
+    /warning: nothing was deployed\. production follows main\. To deploy feature\/x: git push lading feature\/x:main/,
+  )
   assert.deepEqual(await rig.refs(), [`refs/heads/feature/x ${commit}`])
   assert.equal(rig.pipeline.runs.length, 0)
 })

@@ -4,7 +4,7 @@ import type { Release } from './release.ts'
 export function billOfLading(release: Release) {
   const { image, verdict } = release
   return {
-    version: 2,
+    version: 3,
     app: release.app,
     environment: release.environment,
     release: `v${release.number}`,

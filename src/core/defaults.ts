@@ -115,6 +115,16 @@ export const defaults = {
   outputLines: 2000,
   outputCharactersOfLine: 1000,
   releasePhaseSeconds: 60 * 60,
+  /** Of `verify:`, under way on the whole platform; of one step, in its container. */
+  stepsAtOnce: 2,
+  stepMemory: 1024 * MiB,
+  stepCpus: 1,
+  /** Of a step that says no `timeout`. */
+  stepSeconds: 10 * 60,
+  /** Of one plan, each combination of a matrix counted. */
+  verifySteps: 64,
+  /** Of a report of JUnit or TAP. */
+  reportBytes: 1 * MiB,
   /** A crash of the same process type this often before proof fails the rollout. */
   crashesBeforeFailure: 2,
   leaseMs: 10_000,

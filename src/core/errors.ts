@@ -9,8 +9,10 @@ const codes = {
   conflict: 409,
   'not-allowed': 403,
   'not-authenticated': 401,
+  'too-many-guesses': 429,
   'build-failed': 422,
   'build-out-of-memory': 422,
+  'verify-failed': 422,
   'release-phase-failed': 422,
   'not-healthy': 422,
   'no-room': 503,
@@ -28,6 +30,8 @@ export interface ErrorFacts {
   readonly hint?: string
   /** True when the same call may succeed later without a change. */
   readonly retryable?: boolean
+  /** Not before so many seconds. */
+  readonly retryAfter?: number
   readonly cause?: unknown
   /** Lines that help to understand it: the last log lines, the sockets a process listens on. */
   readonly details?: readonly string[]
@@ -37,6 +41,7 @@ export class AppError extends Error {
   readonly code: ErrorCode
   readonly hint: string | undefined
   readonly retryable: boolean
+  readonly retryAfter: number | null
   readonly details: readonly string[]
 
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
@@ -45,6 +50,7 @@ export class AppError extends Error {
     this.code = code
     this.hint = facts.hint
     this.retryable = facts.retryable ?? false
+    this.retryAfter = facts.retryAfter ?? null
     this.details = facts.details ?? []
   }
 

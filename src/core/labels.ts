@@ -12,7 +12,11 @@ export const label = {
   config: 'lading.config',
   commit: 'lading.commit',
   run: 'lading.run',
-  /** `process`, `release-phase`, `one-off`, `build`, `platform`. */
+  /** Of a backing service: id, kind and name (docs/design/services.md). */
+  service: 'lading.service',
+  kind: 'lading.kind',
+  name: 'lading.name',
+  /** `process`, `release-phase`, `one-off`, `verify`, `build`, `platform`, `service`. */
   role: 'lading.role',
   /** The term of the control plane that made it. */
   term: 'lading.term',

@@ -45,6 +45,9 @@ export const rules = {
     from: 'the next release of each app',
   },
   releasePhaseSeconds: { unit: 'seconds', least: 10, most: 86_400, of: 'a release phase', from: 'at once' },
+  stepsAtOnce: { unit: 'count', least: 1, most: 64, of: 'steps of verify under way', from: 'at once' },
+  stepMemory: { unit: 'bytes', least: 64 * MiB, most: 1024 * GiB, of: 'a step of verify', from: 'at once' },
+  stepCpus: { unit: 'CPUs', least: 0.1, most: 256, of: 'a step of verify', from: 'at once' },
   configBytes: { unit: 'bytes', least: 1024, most: 256 * 1024, of: 'the config of an environment', from: 'at once' },
   pushBytes: { unit: 'bytes', least: MiB, most: 64 * GiB, of: 'the pack of a push', from: 'at once' },
   fileBytes: { unit: 'bytes', least: MiB, most: 64 * GiB, of: 'one file of a commit, unpacked', from: 'at once' },
@@ -110,6 +113,20 @@ export const rules = {
     of: 'processes and threads of the whole builder',
     from: 'the next start of the builder',
   },
+  sourceConnections: {
+    unit: 'count',
+    least: 20,
+    most: 20_000,
+    of: 'open connections of one address at an edge; load balancers (--balancers of lading up) are not counted',
+    from: 'at once',
+  },
+  sourceRequestsPerSecond: {
+    unit: 'count',
+    least: 10,
+    most: 100_000,
+    of: 'requests of one address in a second, over ten seconds; load balancers are not counted',
+    from: 'at once',
+  },
   builderIdleSeconds: {
     unit: 'seconds',
     least: 10,
@@ -121,6 +138,11 @@ export const rules = {
 
 export type LimitName = keyof typeof rules
 export type Limits = Readonly<Record<LimitName, number>>
+
+/** What every edge is told. */
+export function sourceLimitsOf({ sourceConnections, sourceRequestsPerSecond }: Limits) {
+  return { connections: sourceConnections, requestsPerSecond: sourceRequestsPerSecond }
+}
 
 export const limitNames = Object.keys(rules) as readonly LimitName[]
 
@@ -142,8 +164,6 @@ export const fixedLimits = {
   logIdleMs: 'as logKeptBytes',
   shmBytes: "the engine's own, for each container",
   requestHeaderBytes: "the edge's buffers",
-  sourceConnections: "in the edge's configuration; --balancers of lading up names addresses that are not counted",
-  sourceRequestsPerSecond: 'as sourceConnections',
   treeDepth: 'tools that walk folders fail above it',
   pathBytes: 'as treeDepth',
   treePathBytes: 'the control plane holds them in memory',
@@ -168,6 +188,9 @@ export const fixedLimits = {
   cleaningMs: 'lading clean does it now',
   outputLines: 'the rest of a long output is left out',
   outputCharactersOfLine: 'as outputLines',
+  stepSeconds: 'a step says its own timeout in lading.yaml',
+  verifySteps: 'each is a container',
+  reportBytes: 'as ladingYamlBytes',
   provingSeconds: 'lading up and lading upgrade take --patience',
   leaseMs: 'all parts of the platform must agree on it',
 } as const satisfies Partial<Record<keyof typeof defaults, string>>

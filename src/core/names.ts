@@ -10,6 +10,8 @@ type Branded<Name extends string> = string & { readonly [brand]: Name }
 export type AppName = Branded<'AppName'>
 export type EnvironmentName = Branded<'EnvironmentName'>
 export type ProcessType = Branded<'ProcessType'>
+/** Of a backing service. */
+export type ServiceName = Branded<'ServiceName'>
 export type RunId = Branded<'RunId'>
 export type CommitId = Branded<'CommitId'>
 export type BranchName = Branded<'BranchName'>
@@ -59,6 +61,11 @@ export const parseProcessType = parser<ProcessType>(
   'process type',
   /^[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,19}$/,
   'Use lower-case letters, digits and single dashes, starting with a letter, 20 characters at most.',
+)
+export const parseServiceName = parser<ServiceName>(
+  'service name',
+  /^[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,29}$/,
+  'Use lower-case letters, digits and single dashes, starting with a letter, 30 characters at most.',
 )
 export const parseRunId = parser<RunId>('run id', /^[0-9a-z]{8,26}$/, 'Run ids are printed by "lading runs".')
 export const parseCommitId = parser<CommitId>('commit id', /^[0-9a-f]{40}$/, 'A commit id is 40 hexadecimal digits.')

@@ -1,4 +1,5 @@
 import type { CommitId, EnvironmentKey, ImageReference, ProcessType, RunId } from './names.ts'
+import type { VerifyPlan } from './verify-plan.ts'
 
 /** What the edge and the rollout need to know about an app, from `lading.yaml`; defaults in core/defaults.ts. */
 export interface Settings {
@@ -45,6 +46,8 @@ export interface Image {
   readonly stack: string
   /** By the builder from a Dockerfile, or put together from layers. */
   readonly method: 'built' | 'assembled'
+  /** Absent: lading.yaml declares no steps. */
+  readonly verify?: VerifyPlan
 }
 
 /** An image as rows and documents of ours hold it. Before 0.2 they said `how` it was made in one word. */
@@ -55,10 +58,43 @@ export function readImage(stored: Image | (Omit<Image, 'stack' | 'method'> & { r
   return { ...image, stack, method: method === 'assembled' ? method : 'built' }
 }
 
-/** What the verify stage found. Its full form comes with "CI and the twelve-factor verdict". */
+/** What the verify stage found. A release never carries `failed`: its run keeps it. */
 export interface Verdict {
-  readonly outcome: 'passed' | 'nothing-tested'
+  readonly outcome: 'passed' | 'failed' | 'nothing-tested'
   readonly sentence: string
+  /** In the order of lading.yaml; absent in verdicts of the first Ladings, and where nothing is declared. */
+  readonly steps?: readonly StepVerdict[]
+}
+
+/** How one step ended (docs/design/verify.md). */
+export interface StepVerdict {
+  readonly name: string
+  readonly needs: readonly string[]
+  readonly state: 'passed' | 'failed' | 'not-run' | 'remembered'
+  /** `exited 1`, `ran longer than 10 min`, `needs unit, which failed`; of a pass, empty. */
+  readonly how: string
+  readonly mayFail: boolean
+  /** More than one and `passed`: the step is flaky. Of a remembered step, those of then. */
+  readonly attempts: number
+  /** Of all attempts; of a remembered step, of then. */
+  readonly seconds: number
+  /** Of its report; null: it has none that could be read. */
+  readonly counts: TestCounts | null
+  /** The run in which a remembered step passed. */
+  readonly passedIn?: RunId
+}
+
+export interface TestCounts {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+  /** Names of the first failed ones. */
+  readonly failures: readonly string[]
+}
+
+/** Passed, and not at once. */
+export function isFlaky(step: Pick<StepVerdict, 'state' | 'attempts'>): boolean {
+  return (step.state === 'passed' || step.state === 'remembered') && step.attempts > 1
 }
 
 /** Immutable; numbered v1, v2, … per environment. */

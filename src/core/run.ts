@@ -3,8 +3,11 @@ import type { RunState } from './states.ts'
 
 /** Why a run exists. All kinds travel the same way; they differ in the noun they enter with. */
 export type RunIntent =
-  /** A push of a branch bound to the environment, or `deploy COMMIT` (then `move` is absent: no ref moves). */
-  | { readonly kind: 'commit'; readonly commit: CommitId; readonly move?: RefMove }
+  /**
+   * A push of a branch bound to the environment, or `deploy COMMIT` (then `move` is absent: no ref moves). `fresh`: steps
+   * of verify that passed before are run again.
+   */
+  | { readonly kind: 'commit'; readonly commit: CommitId; readonly move?: RefMove; readonly fresh?: boolean }
   /** Release `to` again: its image, config and formation. */
   | { readonly kind: 'rollback'; readonly to: number; readonly releasePhase: boolean; readonly automatic: boolean }
   /** The serving image and formation with the config version `config`. */

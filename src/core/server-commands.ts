@@ -115,11 +115,11 @@ export const serverCommands = {
     examples: ['lading restore lading-example.com-20261125T031500Z.auto.age'],
   },
   rotate: {
-    arguments: 'owner-token',
-    summary: "change the owner's token, at once and without a restart (root)",
-    more: 'The new one stands in /etc/lading/token; the old one is refused from then on, and what was open with it is cut. Whoever had it logs in again: "lading login". Stopped half-way, the same command goes on.',
+    arguments: '<owner-token|registry-token>',
+    summary: 'change a key or a token while apps serve (root)',
+    more: 'Stopped half-way, the same command goes on. owner-token: the new one stands in /etc/lading/token; the old one is refused from then on, and what was open with it is cut; whoever had it logs in again: "lading login". registry-token: what engines show when they pull; both are taken until every service carries the new one, and nobody has to do anything.',
     options: {},
-    examples: ['lading rotate owner-token'],
+    examples: ['lading rotate owner-token', 'lading rotate registry-token'],
   },
   boot: {
     arguments: '',

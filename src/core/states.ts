@@ -37,6 +37,11 @@ export function isFinal(state: RunState): boolean {
   return next[state].length === 0
 }
 
+/** The run has a verdict, or has ended: nothing of its steps is under way. */
+export function isPastVerify(state: RunState): boolean {
+  return runStates.indexOf(state) > runStates.indexOf('verifying')
+}
+
 /** Traffic has moved to this run's release, whatever came afterwards. */
 export function wentLive(state: RunState): boolean {
   return state === 'live' || state === 'settled' || state === 'failed-after-live'

@@ -8,9 +8,13 @@ export function get(path: string, query: NonNullable<Call['query']> = {}): Call 
   return { method: 'GET', path, query }
 }
 
+/** What the engine shows to our registry, as it is now: it changes while the control plane lives. Null: nothing. */
+export type RegistryToken = (() => Secret) | null
+
 /** The header with which the engine pulls from our registry; none without a token. */
-export function registryAuth(token: Secret | null): Readonly<Record<string, string>> {
-  if (token === null) return {}
+export function registryAuth(readToken: RegistryToken): Readonly<Record<string, string>> {
+  if (readToken === null) return {}
+  const token = readToken()
   const auth = { username: 'engine', password: token.reveal(), serveraddress: registryName }
   return { 'x-registry-auth': Buffer.from(JSON.stringify(auth)).toString('base64url') }
 }

@@ -31,6 +31,8 @@ export interface Engine {
   ensureNetwork(name: string, labels: Labels, signal: AbortSignal): Promise<void>
   /** No error when it is gone; `conflict` (retryable) while something is still attached. */
   removeNetwork(name: string, signal: AbortSignal): Promise<void>
+  /** Networks that carry every one of these labels. */
+  listNetworks(labels: Labels, signal: AbortSignal): Promise<readonly NetworkView[]>
 
   /** A Swarm config; creating twice gives one (the first data stays). */
   createConfig(name: string, labels: Labels, data: Uint8Array, signal: AbortSignal): Promise<void>
@@ -85,6 +87,10 @@ export interface ServiceSpec {
   readonly env: Readonly<Record<string, string | Secret>>
   readonly replicas: number
   readonly network: string
+  /** Of backing services that it is attached to. */
+  readonly moreNetworks?: readonly string[]
+  /** A named volume, made with these labels where there is none; its process stays on the node that has it. */
+  readonly volume?: ServiceVolume
   /** Port inside the container, published in host mode without a fixed number; null: the type has no port. */
   readonly port: number | null
   readonly stopSeconds: number
@@ -103,6 +109,13 @@ export interface ContainerPolicy {
   readonly dropCapabilities: readonly string[]
 }
 
+export interface ServiceVolume {
+  readonly name: string
+  readonly target: string
+  readonly labels: Labels
+  readonly node: NodeName
+}
+
 export interface OneOffSpec {
   readonly name: string
   readonly labels: Labels
@@ -110,7 +123,10 @@ export interface OneOffSpec {
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string | Secret>>
   readonly network: string
+  readonly moreNetworks?: readonly string[]
   readonly policy: ContainerPolicy
+  /** Runs as the image's own user; where that is root, as 65534 (nobody). Absent: as the image says. */
+  readonly neverRoot?: boolean
 }
 
 export interface ServiceView {
@@ -145,6 +161,11 @@ export interface ConfigView {
   readonly version: number
   readonly labels: Labels
   readonly data: Uint8Array
+}
+
+export interface NetworkView {
+  readonly name: string
+  readonly labels: Labels
 }
 
 export interface OneOffView {

@@ -28,7 +28,8 @@ export async function* logLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerat
   for (const [stream, { time, text }] of open) yield { time, stream, text }
 }
 
-async function* frames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<{ stream: Stream; payload: Buffer }> {
+/** The frames themselves, of a log or of an exec. */
+export async function* frames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<{ stream: Stream; payload: Buffer }> {
   let rest: Buffer = Buffer.alloc(0)
   for await (const chunk of chunks) {
     rest = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk])

@@ -1,9 +1,9 @@
 import { AppError } from '../core/errors.ts'
 import type { Labels } from '../core/labels.ts'
-import { assertOurs, get, unlessExists, unlessGone } from './calls.ts'
+import { assertOurs, get, registryAuth, type RegistryToken, unlessExists, unlessGone } from './calls.ts'
 import type { OneOffSpec, OneOffView } from './engine.ts'
 import type { DockerHttp } from './http.ts'
-import { assertOneOffKept, oneOffJson } from './spec-json.ts'
+import { assertOneOffKept, notRoot, oneOffJson } from './spec-json.ts'
 
 interface ContainerJson {
   readonly Id: string
@@ -25,12 +25,11 @@ interface ContainerJson {
  */
 export class OneOffs {
   readonly #http: DockerHttp
-  /** Headers of a pull. */
-  readonly #pulls: Readonly<Record<string, string>>
+  readonly #registryToken: RegistryToken
 
-  constructor(http: DockerHttp, pulls: Readonly<Record<string, string>> = {}) {
+  constructor(http: DockerHttp, registryToken: RegistryToken = null) {
     this.#http = http
-    this.#pulls = pulls
+    this.#registryToken = registryToken
   }
 
   async start(spec: OneOffSpec, signal: AbortSignal): Promise<void> {
@@ -88,20 +87,41 @@ export class OneOffs {
   }
 
   async #make(spec: OneOffSpec, signal: AbortSignal): Promise<ContainerJson> {
-    await this.#create(spec, signal)
+    const json = oneOffJson(spec, spec.neverRoot ? notRoot(await this.#userOf(spec.image, signal)) : null)
+    await this.#create(spec, json, signal)
     const made = await this.#find(spec.name, signal)
     if (made === null) throw new AppError('conflict', `one-off ${spec.name} was removed by somebody else`)
-    assertOneOffKept(spec.name, oneOffJson(spec), made)
+    assertOneOffKept(spec.name, json, made)
+    if (neverStarted(made)) await this.#connect(made, spec.moreNetworks ?? [], signal)
     return made
   }
 
-  async #create(spec: OneOffSpec, signal: AbortSignal): Promise<void> {
-    const call = {
-      method: 'POST',
-      path: '/containers/create',
-      query: { name: spec.name },
-      body: oneOffJson(spec),
-    } as const
+  /** Engines before API 1.44 take one network when they create. */
+  async #connect({ Id }: ContainerJson, networks: readonly string[], signal: AbortSignal): Promise<void> {
+    for (const network of networks) {
+      const call = { method: 'POST', path: `/networks/${network}/connect`, body: { Container: Id } } as const
+      try {
+        await this.#http.json(call, signal)
+      } catch (error) {
+        // Another caller made the container and has connected it.
+        if (!(error instanceof AppError && /already exists in network/.test(error.message))) throw error
+      }
+    }
+  }
+
+  async #userOf(image: string, signal: AbortSignal): Promise<string> {
+    const inspect = () => unlessGone(this.#http.json(get(`/images/${image}/json`), signal))
+    let found = await inspect()
+    if (found === null) {
+      await this.#pull(image, signal)
+      found = await inspect()
+    }
+    if (found === null) throw new AppError('not-found', `the image ${image} is gone again`)
+    return (found as { Config?: { User?: string } }).Config?.User ?? ''
+  }
+
+  async #create(spec: OneOffSpec, body: ReturnType<typeof oneOffJson>, signal: AbortSignal): Promise<void> {
+    const call = { method: 'POST', path: '/containers/create', query: { name: spec.name }, body } as const
     try {
       await unlessExists(this.#http.json(call, signal))
     } catch (error) {
@@ -113,7 +133,8 @@ export class OneOffs {
 
   /** The engine answers 200 at once and tells of a failure in the stream. */
   async #pull(image: string, signal: AbortSignal): Promise<void> {
-    const call = { method: 'POST', path: '/images/create', query: { fromImage: image }, headers: this.#pulls } as const
+    const headers = registryAuth(this.#registryToken)
+    const call = { method: 'POST', path: '/images/create', query: { fromImage: image }, headers } as const
     const stream = await this.#http.stream(call, signal)
     const text = (await stream.setEncoding('utf8').toArray({ signal })).join('')
     const failure = text.split('\n').find(line => line.includes('"errorDetail"'))

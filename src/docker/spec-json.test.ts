@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { AppError } from '../core/errors.ts'
 import { Secret } from '../core/secret.ts'
 import type { ServiceSpec } from './engine.ts'
-import { assertOneOffKept, assertServiceKept, differences, oneOffJson, serviceJson } from './spec-json.ts'
+import { assertOneOffKept, assertServiceKept, differences, notRoot, oneOffJson, serviceJson } from './spec-json.ts'
 
 const spec: ServiceSpec = {
   name: 'l-shop-production-v1-web',
@@ -69,4 +69,16 @@ test('an engine that knows no such field for services (20.10) is not asked for i
   const sent = serviceJson(spec, false)
   assert.equal('Privileges' in sent.TaskTemplate.ContainerSpec, false)
   assertServiceKept(sent, structuredClone(sent))
+})
+
+test('a container that may not be root keeps a user of its image that is none, and is nobody otherwise', () => {
+  for (const user of ['', 'root', '0', '00:00', '0:1000', 'root:app', ':0', 'app:0', 'app:root'])
+    assert.equal(notRoot(user), '65534:65534', user)
+  for (const user of ['app', '1000', '1000:1000', 'node:node']) assert.equal(notRoot(user), user)
+  const sent = oneOffJson({ ...spec, command: ['true'] }, 'app')
+  assertOneOffKept('step', sent, { HostConfig: sent.HostConfig, Config: { User: 'app' } })
+  assert.throws(
+    () => assertOneOffKept('step', sent, { HostConfig: sent.HostConfig, Config: { User: '' } }),
+    /Config\.User/,
+  )
 })

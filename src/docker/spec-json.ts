@@ -1,7 +1,7 @@
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import { Secret } from '../core/secret.ts'
-import type { ContainerPolicy, OneOffSpec, ServiceSpec } from './engine.ts'
+import type { ContainerPolicy, OneOffSpec, ServiceSpec, ServiceVolume } from './engine.ts'
 
 /**
  * Our specs in the engine's JSON, and the comparison of what was asked with what the engine kept (law:
@@ -31,7 +31,7 @@ export function serviceJson(spec: ServiceSpec, canForbid: boolean) {
         // An image's HEALTHCHECK would let Swarm kill a process that serves; whether it may serve is the edge's question.
         Healthcheck: { Test: ['NONE'] },
         StopGracePeriod: spec.stopSeconds * nanoseconds,
-        Mounts: mounts(policy),
+        Mounts: [...mounts(policy), ...volumeMounts(spec.volume)],
         Ulimits: ulimits(policy),
         CapabilityDrop: capabilities(policy),
         ...(canForbid ? { Privileges: { NoNewPrivileges: true } } : {}),
@@ -42,7 +42,8 @@ export function serviceJson(spec: ServiceSpec, canForbid: boolean) {
         ...(policy.reservedMemory ? { Reservations: { MemoryBytes: policy.reservedMemory } } : {}),
       },
       LogDriver: { Name: 'json-file', Options: logDriver },
-      Networks: [{ Target: spec.network }],
+      Networks: [spec.network, ...(spec.moreNetworks ?? [])].map(Target => ({ Target })),
+      ...(spec.volume === undefined ? {} : { Placement: { Constraints: [`node.hostname==${spec.volume.node}`] } }),
     },
     Mode: { Replicated: { Replicas: spec.replicas } },
     EndpointSpec: {
@@ -52,9 +53,11 @@ export function serviceJson(spec: ServiceSpec, canForbid: boolean) {
   }
 }
 
-export function oneOffJson(spec: OneOffSpec) {
+/** `user`: null, as the image says. */
+export function oneOffJson(spec: OneOffSpec, user: string | null = null) {
   const { policy } = spec
   return {
+    ...(user === null ? {} : { User: user }),
     Image: spec.image,
     Labels: spec.labels,
     Entrypoint: spec.command,
@@ -74,6 +77,16 @@ export function oneOffJson(spec: OneOffSpec) {
       RestartPolicy: { Name: 'no' },
     },
   }
+}
+
+const nobody = '65534:65534'
+
+/** Who runs a container that may not be root, in an image whose own user is `user`. */
+export function notRoot(user: string): string {
+  const [name = '', group = ''] = user.split(':')
+  // `00` is a number of root's too.
+  const isRoot = (text: string) => text === 'root' || /^0+$/.test(text)
+  return name === '' || isRoot(name) || isRoot(group) ? nobody : user
 }
 
 /** Rejects when the engine kept another policy than `sent`: an older one drops fields without a word. */
@@ -109,7 +122,8 @@ export function assertOneOffKept(name: string, sent: ReturnType<typeof oneOffJso
     'SecurityOpt',
     'LogConfig',
   ])
-  assertKept(name, kept, { HostConfig: wanted })
+  const { User } = sent
+  assertKept(name, kept, { HostConfig: wanted, ...(User === undefined ? {} : { Config: { User } }) })
 }
 
 function assertKept(name: string, kept: unknown, wanted: object): void {
@@ -153,6 +167,12 @@ function nanoCpus(policy: ContainerPolicy): number {
 
 function mounts(policy: ContainerPolicy) {
   return [{ Type: 'tmpfs', Target: '/tmp', TmpfsOptions: { SizeBytes: policy.tmpBytes, Mode: 0o1777 } }]
+}
+
+function volumeMounts(volume: ServiceVolume | undefined) {
+  if (volume === undefined) return []
+  const { name, target, labels } = volume
+  return [{ Type: 'volume', Source: name, Target: target, VolumeOptions: { Labels: labels } }]
 }
 
 function ulimits(policy: ContainerPolicy) {

@@ -1,18 +1,18 @@
 import { AppError } from '../core/errors.ts'
 import type { Labels } from '../core/labels.ts'
-import type { Secret } from '../core/secret.ts'
 import type {
   ConfigView,
   ContainerDisk,
   Engine,
   LogLine,
   LogOptions,
+  NetworkView,
   OneOffSpec,
   OneOffView,
   ServiceSpec,
   TaskView,
 } from './engine.ts'
-import { assertOurs, get, registryAuth, unlessExists, unlessGone } from './calls.ts'
+import { assertOurs, get, registryAuth, type RegistryToken, unlessExists, unlessGone } from './calls.ts'
 import { diskUse } from './disk-use.ts'
 import { haltService } from './halt-service.ts'
 import type { Call, DockerHttp } from './http.ts'
@@ -23,21 +23,21 @@ import { assertServiceKept, noNewPrivilegesSince, serviceJson } from './spec-jso
 /** Docker Swarm through the API of one manager's engine. */
 export class SwarmEngine implements Engine {
   readonly #http: DockerHttp
-  readonly #pulls: Readonly<Record<string, string>>
+  readonly #registryToken: RegistryToken
   readonly #oneOffs: OneOffs
   /** Node id → host name, filled as tasks name new nodes; a node's id never changes its name while it is a member. */
   readonly #nodes = new Map<string, string>()
 
   /** With a token, the engine shows it to our registry; a swarm service carries it for all its later pulls. */
-  constructor(http: DockerHttp, registryToken: Secret | null = null) {
+  constructor(http: DockerHttp, registryToken: RegistryToken = null) {
     this.#http = http
-    this.#pulls = registryAuth(registryToken)
-    this.#oneOffs = new OneOffs(http, this.#pulls)
+    this.#registryToken = registryToken
+    this.#oneOffs = new OneOffs(http, registryToken)
   }
 
   async createService(spec: ServiceSpec, signal: AbortSignal): Promise<void> {
     const body = serviceJson(spec, await this.#http.speaks(noNewPrivilegesSince, signal))
-    const call: Call = { method: 'POST', path: '/services/create', body, headers: this.#pulls }
+    const call: Call = { method: 'POST', path: '/services/create', body, headers: registryAuth(this.#registryToken) }
     await unlessExists(this.#http.json(call, signal))
     const kept = (await this.#http.json(get(`/services/${spec.name}`), signal)) as { Spec: unknown }
     assertServiceKept(body, kept.Spec)
@@ -81,6 +81,14 @@ export class SwarmEngine implements Engine {
       if (!isNetworkInUse(error)) throw error
       throw new AppError('conflict', `network ${name} is still in use`, { retryable: true, cause: error })
     }
+  }
+
+  async listNetworks(labels: Labels, signal: AbortSignal): Promise<readonly NetworkView[]> {
+    const networks = (await this.#http.json(get('/networks', labelFilter(labels)), signal)) as {
+      Name: string
+      Labels: Labels
+    }[]
+    return networks.map(({ Name, Labels }) => ({ name: Name, labels: Labels }))
   }
 
   async createConfig(name: string, labels: Labels, data: Uint8Array, signal: AbortSignal): Promise<void> {

@@ -49,6 +49,8 @@ export function keeperEdges(options: KeeperEdgesOptions): Edges {
       change({ method: 'PUT', path: `/edge/certificates/${host}`, body: pem.reveal() }, signal),
     onlyHttps: (host, isOn, signal) => change({ method: isOn ? 'PUT' : 'DELETE', path: `/edge/https/${host}` }, signal),
     uncertify: (host, signal) => change({ method: 'DELETE', path: `/edge/certificates/${host}` }, signal),
+    limitSources: (limits, signal) =>
+      change({ method: 'PUT', path: '/edge/source-limits', body: JSON.stringify(limits) }, signal),
     challenge: (token, answer, signal) => {
       const path = `/edge/challenges/${token}`
       return change(answer === null ? { method: 'DELETE', path } : { method: 'PUT', path, body: answer }, signal)

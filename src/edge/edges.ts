@@ -30,6 +30,11 @@ export interface Edges {
    */
   onlyHttps(host: DomainName, isOn: boolean, signal: AbortSignal): Promise<void>
   /**
+   * What one source address may have of each edge from then on. Requests in flight end as they are. No error when it is so
+   * already.
+   */
+  limitSources(limits: SourceLimits, signal: AbortSignal): Promise<void>
+  /**
    * What every host answers at `/.well-known/acme-challenge/<token>`, over HTTP and HTTPS, until it is withdrawn (null).
    * RFC 8555, 8.3. No error when there is none to withdraw.
    */
@@ -72,6 +77,13 @@ export interface Route extends EnvironmentKey {
   readonly release: number
 }
 
+/** Of one IPv4 address, or one IPv6 network of 64 bits. */
+export interface SourceLimits {
+  /** Open at once. */
+  readonly connections: number
+  readonly requestsPerSecond: number
+}
+
 export interface EdgeState {
   readonly lanes: readonly ReleaseKey[]
   readonly routes: readonly Route[]
@@ -79,6 +91,8 @@ export interface EdgeState {
   readonly certificates: readonly DomainName[]
   /** Hosts whose visitors are kept to HTTPS; absent: a keeper from before this. */
   readonly httpsOnly?: readonly DomainName[]
+  /** Absent: a keeper from before they were the operator's. */
+  readonly sourceLimits?: SourceLimits
   /** Tokens that are answered. */
   readonly challenges: readonly string[]
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { NodeName } from '../core/names.ts'
 import { sameEnvironment, sameRelease, type EdgeState, type EnvironmentView, type ProcessView } from './edges.ts'
 
@@ -57,6 +58,11 @@ export function mergeStates(states: readonly EdgeState[]): EdgeState {
     routes,
     certificates: union(states.map(state => state.certificates)),
     ...(states.every(state => state.httpsOnly) && { httpsOnly: union(states.map(state => state.httpsOnly ?? [])) }),
+    // Where edges differ, nobody knows.
+    ...(first?.sourceLimits &&
+      others.every(state => isDeepStrictEqual(state.sourceLimits, first.sourceLimits)) && {
+        sourceLimits: first.sourceLimits,
+      }),
     challenges: union(states.map(state => state.challenges)),
   }
 }

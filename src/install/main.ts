@@ -49,7 +49,7 @@ import {
   rowsStep,
   waitForApps,
 } from './commands/restore.ts'
-import { ownerTokenPlace, ownerTokenSteps } from './commands/rotate.ts'
+import { rotate } from './commands/rotate.ts'
 import { Site } from './steps/site.ts'
 import { runSteps } from './steps/steps.ts'
 import { isDeadSwarm, requireOwnSwarm, settledSwarm } from './swarm/swarm-state.ts'
@@ -268,14 +268,6 @@ export async function boot(signal: AbortSignal): Promise<void> {
   await bootNode(decisions, machine.hasSystemd, signal)
 }
 
-/** Another owner's token. Idempotent as its steps are: one that was stopped goes on. */
-export async function rotate(signal: AbortSignal): Promise<void> {
-  await readMachine('rotate')
-  const site = await Site.load()
-  await runSteps(ownerTokenSteps(ownerTokenPlace(site)), startProgress(), signal)
-  print(`\nThe owner's token is another one, in ${paths.token}. Whoever had the old one logs in again: lading login\n`)
-}
-
 async function run(command: Command, signal: AbortSignal): Promise<void> {
   switch (command.name) {
     case 'help':
@@ -286,7 +278,7 @@ async function run(command: Command, signal: AbortSignal): Promise<void> {
     case 'upgrade':
       return upgrade(command.options, signal)
     case 'rotate':
-      return rotate(signal)
+      return rotate(command.what, signal)
     case 'boot':
       return boot(signal)
     case 'images save':

@@ -87,6 +87,11 @@ export interface RestoreOptions extends Pick<UpOptions, 'domain' | 'clusterAddre
   readonly beside: boolean
 }
 
+const rotated = ['owner-token', 'registry-token'] as const
+
+/** What "lading rotate" changes. */
+export type Rotated = (typeof rotated)[number]
+
 export type Command =
   | { readonly name: 'backup'; readonly command: BackupCommand }
   | { readonly name: 'restore'; readonly options: RestoreOptions }
@@ -94,7 +99,7 @@ export type Command =
   | { readonly name: 'down'; readonly options: DownOptions }
   | { readonly name: 'doctor'; readonly options: DoctorOptions }
   | { readonly name: 'boot' }
-  | { readonly name: 'rotate'; readonly what: 'owner-token' }
+  | { readonly name: 'rotate'; readonly what: Rotated }
   | { readonly name: 'images save'; readonly file: string }
   | { readonly name: 'help'; readonly page: string }
 
@@ -110,7 +115,7 @@ export function parseCommand(args: readonly string[]): Command {
   if (name === 'backup') return { name, command: parseBackup(rest) }
   if (name === 'restore') return { name, options: parseRestore(rest) }
   if (name === 'boot' && rest.length === 0) return { name }
-  if (name === 'rotate' && rest[0] === 'owner-token' && rest.length === 1) return { name, what: rest[0] }
+  if (name === 'rotate') return { name, what: parseRotated(rest) }
   if (name === 'images' && rest[0] === 'save' && rest[1] !== undefined && rest.length === 2)
     return { name: 'images save', file: rest[1] }
   throw new AppError('invalid-input', `"lading ${args.join(' ')}" is not a command`, { hint: hintFor(name) })
@@ -217,6 +222,14 @@ function parseDown(args: string[]): DownOptions {
 function parseDoctor(args: string[]): DoctorOptions {
   const values = parsed('doctor', args, { json: boolean, bundle: string })
   return { json: values['json'] === true, bundle: textOf(values, 'bundle') }
+}
+
+function parseRotated([word, ...more]: string[]): Rotated {
+  const what = rotated.find(one => one === word)
+  if (what !== undefined && more.length === 0) return what
+  throw new AppError('invalid-input', `"lading rotate" takes one of: ${rotated.join(', ')}`, {
+    hint: hintFor('rotate'),
+  })
 }
 
 function parseBackup(args: string[]): BackupCommand {

@@ -17,8 +17,10 @@ export const paths = {
   token: '/etc/lading/token',
   /** While it is changed: the old one and the new one. */
   tokenChange: '/etc/lading/token.change',
-  /** With it engines read images from the registry; it never changes, for swarm services carry it. */
+  /** With it engines read images from the registry. */
   registryToken: '/etc/lading/registry-token',
+  /** While it is changed: the old one and the new one. */
+  registryTokenChange: '/etc/lading/registry-token.change',
   /** Programs of the operator's that write into DNS; the control plane runs them. */
   hooks: '/etc/lading/hooks',
   caCertificate: '/etc/lading/ca.pem',

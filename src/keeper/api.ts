@@ -16,6 +16,7 @@ import {
   parseLane,
   parseRelease,
   parseRoute,
+  parseSourceLimits,
   readJson,
   readText,
 } from './requests.ts'
@@ -65,6 +66,8 @@ export function keeperApi(options: ApiOptions): (request: IncomingMessage, respo
     'PUT https': async ({ request, parts }) => edge.onlyHttps(parseDomainName(parts[2] ?? ''), true, termOf(request)),
     'DELETE https': async ({ request, parts }) =>
       edge.onlyHttps(parseDomainName(parts[2] ?? ''), false, termOf(request)),
+    'PUT source-limits': async ({ request }) =>
+      edge.limitSources(parseSourceLimits(await readJson(request)), termOf(request)),
     'PUT challenges': async ({ request, parts }) =>
       edge.challenge(parseChallenge(parts[2]), parseChallenge(await readText(request)), termOf(request)),
     'DELETE challenges': async ({ request, parts }) => edge.challenge(parseChallenge(parts[2]), null, termOf(request)),

@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { AppError } from '../core/errors.ts'
 import { parseNodeName, type NodeName } from '../core/names.ts'
-import { Secret } from '../core/secret.ts'
 import type { EdgeSettings } from '../proxy/haproxy/config.ts'
 import { parseSource } from '../proxy/haproxy/per-source.ts'
 
@@ -21,7 +19,9 @@ export interface KeeperConfig {
   /** Content key of this keeper's image. */
   readonly build: string
   readonly haproxy: string
-  readonly edge: EdgeSettings
+  readonly edge: Omit<EdgeSettings, 'registryTokens'>
+  /** What engines may show at the registry's door; it is followed. Null: nobody is let in there. */
+  readonly registryTokenFile: string | null
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -42,13 +42,13 @@ export function readConfig(env: Environment = process.env): KeeperConfig {
       httpPort: whole(env, 'LADING_HTTP_PORT', 80),
       httpsPort: whole(env, 'LADING_HTTPS_PORT', 443),
       registryPort: env.LADING_REGISTRY_PORT === 'none' ? null : whole(env, 'LADING_REGISTRY_PORT', 5443),
-      registryToken: token(env.LADING_REGISTRY_TOKEN_FILE),
       ipv6: env.LADING_IPV6 === '1',
       user: env.LADING_EDGE_USER === 'none' ? null : (env.LADING_EDGE_USER ?? 'haproxy'),
       maxConnections: whole(env, 'LADING_MAX_CONNECTIONS', 20_000),
       balancers: balancers(env.LADING_BALANCERS),
       hardStopSeconds: whole(env, 'LADING_HARD_STOP_SECONDS', 3600),
     },
+    registryTokenFile: env.LADING_REGISTRY_TOKEN_FILE ?? null,
   }
 }
 
@@ -71,12 +71,4 @@ function balancers(text: string | undefined): readonly string[] {
     .split(',')
     .filter(one => one !== '')
     .map(parseSource)
-}
-
-/** Base64url, as `lading up` makes it: it is written into HAProxy's configuration. Null when no file is named. */
-function token(path: string | undefined): Secret | null {
-  if (path === undefined) return null
-  const text = readFileSync(path, 'utf8').trim()
-  if (/^[A-Za-z0-9_-]{20,100}$/.test(text)) return new Secret(text)
-  throw new AppError('invalid-input', `${path} holds no token`, { hint: 'Remove it, and run "lading up" again.' })
 }

@@ -13,6 +13,7 @@ import { refusedCommand, refusedIn } from '../proxy/haproxy/per-source.ts'
 import { keeperApi, termOf } from './api.ts'
 import type { KeeperConfig } from './config.ts'
 import { enginePrefix, engineUpgrades } from './engine-proxy.ts'
+import { EngineTokens } from './engine-tokens.ts'
 import { EngineWatch } from './engine-watch.ts'
 import { findPredecessor, Ownership, readOwner, takeOver, writeOwner } from './owner.ts'
 import { shareRegistrySocket } from './registry-door.ts'
@@ -48,6 +49,7 @@ export class Keeper {
   readonly #ownership: Ownership
   readonly #edge: HaproxyEdge
   readonly #engineWatch: EngineWatch
+  readonly #engineTokens: EngineTokens
   readonly #views: Views
   readonly #paths: ReturnType<typeof edgePaths>
   readonly #stop = new AbortController()
@@ -65,7 +67,7 @@ export class Keeper {
     this.#ownership = new Ownership(config.runDir)
     this.#edge = new HaproxyEdge({
       paths: this.#paths,
-      settings: config.edge,
+      settings: () => ({ ...config.edge, registryTokens: this.#engineTokens.current() }),
       binary: config.haproxy,
       clock,
       log,
@@ -78,6 +80,12 @@ export class Keeper {
         await writeOwner(this.#paths.owner, { generation, process, pid, runtimeSocket, drainDoors: [...doors] })
         await showRouter(this.#paths, process)
       },
+    })
+    this.#engineTokens = new EngineTokens({
+      path: config.registryTokenFile,
+      clock,
+      log,
+      reload: () => this.#edge.reload(),
     })
     this.#engineWatch = new EngineWatch({
       engine: new DockerHttp({ socketPath: config.engineSocket }),
@@ -155,6 +163,7 @@ export class Keeper {
     this.#edge.run(work.signal).catch(failed)
     const { config, faults } = this.#options
     faults?.admit?.(this.#edge.admission, config, work.signal).catch(failed)
+    this.#engineTokens.follow(work.signal).catch(failed)
     shareRegistrySocket(this.#options, work.signal).catch(failed)
   }
 

@@ -7,7 +7,7 @@ import {
   type DomainName,
   type EnvironmentKey,
 } from '../core/names.ts'
-import type { LaneSpec, ReleaseKey, Route } from '../edge/edges.ts'
+import type { LaneSpec, ReleaseKey, Route, SourceLimits } from '../edge/edges.ts'
 
 /** Bodies and paths from outside become types here: what reaches HAProxy's runtime socket has passed an allow-list. */
 const bodyLimit = 1024 * 1024
@@ -63,6 +63,14 @@ export function parseRoute(fields: Fields): Route {
   if (!Array.isArray(hosts)) throw new AppError('invalid-input', 'hosts must be an array')
   const names = new Set(hosts.map((host): DomainName => parseDomainName(text(host, 'hosts'))))
   return { ...parseRelease(fields.app, fields.environment, fields.release), hosts: [...names] }
+}
+
+/** The bounds are the operator's (src/core/limits.ts): here only what HAProxy takes. */
+export function parseSourceLimits({ connections, requestsPerSecond }: Fields): SourceLimits {
+  return {
+    connections: whole(connections, 'connections', 1, 1e6),
+    requestsPerSecond: whole(requestsPerSecond, 'requestsPerSecond', 1, 1e6),
+  }
 }
 
 /** RFC 8555, 8.1 and 8.3: base64url, and in the answer the point before the account key's thumbprint. */

@@ -1,9 +1,10 @@
 import type { WantedImages } from '../build/registry/retention.ts'
+import { kindRepository } from '../core/attached.ts'
 import type { Clock } from '../core/clock.ts'
 import { defaults } from '../core/defaults.ts'
 import { asAppError } from '../core/errors.ts'
 import { imagesToKeep } from '../core/keep.ts'
-import { parseImageReference, partsOfImage, type AppName, type Digest } from '../core/names.ts'
+import { parseAppName, parseImageReference, partsOfImage, type AppName, type Digest } from '../core/names.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Tools } from './tools.ts'
 
@@ -57,6 +58,8 @@ export async function wantedImages({ store, limits }: Pick<Tools, 'store' | 'lim
     const images = await imagesToKeep(await store.standingRuns(key), limits().imagesKept, imageOf)
     for (const image of images) wanted.get(key.app)?.add(partsOfImage(parseImageReference(image)).digest)
   }
+  // Few, and a service that is made anew asks for what it had.
+  for (const { kind } of await store.listServices()) wanted.set(parseAppName(kindRepository(kind)), null)
   // Last: a run that began meanwhile may have found an image that is not among those, and may be live by now.
   for (const run of await store.openRuns()) wanted.set(run.app, null)
   return wanted

@@ -151,6 +151,7 @@ test('the platform itself is never stopped; a one-off is, by itself', () => {
     ofRole('registry', 'platform', 9 * GiB),
     ofRole('run', 'one-off', GiB),
     ofRole('phase', 'release-phase', 2),
+    ofRole('step', 'verify', 3),
   ]
   assert.equal(eaterOf(all, MiB)?.containers[0]?.container, 'run')
   assert.equal(eaterOf(all, 2 * GiB), null)

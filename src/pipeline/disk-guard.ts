@@ -21,7 +21,7 @@ const tickMs = 1_000
 const restShare = 5
 
 /** What the platform itself writes (its parts, the builder's cage) has limits of its own. */
-const rolesOfApps = ['process', 'release-phase', 'one-off']
+const rolesOfApps = ['process', 'release-phase', 'one-off', 'verify']
 
 /** All containers of one process type of one release, or a one-off. */
 interface Eater {

@@ -18,6 +18,7 @@ import { stoppedTypes } from '../rollout/stopped-types.ts'
 import { withAbort } from '../lib/async/abort.ts'
 import { KeyedMutex } from '../lib/async/mutex.ts'
 import { isDestroyed, Upkeep } from './upkeep.ts'
+import { StepPlaces } from '../verify/steps/places.ts'
 import { watchWarm } from './warm.ts'
 import { runStages } from './run-stages.ts'
 
@@ -37,6 +38,7 @@ export class Dispatcher implements Pipeline {
   readonly #active = new Map<RunId, ActiveRun>()
   readonly #upkeep: Upkeep
   readonly #traffic: Traffic
+  readonly #places: StepPlaces
 
   constructor(tools: Tools, signal: AbortSignal) {
     this.#tools = tools
@@ -44,6 +46,7 @@ export class Dispatcher implements Pipeline {
     this.#progress = new Progress(tools.store, tools.clock)
     this.#upkeep = new Upkeep(tools, signal)
     this.#traffic = new Traffic(tools)
+    this.#places = new StepPlaces(() => tools.limits().stepsAtOnce)
   }
 
   /**
@@ -143,7 +146,8 @@ export class Dispatcher implements Pipeline {
   async #carryThrough(active: ActiveRun): Promise<void> {
     let release: Release
     try {
-      release = await runStages(active, this.#tools, AbortSignal.any([active.signal, this.#signal]))
+      const tools = { ...this.#tools, places: this.#places, lease: this.#signal }
+      release = await runStages(active, tools, AbortSignal.any([active.signal, this.#signal]))
       await goLive(active, release, { ...this.#tools, traffic: this.#traffic }, this.#signal)
     } catch (error) {
       return await this.#failed(active, error)
@@ -238,7 +242,10 @@ export class Dispatcher implements Pipeline {
     const inUse: EnvironmentKey[] = []
     for (const key of (await store.listEnvironments()).filter(row => row.app === app)) {
       for (const run of (await store.openRuns()).filter(run => environmentId(run) === environmentId(key))) {
-        await this.#stop(run, 'cancelled', `${app} was destroyed by ${by}`)
+        const { state } = await this.#stop(run, 'cancelled', `${app} was destroyed by ${by}`)
+        // A call of it may still be under way, and what it makes would be nobody's.
+        const ended = isFinal(state) ? this.#active.get(run.id)?.stagesEnded : undefined
+        if (ended) await withAbort(ended, this.#signal)
       }
       const endTurn = await this.#turns.take(environmentId(key), this.#signal)
       try {

@@ -1,10 +1,13 @@
+import { attachedIn } from '../core/attached.ts'
 import { AppError } from '../core/errors.ts'
 import type { CommitId } from '../core/names.ts'
 import { count, type Image, type Release, type Verdict } from '../core/release.ts'
 import { judgeMove } from '../commit/repository.ts'
 import type { Run } from '../core/run.ts'
+import { verdictStep } from '../core/verify-plan.ts'
 import type { Parts } from '../release/make-release.ts'
-import { verify } from '../verify/verify.ts'
+import type { StepPlaces } from '../verify/steps/places.ts'
+import { verify, verifyFailed } from '../verify/verify.ts'
 import type { Tools } from './tools.ts'
 import type { RunContext } from './run-context.ts'
 
@@ -26,18 +29,40 @@ export async function judge(run: Run, { repositories }: Tools, signal: AbortSign
   await judgeMove(repositories, { app: run.app, commit, move }, signal)
 }
 
-/** Builds and verifies. The row is in `building` before, and in `verifying` after. */
-export async function buildCommit(
+/** What the stages of a run have beside the ports: places that all runs share. */
+export interface StageTools extends Tools {
+  readonly places: StepPlaces
+  readonly lease: AbortSignal
+}
+
+/** Builds and verifies: the row is in `building` before, and in `verifying` after. Rejects `verify-failed`. */
+export async function buildAndVerify(
+  context: RunContext,
+  intent: CommitIntent,
+  tools: StageTools,
+  signal: AbortSignal,
+): Promise<BuiltCommit> {
+  const built = await buildCommit(context, intent, tools, signal)
+  await context.enter('verifying', 'verifying the image')
+  const { run } = context
+  const say = (line: string) => context.say(line)
+  const found = await verify({ run, image: built.image, fresh: intent.fresh ?? false, say }, tools, signal)
+  // Of a run that fails here there is no release to carry it.
+  await tools.store.saveStep(run.id, verdictStep, found.verdict)
+  if (found.verdict.outcome === 'failed') throw verifyFailed(found)
+  return { ...built, verdict: found.verdict }
+}
+
+async function buildCommit(
   context: RunContext,
   intent: CommitIntent,
   tools: Tools,
   signal: AbortSignal,
-): Promise<BuiltCommit> {
+): Promise<Omit<BuiltCommit, 'verdict'>> {
   const { app } = context.run
   const facts = await tools.repositories.describe(app, intent.commit, signal)
   const image = await tools.builder.build({ app, commit: intent.commit, say: line => context.say(line) }, signal)
-  await context.enter('verifying', 'verifying the image')
-  return { commit: intent.commit, author: facts.author, image, verdict: verify(image) }
+  return { commit: intent.commit, author: facts.author, image }
 }
 
 /**
@@ -52,7 +77,11 @@ export async function imageForRestore(
 ): Promise<BuiltCommit | null> {
   const release = await releaseOf(context.run, to, tools)
   if (await tools.builder.has(release.image.reference, signal)) return null
-  if (release.commit !== null) return buildCommit(context, { kind: 'commit', commit: release.commit }, tools, signal)
+  if (release.commit !== null) {
+    const built = await buildCommit(context, { kind: 'commit', commit: release.commit }, tools, signal)
+    // Its data came with the verdict that it had.
+    return { ...built, verdict: release.verdict }
+  }
   throw new AppError('conflict', `the image of v${to} is not here, and no commit that it was made from`, {
     hint: 'Push the app again.',
   })
@@ -96,7 +125,10 @@ async function partsOfCommit(run: Run, built: BuiltCommit | null, { store }: Too
 
 async function partsOfRollback(run: Run, intent: RollbackIntent, tools: Tools, signal: AbortSignal): Promise<Parts> {
   const to = await releaseOf(run, intent.to, tools)
-  if (!intent.automatic) await requireImage(to, tools, signal)
+  if (!intent.automatic) {
+    await requireImage(to, tools, signal)
+    await requireAttached(to, tools)
+  }
   return { ...partsOf(to), description: `${intent.automatic ? 'Automatic rollback' : 'Rollback'} to v${intent.to}` }
 }
 
@@ -131,6 +163,18 @@ async function serving(run: Run, { store }: Tools): Promise<Release> {
 function partsOf(release: Release): Parts {
   const { image, verdict, commit, author, config, formation } = release
   return { image, verdict, commit, author, config, formation, description: '' }
+}
+
+/** Its config has credentials of its time, and those of a service that was detached since are revoked. */
+async function requireAttached(to: Release, { store }: Tools): Promise<void> {
+  const { values } = await store.readConfig(to, to.config)
+  const wanted = new Set((await store.listAttachments()).filter(one => one.wanted).map(({ user }) => user))
+  const gone = attachedIn(values).find(({ user }) => !wanted.has(user))
+  if (gone === undefined) return
+  const again = to.commit === null ? 'push' : `lading deploy ${to.commit.slice(0, 7)}`
+  throw new AppError('conflict', `v${to.number} is attached to ${gone.object}, and its credentials are revoked`, {
+    hint: `Attach a service again ("lading services attach"), then take its code: ${again}`,
+  })
 }
 
 function scaled(release: Release, formation: Readonly<Record<string, number>>): Readonly<Record<string, number>> {

@@ -27,6 +27,7 @@ export class ActiveRun implements RunContext {
   readonly #progress: Progress
   readonly #turns: KeyedMutex
   readonly #abort = new AbortController()
+  readonly #stages = Promise.withResolvers<void>()
   #endTurn: (() => void) | null = null
 
   constructor(run: Run, tools: Tools, progress: Progress, turns: KeyedMutex) {
@@ -69,9 +70,16 @@ export class ActiveRun implements RunContext {
     this.#endTurn ??= await this.#turns.take(environmentId(this.run), this.#abort.signal)
   }
 
+  /** The stages have ended, and the turn with them. */
   endTurn(): void {
     this.#endTurn?.()
     this.#endTurn = null
+    this.#stages.resolve()
+  }
+
+  /** Resolves when no stage of it makes anything any more, its release phase and steps of verify included. */
+  get stagesEnded(): Promise<void> {
+    return this.#stages.promise
   }
 
   say(line: string): void {

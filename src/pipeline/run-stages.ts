@@ -7,7 +7,14 @@ import { makeRelease } from '../release/make-release.ts'
 import { releasePhase } from '../release/release-phase.ts'
 import { startRelease } from '../rollout/roll-out.ts'
 import { releasePhaseSpec } from '../rollout/spec.ts'
-import { imageForRestore, buildCommit, releaseInputs, judge, type BuiltCommit } from './release-inputs.ts'
+import {
+  imageForRestore,
+  buildAndVerify,
+  releaseInputs,
+  judge,
+  type BuiltCommit,
+  type StageTools,
+} from './release-inputs.ts'
 import type { RunContext } from './run-context.ts'
 import type { Tools } from './tools.ts'
 
@@ -15,7 +22,7 @@ import type { Tools } from './tools.ts'
  * The stages of a run, up to the row `proven`. Entered again after a crash, it goes on where the rows say
  * (docs/design/run-states.md). Simulated in test/simulation: canonical.test.ts kills it at every call.
  */
-export async function runStages(context: RunContext, tools: Tools, signal: AbortSignal): Promise<Release> {
+export async function runStages(context: RunContext, tools: StageTools, signal: AbortSignal): Promise<Release> {
   const { state } = context.run
   if (state === 'proven' || wentLive(state)) return carryOn(context, tools, signal)
   const built = await buildStages(context, tools, signal)
@@ -27,7 +34,7 @@ export async function runStages(context: RunContext, tools: Tools, signal: Abort
 }
 
 /** Receive, build, verify; nothing of it needs the environment's turn, and a rollback has nothing to do here. */
-async function buildStages(context: RunContext, tools: Tools, signal: AbortSignal): Promise<BuiltCommit | null> {
+async function buildStages(context: RunContext, tools: StageTools, signal: AbortSignal): Promise<BuiltCommit | null> {
   const { intent } = context.run
   if (intent.kind === 'restore') {
     await context.enter('receiving', `looking for the image of v${intent.to}`)
@@ -38,7 +45,7 @@ async function buildStages(context: RunContext, tools: Tools, signal: AbortSigna
   await context.enter('receiving', `receiving ${intent.commit.slice(0, 7)}`)
   await judge(context.run, tools, signal)
   await context.enter('building', `building ${intent.commit.slice(0, 7)}`)
-  return context.step('found', () => buildCommit(context, intent, tools, signal))
+  return context.step('found', () => buildAndVerify(context, intent, tools, signal))
 }
 
 async function releaseStage(
@@ -119,8 +126,8 @@ async function throughTo(context: RunContext, state: RunState, reason: string): 
   await context.enter(state, reason)
 }
 
-/** A restored app's data is as it was when the phase had run. */
+/** A restored app's data is as it was when the phase had run; scaling changes neither image nor config, which it ran with. */
 function runsReleasePhase({ intent }: Run): boolean {
-  if (intent.kind === 'restore') return false
+  if (intent.kind === 'restore' || intent.kind === 'scale') return false
   return intent.kind !== 'rollback' || (intent.releasePhase && !intent.automatic)
 }

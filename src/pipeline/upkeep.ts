@@ -3,7 +3,7 @@ import { asAppError, isPassing } from '../core/errors.ts'
 import { releasesToKeep } from '../core/keep.ts'
 import { environmentId } from '../core/labels.ts'
 import type { AppName, EnvironmentKey } from '../core/names.ts'
-import { wentLive } from '../core/states.ts'
+import { isPastVerify, wentLive } from '../core/states.ts'
 import { retry } from '../lib/async/retry.ts'
 import { spaceNetwork } from '../rollout/spec.ts'
 import { removeSpace, Sweeper, type Rows } from '../rollout/sweep.ts'
@@ -74,6 +74,11 @@ export class Upkeep {
         // Of a destroyed app nobody asks again what a live run's release phase came to, and no later sweep comes.
         const isOver = await isDestroyed(key, this.#tools)
         return new Set(open.filter(run => !(isOver && wentLive(run.state))).map(run => run.id))
+      },
+      verifying: async key => {
+        if (await isDestroyed(key, this.#tools)) return new Set()
+        const open = (await store.openRuns()).filter(run => environmentId(run) === environmentId(key))
+        return new Set(open.filter(({ state }) => !isPastVerify(state)).map(run => run.id))
       },
       limit: async (key, number) => {
         const settings = (await store.findRelease(key, number))?.image.settings ?? defaults.settings

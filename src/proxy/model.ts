@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
 import type { DomainName, EnvironmentKey } from '../core/names.ts'
@@ -8,6 +10,7 @@ import {
   type LaneSpec,
   type ReleaseKey,
   type Route,
+  type SourceLimits,
 } from '../edge/edges.ts'
 import { allBackends, initialCounts, poolFor, pools, type PoolCounts } from './haproxy/pools.ts'
 
@@ -25,6 +28,7 @@ export interface EdgeModel {
   readonly certificates: readonly DomainName[]
   /** Hosts whose visitors are kept to HTTPS. */
   readonly httpsOnly: readonly DomainName[]
+  readonly sourceLimits: SourceLimits
   /** Answers to ACME's challenges by token. */
   readonly challenges: Readonly<Record<string, string>>
 }
@@ -41,6 +45,10 @@ export const emptyModel: EdgeModel = {
   routes: [],
   certificates: [],
   httpsOnly: [],
+  sourceLimits: {
+    connections: defaults.sourceConnections,
+    requestsPerSecond: defaults.sourceRequestsPerSecond,
+  },
   challenges: {},
 }
 
@@ -123,6 +131,10 @@ export function withHttpsOnly(model: EdgeModel, host: DomainName, isOn: boolean)
   return { ...model, httpsOnly: isOn ? [...others, host] : others }
 }
 
+export function withSourceLimits(model: EdgeModel, sourceLimits: SourceLimits): EdgeModel {
+  return isDeepStrictEqual(model.sourceLimits, sourceLimits) ? model : { ...model, sourceLimits }
+}
+
 /** `answer` null: withdrawn. */
 export function withChallenge(model: EdgeModel, token: string, answer: string | null): EdgeModel {
   const { [token]: before, ...others } = model.challenges
@@ -144,6 +156,7 @@ export function edgeState(model: EdgeModel): EdgeState {
     routes: model.routes,
     certificates: model.certificates,
     httpsOnly: model.httpsOnly,
+    sourceLimits: model.sourceLimits,
     challenges: Object.keys(model.challenges),
   }
 }

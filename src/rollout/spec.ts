@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { attachedIn } from '../core/attached.ts'
 import { environmentLabels, label, type Labels } from '../core/labels.ts'
 import type { EnvironmentKey, ProcessType } from '../core/names.ts'
 import { defaultLimits, type Limits } from '../core/limits.ts'
@@ -41,7 +42,7 @@ export function serviceSpec(
     command: shell(process.command),
     env: environmentVariables(release, process.type, config),
     replicas: count(release, process.type),
-    network: spaceNetwork(release),
+    ...networks(release, config),
     port: process.type === 'web' ? portOf(release) : null,
     stopSeconds: settings.stopSeconds,
     policy: containerPolicy(settings, limits),
@@ -78,7 +79,7 @@ export function releasePhaseSpec(
     image: release.image.reference,
     command: shell(command) ?? [],
     env: environmentVariables(release, 'release', config),
-    network: spaceNetwork(release),
+    ...networks(release, config),
     policy: containerPolicy(release.image.settings, limits),
   }
 }
@@ -90,6 +91,12 @@ export function releasePhaseName(run: string): string {
 /** The overlay network of the app's space. */
 export function spaceNetwork(key: EnvironmentKey): string {
   return `l-${key.app}`
+}
+
+/** Its own, and those of the services that its config attaches it to (docs/design/services.md). */
+function networks(key: EnvironmentKey, config: Env): Pick<ServiceSpec, 'network' | 'moreNetworks'> {
+  const more = [...new Set(attachedIn(config).map(({ object }) => object))]
+  return { network: spaceNetwork(key), ...(more.length > 0 && { moreNetworks: more }) }
 }
 
 /** Swarm allows 63 characters; a longer name keeps its beginning and gets a hash of the whole. */

@@ -1,6 +1,7 @@
 import { environmentId, environmentLabels, label } from '../core/labels.ts'
-import type { EnvironmentKey } from '../core/names.ts'
+import type { EnvironmentKey, RunId } from '../core/names.ts'
 import { isPassing } from '../core/errors.ts'
+import { verifyName } from '../core/verify-plan.ts'
 import { withTicks } from '../lib/async/ticks.ts'
 import type { EnvironmentView, ReleaseKey } from '../edge/edges.ts'
 import type { RunTools } from './roll-out.ts'
@@ -18,6 +19,8 @@ export interface Rows {
   quiet(signal: AbortSignal): Promise<void>
   keep(key: EnvironmentKey): Promise<ReadonlySet<number>>
   openRuns(key: EnvironmentKey): Promise<ReadonlySet<string>>
+  /** Runs that may have steps of verify under way. */
+  verifying(key: EnvironmentKey): Promise<ReadonlySet<RunId>>
   limit(key: EnvironmentKey, release: number): Promise<{ readonly drainMs: number; readonly stopMs: number }>
 }
 
@@ -44,7 +47,10 @@ export class Sweeper {
     const keep = await this.#rows.keep(key)
     const doomed = [...found].filter(release => !keep.has(release))
     await removeOneOffs(key, this.#rows, this.#tools, signal)
-    await Promise.all(doomed.map(release => this.#retire(key, release, signal)))
+    await Promise.all([
+      removeVerification(key, this.#rows, this.#tools, signal),
+      ...doomed.map(release => this.#retire(key, release, signal)),
+    ])
   }
 
   #retire(key: EnvironmentKey, release: number, signal: AbortSignal): Promise<void> {
@@ -156,6 +162,30 @@ async function removeOneOffs(
   const open = [...(await rows.openRuns(key))]
   const ended = names.filter(name => !open.some(run => name.endsWith(run)))
   await Promise.all(ended.map(name => engine.removeOneOff(name, signal)))
+}
+
+/** Containers and networks of steps whose run has gone on or ended. Listed before the rows are asked, as releases are. */
+async function removeVerification(
+  key: EnvironmentKey,
+  rows: Rows,
+  { engine }: RunTools,
+  signal: AbortSignal,
+): Promise<void> {
+  const labels = { ...environmentLabels(key), [label.role]: 'verify' }
+  const [containers, networks] = await Promise.all([
+    engine.listOneOffs(labels, signal),
+    engine.listNetworks(labels, signal),
+  ])
+  if (containers.length + networks.length === 0) return
+  const names = [...(await rows.verifying(key))].map(verifyName)
+  const isOver = (name: string) => !names.some(begun => name === begun || name.startsWith(`${begun}-`))
+  await Promise.all(containers.filter(isOver).map(name => engine.removeOneOff(name, signal)))
+  await Promise.all(
+    networks
+      .map(({ name }) => name)
+      .filter(isOver)
+      .map(name => engine.removeNetwork(name, signal)),
+  )
 }
 
 /**

@@ -1,16 +1,16 @@
-import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { readFile, statfs } from 'node:fs/promises'
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
-import { encrypted } from '../backup/age.ts'
+import { decrypted, encrypted } from '../backup/age.ts'
 import { entry, type Manifest } from '../backup/format.ts'
-import { failureLine, job, jobDescriptor, type Job, type Result, type Verified } from '../backup/job.ts'
+import { failureLine, job, jobDescriptor, type Job, type Result, type Verified, type Written } from '../backup/job.ts'
 import { pack } from '../backup/pack.ts'
 import { shelfAt } from '../backup/place.ts'
 import { backupName, superfluous, type Kept, type Shelf } from '../backup/shelf.ts'
 import { tryRestore } from '../backup/trial.ts'
+import { writeOut } from '../backup/write-out.ts'
 import { bundleRepository, checkRepository, fetchBundle } from '../commit/git/bundle.ts'
 import { gitProgram } from '../commit/git/program.ts'
 import { GitRepositories } from '../commit/git/repositories.ts'
@@ -29,32 +29,34 @@ import { readConfig, type Config } from './config.ts'
  * neither deriving a key nor encrypting holds up a push (docs/design/backup.md).
  */
 async function main(signal: AbortSignal): Promise<void> {
-  // Behind everybody who waits for an answer.
-  setPriority(10)
+  // Behind everybody who waits for an answer; one that is started behind them already may not come forward.
+  setPriority(Math.max(10, getPriority()))
   const told: Job = job.parse(await json(createReadStream('', { fd: jobDescriptor })))
   const config = readConfig()
   switch (told.do) {
     case 'pack':
-      return writeOut(packed(config, passphraseOf(told, config), signal))
+      return writeOut(packed(config, passphraseOf(told, config), signal), process.stdout)
     case 'verify':
       return answer(await opened(config, process.stdin, signal))
     case 'keep':
       return answer(await keep(config, shelfAt(told.to, told.s3), told.keep, signal))
     case 'list':
       return answer(await shelfAt(told.to, told.s3).list(signal))
+    case 'put':
+      return answer(await put(config, shelfAt(told.to, told.s3), told.name, signal))
+    case 'remove':
+      return shelfAt(told.to, told.s3).remove(told.name, signal)
+    case 'read':
+      return writeOut(decrypted(shelfAt(told.to, told.s3).read(told.name, signal), config.dataKey), process.stdout)
   }
 }
 
-function answer(result: Result | Verified | readonly Kept[]): void {
+function answer(result: Result | Verified | Written | readonly Kept[]): void {
   process.stdout.write(`${JSON.stringify(result)}\n`)
 }
 
 function passphraseOf({ passphrase }: { readonly passphrase: string | null }, { dataKey }: Config): Secret {
   return passphrase === null ? dataKey : new Secret(passphrase)
-}
-
-async function writeOut(chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const chunk of chunks) if (!process.stdout.write(chunk)) await once(process.stdout, 'drain')
 }
 
 /** law: older-backup-stays. The older ones go after the new one was opened again from where it lies, never before. */
@@ -67,6 +69,11 @@ async function keep(config: Config, shelf: Shelf, count: number, signal: AbortSi
   const removed = superfluous(await shelf.list(signal), config.baseDomain, count)
   for (const old of removed) await shelf.remove(old, signal)
   return { name, size, apps, removed: [...removed] }
+}
+
+async function put(config: Config, shelf: Shelf, name: string, signal: AbortSignal): Promise<Written> {
+  await requireRoom(config, shelf, 0)
+  return { size: await shelf.put(name, encrypted(process.stdin, config.dataKey), signal) }
 }
 
 /** A backup must not be what fills the disk that the store writes to. */
@@ -95,7 +102,7 @@ function packed(config: Config, passphrase: Secret, signal: AbortSignal): AsyncI
     const files = {
       [entry.recoveryCode]: `${dataKey.reveal()}\n`,
       [entry.token]: await text(config.tokenFile),
-      [entry.registryToken]: `${config.registryToken.reveal()}\n`,
+      [entry.registryToken]: `${config.registryToken().reveal()}\n`,
       [entry.caKey]: await text(join(stateDir, 'ca', 'ca.key')),
       [entry.caCertificate]: await text(join(stateDir, 'ca', 'ca.pem')),
     }

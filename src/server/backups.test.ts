@@ -102,6 +102,19 @@ test('a file is given to the program as it is, and what it found comes back', as
   })
 })
 
+test('a file that the program reads no further is left as it is: to cancel a request would cut off its answer', async t => {
+  const { keeper } = await keeperWith(t, `process.stdin.destroy(); ${broken}`)
+  let isCancelled = false
+  const endless = {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => ({ done: false as const, value: Buffer.alloc(64 * 1024) }),
+      return: async () => ((isCancelled = true), { done: true as const, value: undefined }),
+    }),
+  }
+  await assert.rejects(keeper.verify(endless, new AbortController().signal), { message: 'the disk is full' })
+  assert.equal(isCancelled, false)
+})
+
 test('a place that the control plane does not reach is refused', async t => {
   const { keeper } = await keeperWith(t, made)
   for (const to of ['/mnt/x', '/var/backups', '/var/backups/../x', 'backups', '/var/backups/a//b'])

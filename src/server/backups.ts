@@ -1,7 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { join, normalize } from 'node:path'
-import { Readable, type Writable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import {
   attemptSchema,
@@ -14,28 +12,18 @@ import {
   type Schedule,
   type ScheduleChange,
 } from '../backup/backups.ts'
-import {
-  jobDescriptor,
-  keptList,
-  readFailure,
-  result,
-  verified,
-  type Job,
-  type Result,
-  type Verified,
-} from '../backup/job.ts'
+import { keptList, result, verified, type Job, type Result, type Verified } from '../backup/job.ts'
 import type { S3Access } from '../backup/s3-access.ts'
 import { parseS3 } from '../backup/s3.ts'
 import type { Kept } from '../backup/shelf.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
+import { uncancelled } from '../lib/async/chunks.ts'
 import type { Store } from '../store/store.ts'
+import { startBackup, type BackupProgram } from './backup-program.ts'
 import type { Log } from './log.ts'
 
-const none: AsyncIterable<Uint8Array> = {
-  [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
-}
 const secretSetting = 'backup.s3-secret'
 const hourMs = 3_600_000
 /** After a start: first what people wait for. */
@@ -51,6 +39,8 @@ interface BackupOptions {
   readonly log: Log
   /** The backup program, and Node's options for it. */
   readonly program: readonly string[]
+  /** Backs up what is not in the file, and keeps the newest so many of each; what fails there, the backup has failed. */
+  readonly alongside?: (keep: number) => Promise<void>
   /** Ends with the lease. */
   readonly signal: AbortSignal
 }
@@ -85,48 +75,41 @@ export class BackupKeeper implements Backups {
   }
 
   async kept(): Promise<readonly Kept[]> {
-    const { schedule } = await this.status()
-    const { process: child, ended } = this.#start(
-      { do: 'list', ...(await this.#place(schedule)) },
-      this.#options.signal,
-    )
-    const said = await buffer(child.stdout!)
-    await ended
-    return keptList.parse(JSON.parse(said.toString()))
+    return keptList.parse(await this.answer({ do: 'list', ...(await this.place()) }, this.#options.signal))
   }
 
   async now(): Promise<Result> {
     const { schedule } = await this.status()
-    return this.#exclusively(async () => {
-      try {
+    // One that is refused for another is no attempt of its own.
+    this.#begin()()
+    try {
+      const made = await this.exclusively(async () => {
         if (isFolder(schedule.to)) await mkdir(schedule.to, { recursive: true, mode: 0o700 })
-        const made = await this.#keep(schedule)
-        await this.#note({ made, failed: null })
-        this.#options.log('backup made', { ...made })
-        return made
-      } catch (error) {
-        this.#options.signal.throwIfAborted()
-        const { message, hint } = asAppError(error)
-        await this.#note({ made: null, failed: { message, hint: hint ?? null } })
-        this.#options.log('backup failed', { error: asAppError(error) })
-        throw error
-      }
-    })
+        return this.#keep(schedule)
+      })
+      await this.#options.alongside?.(schedule.keep)
+      await this.#note({ made, failed: null })
+      this.#options.log('backup made', { ...made })
+      return made
+    } catch (error) {
+      this.#options.signal.throwIfAborted()
+      const { message, hint } = asAppError(error)
+      await this.#note({ made: null, failed: { message, hint: hint ?? null } })
+      this.#options.log('backup failed', { error: asAppError(error) })
+      throw error
+    }
   }
 
   async verify(file: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Verified> {
-    return this.#exclusively(async () => {
-      const { process: child, ended } = this.#start({ do: 'verify' }, signal, file)
-      const said = await buffer(child.stdout!)
-      await ended
-      return verified.parse(JSON.parse(said.toString()))
-    })
+    // It is the body of a request, and one that is not whole is answered too.
+    const body = uncancelled(file)
+    return this.exclusively(async () => verified.parse(await this.answer({ do: 'verify' }, signal, body)))
   }
 
   async *pack(passphrase: Secret | null, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const end = this.#begin()
     try {
-      const child = this.#start({ do: 'pack', passphrase: passphrase?.reveal() ?? null }, signal)
+      const child = this.start({ do: 'pack', passphrase: passphrase?.reveal() ?? null }, signal)
       try {
         for await (const chunk of child.process.stdout!) yield chunk as Buffer
         await child.ended
@@ -153,6 +136,11 @@ export class BackupKeeper implements Backups {
     }
   }
 
+  /** Where backups go now. */
+  async place(): Promise<{ readonly to: string; readonly s3: S3Access | null }> {
+    return this.#place((await this.status()).schedule)
+  }
+
   async #place({ to, s3 }: Schedule): Promise<{ readonly to: string; readonly s3: S3Access | null }> {
     if (isFolder(to) || s3 === undefined) return { to, s3: null }
     const secretAccessKey = (await this.#options.store.readSettings())[secretSetting] ?? ''
@@ -161,30 +149,20 @@ export class BackupKeeper implements Backups {
 
   async #keep(schedule: Schedule): Promise<Result> {
     const job = { do: 'keep', ...(await this.#place(schedule)), keep: schedule.keep } as const
-    const { process: child, ended } = this.#start(job, this.#options.signal)
-    const said = await buffer(child.stdout!)
-    await ended
-    return result.parse(JSON.parse(said.toString()))
+    return result.parse(await this.answer(job, this.#options.signal))
   }
 
-  #start(
-    job: Job,
-    signal: AbortSignal,
-    input: AsyncIterable<Uint8Array> = none,
-  ): { readonly process: ChildProcess; readonly ended: Promise<void> } {
-    const child = spawn(process.execPath, this.#options.program, {
-      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-      signal: AbortSignal.any([signal, this.#options.signal]),
-    })
-    const told = child.stdio[jobDescriptor] as Writable
-    // It may end before it has read all; its exit tells why.
-    for (const pipe of [told, child.stdin]) pipe.on('error', () => {})
-    told.end(JSON.stringify(job))
-    Readable.from(input).pipe(child.stdin)
-    const ended = outcome(child)
-    // Awaited after its output was read; until then a failure must not count as unhandled.
-    ended.catch(() => {})
-    return { process: child, ended }
+  /** What the backup program answers, as JSON. */
+  async answer(job: Job, signal: AbortSignal, input?: AsyncIterable<Uint8Array>): Promise<unknown> {
+    const { process: child, ended } = this.start(job, signal, input)
+    const answered = await buffer(child.stdout!)
+    await ended
+    return JSON.parse(answered.toString()) as unknown
+  }
+
+  /** The backup program, which ends with the lease too. */
+  start(job: Job, signal: AbortSignal, input?: AsyncIterable<Uint8Array>): BackupProgram {
+    return startBackup(this.#options.program, { job, input }, AbortSignal.any([signal, this.#options.signal]))
   }
 
   async #note(outcome: Pick<Attempt, 'made' | 'failed'>): Promise<void> {
@@ -197,7 +175,8 @@ export class BackupKeeper implements Backups {
     return this.#options.store.writeSetting(name, JSON.stringify(value))
   }
 
-  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
+  /** Nothing else is being backed up meanwhile. Rejects `conflict` (retryable) when it is. */
+  async exclusively<T>(work: () => Promise<T>): Promise<T> {
     const end = this.#begin()
     try {
       return await work()
@@ -248,21 +227,6 @@ function read<T>(
 ): T | null {
   const text = settings[name]
   return text === undefined ? null : schema.parse(JSON.parse(text))
-}
-
-function outcome(child: ChildProcess): Promise<void> {
-  const said: Buffer[] = []
-  child.stderr?.on('data', (chunk: Buffer) => said.push(chunk))
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code, killedBy) => {
-      if (code === 0) return resolve()
-      const stderr = Buffer.concat(said).toString()
-      const details = stderr.trim().split('\n').slice(-10)
-      const how = killedBy === null ? `exited ${code}` : `was ended by ${killedBy}`
-      reject(readFailure(stderr) ?? new AppError('internal', `the backup program ${how}`, { details }))
-    })
-  })
 }
 
 /** Beside the control plane's own bundle. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
+import { parseEngineTokens } from '../core/engine-tokens.ts'
 import { parseHostName, parseImageReference, parseNodeName } from '../core/names.ts'
 import { privateNetworksDefault } from '../core/limits.ts'
 import { proxyOf, proxyVariables } from '../core/proxy.ts'
@@ -54,7 +55,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
     runDir: e.LADING_RUN_DIR,
     dataKey: secretFile(e.LADING_DATA_KEY_FILE),
     tokenFile: e.LADING_TOKEN_FILE,
-    registryToken: secretFile(e.LADING_REGISTRY_TOKEN_FILE),
+    registryToken: engineToken(e.LADING_REGISTRY_TOKEN_FILE),
     images: {
       base: parseImageReference(e.LADING_IMAGE_BASE),
       node: parseImageReference(e.LADING_IMAGE_NODE),
@@ -75,6 +76,13 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
 /** Of the container: names this holder of the lease, together with its process id. */
 function hostName(environment: NodeJS.ProcessEnv): string {
   return `${environment['HOSTNAME'] ?? 'process'}/${process.pid}`
+}
+
+/** Read at each use: "lading rotate registry-token" changes it under us. Rejects now what would be rejected then. */
+function engineToken(path: string): () => Secret {
+  const read = () => parseEngineTokens(secretFile(path).reveal())[0]
+  read()
+  return read
 }
 
 function secretFile(path: string): Secret {

@@ -89,7 +89,7 @@ function refuse(response: ServerResponse, sentence: string): void {
 /** Nobody reads the body of who was not let in, however slowly it comes: there is no limit on a whole request here. */
 function hangUpOnRefused(request: IncomingMessage, response: ServerResponse): void {
   response.once('finish', () => {
-    const isRefused = response.statusCode === 401 || response.statusCode === 403
+    const isRefused = [401, 403, 429].includes(response.statusCode)
     if (isRefused && !request.complete) request.socket.destroySoon()
   })
 }

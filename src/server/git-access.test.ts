@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
 import { Audit } from '../access/audit.ts'
+import { Guesses, slowingGuesses } from '../access/guesses.ts'
 import { Roll } from '../access/roll.ts'
 import type { Role } from '../access/roles.ts'
 import { tokenAccess } from '../access/tokens.ts'
@@ -62,4 +63,18 @@ test('git asks the same table: with every role and another app, and each push an
   assert.equal(rows.length, told.length)
   assert.ok(rows.every(({ from, target }) => from === '192.0.2.7' && /^\/(shop|other)\.git$/.test(target)))
   await store.close()
+})
+
+test('git slows guesses by the address that the edge saw, and has no pity with other headers', async () => {
+  const token = new Secret('0f'.repeat(32))
+  const guesses = new Guesses({ ...systemClock, monotonic: () => 0 }, () => undefined)
+  const { authenticate } = gitAccess(slowingGuesses(tokenAccess([{ name: 'owner', token }]), guesses), {} as Audit)
+  const show = (from: string, password: string, more: object = {}) => {
+    const authorization = `Basic ${Buffer.from(`x:${password}`).toString('base64')}`
+    return authenticate({ headers: { authorization, 'x-forwarded-for': from, ...more } } as unknown as IncomingMessage)
+  }
+  for (let i = 0; i < 20; i++) assert.equal(await show('192.0.2.7', 'wrong', { 'x-real-ip': `10.0.0.${i}` }), null)
+  await assert.rejects(show('192.0.2.7', 'wrong'), { code: 'too-many-guesses', retryAfter: 1 })
+  await assert.rejects(show('192.0.2.7', token.reveal()), { code: 'too-many-guesses' })
+  assert.ok(await show('192.0.2.8', token.reveal()))
 })

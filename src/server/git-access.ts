@@ -12,7 +12,8 @@ export function gitAccess(
   audit: Audit,
 ): Required<Pick<GitDoorOptions, 'authenticate' | 'authorize' | 'revoked'>> {
   return {
-    authenticate: request => Promise.resolve(access.authenticate(tokenIn(request.headers.authorization))),
+    authenticate: async request =>
+      access.authenticate(tokenIn(request.headers.authorization), access.addressOf(forwardedFor(request))),
     revoked: principal => access.revoked(principal),
     authorize: async (principal, { app, action: verb, request }) => {
       const action = verb === 'push' ? 'git receive-pack' : 'git upload-pack'

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { acquireLease, type Term } from '../cluster/lease.ts'
 import { endTrial, readTrial } from '../cluster/trial.ts'
 import { defaults } from '../core/defaults.ts'
+import { asAppError } from '../core/errors.ts'
+import { sourceLimitsOf } from '../core/limits.ts'
 import { isBelow, type HostName } from '../core/names.ts'
 import { systemClock, systemIds } from '../core/system.ts'
 import { DockerHttp } from '../docker/http.ts'
@@ -74,7 +76,7 @@ async function lead(leadership: Leadership): Promise<void> {
   if (trial !== null) await takeSnapshot(databaseOf(config), trial.snapshot)
   const wired = await wire(leadership)
   const pipeline = await recover(wired, leadership)
-  const { git, networkApi, socketApi, url, loop, backups } = await wireListeners(wired, pipeline, leadership)
+  const { git, networkApi, socketApi, url, loop } = await wireListeners(wired, pipeline, leadership)
   await git.start(signal)
   const gate = new Gate()
   if (trial === null) gate.open()
@@ -86,7 +88,9 @@ async function lead(leadership: Leadership): Promise<void> {
     cleanAgainAndAgain(pipeline, { clock: systemClock, log }, signal).catch(() => undefined),
     loop.run(signal).catch(() => undefined),
     guardDisk(wired, leadership).catch(() => undefined),
-    backups.keepMaking(signal).catch(() => undefined),
+    wired.backups.keepMaking(signal).catch(() => undefined),
+    wired.services.run(signal).catch(() => undefined),
+    limitSources(wired, leadership),
   ]
   log('ready', { release: config.release, version: config.version, trial: trial !== null })
   try {
@@ -104,7 +108,7 @@ async function lead(leadership: Leadership): Promise<void> {
 
 /** Everything that a crash, a restore or a lost database left is in order before any listener opens (law: kill-anywhere). */
 async function recover(wired: Wired, { config, signal }: Leadership): Promise<Dispatcher> {
-  const { tools, repositories, builder, gitOfApps } = wired
+  const { tools, repositories, builder, gitOfApps, services } = wired
   await repositories.removeStaleLocks()
   await builder.begin(signal)
   await takeUpBackup({ ...tools, git: gitOfApps, folder: join(config.stateDir, 'restore') }, signal)
@@ -112,6 +116,7 @@ async function recover(wired: Wired, { config, signal }: Leadership): Promise<Di
     { ...tools, open: openWith(config.dataKey), isOurs: name => isBelow(name, config.baseDomain) },
     signal,
   )
+  await services.ensureNetworks(signal)
   const pipeline = new Dispatcher(tools, signal)
   await pipeline.recover()
   return pipeline
@@ -127,6 +132,15 @@ async function guardDisk({ limits }: Wired, { engine, log, signal }: Leadership)
     freeBytes: () => freeBytes(['/']),
   })
   await guard.run(signal)
+}
+
+/** Gives the edges what the operator has set: one may have lost it with its disk, or know nothing of it until it is of this version. */
+async function limitSources({ edges, limits }: Wired, { log, signal }: Leadership): Promise<void> {
+  await edges
+    .limitSources(sourceLimitsOf(limits.current()), signal)
+    .catch((error: unknown) =>
+      log('limits per source are not those that were set', { error: asAppError(error).message }),
+    )
 }
 
 async function takeOwnTraffic({ authority, edges }: Wired, { config, log, signal }: Leadership): Promise<void> {

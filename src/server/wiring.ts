@@ -1,6 +1,7 @@
 import { readFile, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Audit } from '../access/audit.ts'
+import { Guesses, slowingGuesses } from '../access/guesses.ts'
 import { rootAccess } from '../access/principal.ts'
 import { Roll } from '../access/roll.ts'
 import { createApi } from '../api/api.ts'
@@ -19,6 +20,7 @@ import { parseHostName, type EnvironmentKey, type HostName } from '../core/names
 import { Secret } from '../core/secret.ts'
 import { systemClock, systemIds, systemLoopDelay } from '../core/system.ts'
 import type { DockerHttp } from '../docker/http.ts'
+import { DockerServiceHost } from '../docker/service-host.ts'
 import type { SwarmEngine } from '../docker/swarm-engine.ts'
 import { createAsk } from '../domains/ask.ts'
 import { Authority } from '../domains/authority.ts'
@@ -36,6 +38,7 @@ import { Ejector } from '../pipeline/eject.ts'
 import { OperatorLimits } from '../pipeline/operator-limits.ts'
 import type { Tools } from '../pipeline/tools.ts'
 import { spaceNetwork } from '../rollout/spec.ts'
+import { ServiceKeeper } from '../services/keeper.ts'
 import { createSealer } from '../store/seal.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
@@ -46,6 +49,7 @@ import type { Log } from './log.ts'
 import { LoopWatch } from './loop-watch.ts'
 import { ownHost, schemeOf } from './own-lane.ts'
 import { OwnerToken } from './owner-token.ts'
+import { ServiceBackupShelf } from './service-shelf.ts'
 import { nodeVersions } from './versions.ts'
 
 /** What a control plane has in its hands while it leads. */
@@ -100,7 +104,27 @@ export async function wire(leadership: Leadership) {
     forgetLines: (key, until) => keptLines.forget(key, until),
     log,
   }
-  return { store, limits, edges, keptLines, gitOfApps, repositories, ...certificates, builder, tools }
+  const backups: BackupKeeper = new BackupKeeper({
+    store,
+    clock: systemClock,
+    log,
+    program: [backupProgram],
+    alongside: keep => services.backUpAll(keep, leadership.signal),
+    signal: leadership.signal,
+  })
+  const services: ServiceKeeper = new ServiceKeeper({
+    store,
+    engine,
+    host: new DockerServiceHost(leadership.http),
+    builder,
+    shelf: new ServiceBackupShelf(backups),
+    node: config.node,
+    clock: systemClock,
+    quiet: until => lease.quiet(until),
+    log,
+  })
+  const made = { store, limits, edges, keptLines, gitOfApps, repositories, builder, tools, backups, services }
+  return { ...made, ...certificates }
 }
 
 async function wireCertificates(store: Store, edges: Edges, { config, log, signal }: Leadership) {
@@ -161,15 +185,16 @@ function wireBuilder(
 /** What stands before the pipeline: the API as the network and as root sees it, and git. */
 export async function wireListeners(wired: Wired, pipeline: Dispatcher, leadership: Leadership) {
   const { config, engine, log, signal } = leadership
-  const { store, limits, edges, keptLines, repositories, desk, tools } = wired
+  const { store, limits, edges, keptLines, repositories, desk, tools, backups, services } = wired
   const report = (error: unknown) => log('request failed', { error: asAppError(error) })
   const loop = new LoopWatch({ delay: systemLoopDelay(), clock: systemClock, log })
   const platform = describePlatform(wired.ca, loop, leadership)
-  const backups = new BackupKeeper({ store, clock: systemClock, log, program: [backupProgram], signal })
   const file = new OwnerToken({ path: config.tokenFile, log })
   file.follow(signal)
   const roll = await Roll.open({ store, clock: systemClock, file, report })
   const audit = new Audit(store, systemClock, report)
+  const guesses = new Guesses(systemClock, told => void audit.recordGuesses(told))
+  const networkAccess = slowingGuesses(roll, guesses)
   const parts = {
     roll,
     audit,
@@ -183,6 +208,8 @@ export async function wireListeners(wired: Wired, pipeline: Dispatcher, leadersh
     repositories,
     certificates: desk,
     backups,
+    services,
+    ids: systemIds,
     clock: systemClock,
     platform,
     report,
@@ -196,11 +223,11 @@ export async function wireListeners(wired: Wired, pipeline: Dispatcher, leadersh
     limits: limits.current,
     freeBytes: () => freeBytes([config.stateDir, '/']),
     log,
-    ...gitAccess(roll, audit),
+    ...gitAccess(networkAccess, audit),
   })
-  const networkApi = createApi({ ...parts, access: roll })
+  const networkApi = createApi({ ...parts, access: networkAccess })
   const socketApi = createApi({ ...parts, access: rootAccess, presented: () => ({ kind: 'socket' }) })
-  return { git, networkApi, socketApi, url: platform.url, loop, backups }
+  return { git, networkApi, socketApi, url: platform.url, loop }
 }
 
 function describePlatform(ca: string, loop: LoopWatch, { config, http }: Leadership): Platform {

@@ -12,13 +12,13 @@ export interface AuditStore {
 
 export interface AuditEntry {
   readonly at: number
-  /** Name of the principal. */
+  /** Name of the principal; `a stranger`: one whose guesses were slowed. */
   readonly who: string
   /** What it showed: `socket`, or `token <id>`. */
   readonly credential: string
   /** Address, as the edge saw it; `server` for root's socket. */
   readonly from: string
-  /** The line of the policy table. */
+  /** The line of the policy table, or `guess`. */
   readonly action: string
   /** The address that was called, without its query. */
   readonly target: string

@@ -223,4 +223,49 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .execute()
     },
   },
+  '0006-services': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('services')
+        .addColumn('id', 'text', c => c.primaryKey())
+        // Not unique: the data of one that is destroyed lie here for a while.
+        .addColumn('name', 'text', c => c.notNull())
+        .addColumn('kind', 'text', c => c.notNull())
+        .addColumn('origin', 'text', c => c.notNull())
+        .addColumn('image', 'text', c => c.notNull())
+        .addColumn('state', 'text', c => c.notNull())
+        .addColumn('reason', 'text', c => c.notNull())
+        .addColumn('created_by', 'text', c => c.notNull())
+        .addColumn('created_at', 'bigint', c => c.notNull())
+        .addColumn('destroyed_at', 'bigint')
+        .execute()
+      await db.schema
+        .createTable('attachments')
+        .addColumn('id', 'text', c => c.primaryKey())
+        .addColumn('service', 'text', c => c.notNull().references('services.id'))
+        // No reference: credentials outlive their app until they are revoked.
+        .addColumn('app', 'text', c => c.notNull())
+        .addColumn('environment', 'text', c => c.notNull())
+        .addColumn('app_since', 'bigint', c => c.notNull())
+        .addColumn('variable', 'text', c => c.notNull())
+        .addColumn('user_name', 'text', c => c.notNull())
+        .addColumn('sealed', 'text', c => c.notNull())
+        .addColumn('wanted', 'integer', c => c.notNull())
+        .addColumn('created_by', 'text', c => c.notNull())
+        .addColumn('created_at', 'bigint', c => c.notNull())
+        .execute()
+    },
+  },
+  '0007-verify': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('passed_steps')
+        .addColumn('app', 'text', c => c.notNull().references('apps.app').onDelete('cascade'))
+        .addColumn('step_key', 'text', c => c.notNull())
+        .addColumn('step', 'text', c => c.notNull())
+        .addColumn('passed_at', 'bigint', c => c.notNull())
+        .addPrimaryKeyConstraint('passed_steps_key', ['app', 'step_key'])
+        .execute()
+    },
+  },
 }

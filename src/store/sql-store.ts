@@ -6,10 +6,12 @@ import { assertDataKey, configStore } from './config.ts'
 import type { Connection } from './connection.ts'
 import { certificateStore } from './certificates.ts'
 import { domainStore } from './domains.ts'
+import { passedStepStore } from './passed-steps.ts'
 import { releaseStore } from './releases.ts'
 import { restoringStore } from './restore.ts'
 import { runStore } from './runs.ts'
 import type { Sealer } from './seal.ts'
+import { serviceStore } from './service-store.ts'
 import { settingStore } from './settings.ts'
 import type { Store } from './store.ts'
 import type { Tables } from './tables.ts'
@@ -39,6 +41,7 @@ export async function openSqlStore({ db, sealer, batch, copyTo, close }: SqlData
     ...appStore(connection),
     ...runStore(connection),
     ...releaseStore(connection),
+    ...passedStepStore(connection),
     ...configStore(connection, sealer),
     ...domainStore(connection),
     ...certificateStore(connection, sealer),
@@ -46,6 +49,7 @@ export async function openSqlStore({ db, sealer, batch, copyTo, close }: SqlData
     ...settingStore(connection, sealer),
     ...accessStore(connection),
     ...auditStore(connection),
+    ...serviceStore(connection, sealer),
     copyTo,
     close,
   }

@@ -1,17 +1,18 @@
 import type { AppName, BranchName, CommitId, DomainName, EnvironmentKey, RunId } from '../core/names.ts'
-import type { Image, Release } from '../core/release.ts'
+import type { Image, Release, StepVerdict } from '../core/release.ts'
 import type { Run, RunIntent } from '../core/run.ts'
 import type { Secret } from '../core/secret.ts'
 import type { RunState } from '../core/states.ts'
 import type { AccessStore } from './access-store.ts'
 import type { AuditStore } from './audit-store.ts'
+import type { ServiceStore } from './service-store.ts'
 
 /**
  * The rows. Asynchronous, each method one batch of statements with preconditions and no code between read and write
  * (decision: statements-in-batches), so that SQLite, a replicated SQLite or Postgres can serve it. law:
  * one-writer-per-field; who may write what stands at each method. Contract suite: test/contract/store.contract.ts.
  */
-export interface Store extends AccessStore, AuditStore {
+export interface Store extends AccessStore, AuditStore, ServiceStore {
   /** `already-exists` when the name is taken. Makes `production`, bound to branch `main`, with empty config version 1. */
   createApp(app: AppName, by: string, now: number): Promise<AppRow>
   listApps(): Promise<readonly AppRow[]>
@@ -94,6 +95,11 @@ export interface Store extends AccessStore, AuditStore {
 
   findImage(app: AppName, buildKey: string): Promise<Image | null>
   saveImage(app: AppName, image: Image, now: number): Promise<void>
+
+  /** A step of verify that passed with this key; null: none that is remembered. */
+  findPassedStep(app: AppName, key: string): Promise<StepVerdict | null>
+  /** The newest of a key stays, and of an app the newest thousand. Nothing happens when the app is gone. */
+  savePassedStep(app: AppName, key: string, step: StepVerdict, now: number): Promise<void>
 
   /**
    * A name for an environment; the same once more is no change. `already-exists` when another environment has it,

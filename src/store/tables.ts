@@ -17,11 +17,15 @@ export interface Tables {
   acme: { id: number; settings: string; sealed: string }
   images: { app: string; build_key: string; image: string; saved_at: number }
   settings: { name: string; sealed: string }
+  /** Steps of verify that passed, by what they ran; `step`: its verdict. */
+  passed_steps: { app: string; step_key: string; step: string; passed_at: number }
   members: { name: string; created_by: string; created_at: number }
   /** `scope`: the app, or empty for the platform. */
   grants: { member: string; role: string; app: string | null; scope: string }
   tokens: TokenColumns
   audit: AuditColumns
+  services: ServiceColumns
+  attachments: AttachmentColumns
 }
 
 export interface RunColumns {
@@ -112,4 +116,33 @@ export interface AuditColumns {
   target: string
   status: number
   note: string
+}
+
+export interface ServiceColumns {
+  id: string
+  name: string
+  kind: string
+  /** A backup; empty: none. */
+  origin: string
+  /** Empty: not made yet. */
+  image: string
+  state: string
+  reason: string
+  created_by: string
+  created_at: number
+  destroyed_at: number | null
+}
+
+export interface AttachmentColumns {
+  id: string
+  service: string
+  app: string
+  environment: string
+  app_since: number
+  variable: string
+  user_name: string
+  sealed: string
+  wanted: number
+  created_by: string
+  created_at: number
 }

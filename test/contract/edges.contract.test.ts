@@ -70,7 +70,7 @@ async function realGround(path: string, address: string): Promise<Ground> {
   const term = Number(process.env['LADING_CONTRACT_TERM'] ?? 7)
   const http = new DockerHttp({ socketPath: path, prefix: '/engine', headers: () => ({ 'lading-term': String(term) }) })
   return {
-    ...onEngine(new SwarmEngine(http, new Secret(process.env['LADING_CONTRACT_REGISTRY_TOKEN'] ?? ''))),
+    ...onEngine(new SwarmEngine(http, () => new Secret(process.env['LADING_CONTRACT_REGISTRY_TOKEN'] ?? ''))),
     edges: keeperEdges({ sockets, term: () => term }),
     late: keeperEdges({ sockets, term: () => term - 1 }),
     prefix,

@@ -193,6 +193,17 @@ export function edgesContract(name: string, ground: Ground): void {
       assert.ok((await edges.state(signal)).certificates.includes(host('shop')))
     })
 
+    test('limits per source are what was said last, twice without error', async () => {
+      for (const limits of [
+        { connections: 1999, requestsPerSecond: 999 },
+        { connections: 2000, requestsPerSecond: 1000 },
+      ]) {
+        await edges.limitSources(limits, signal)
+        await edges.limitSources(limits, signal)
+        assert.deepEqual((await edges.state(signal)).sourceLimits, limits)
+      }
+    })
+
     test('a challenge is answered until it is withdrawn, and told in the state', async () => {
       await edges.challenge('token-1', 'token-1.thumb_print', signal)
       await edges.challenge('token-1', 'token-1.thumb_print', signal)

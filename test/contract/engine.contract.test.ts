@@ -27,5 +27,6 @@ engineContract('fake', {
   wrote: 0,
 })
 const token = process.env['LADING_CONTRACT_REGISTRY_TOKEN']
-const real = (path: string) => new SwarmEngine(new DockerHttp({ socketPath: path }), token ? new Secret(token) : null)
+const real = (path: string) =>
+  new SwarmEngine(new DockerHttp({ socketPath: path }), token ? () => new Secret(token) : null)
 if (socketPath) engineContract('real', { engine: real(socketPath), image, prefix, wrote: 2 * 1024 * 1024 })

@@ -60,6 +60,12 @@ export function engineContract(name: string, ground: Ground): void {
     test('a network made twice is one network', async () => {
       await engine.ensureNetwork(network, labels, signal)
       await engine.ensureNetwork(network, labels, signal)
+      const found = await engine.listNetworks(labels, signal)
+      assert.deepEqual(
+        found.map(one => [one.name, one.labels]),
+        [[network, labels]],
+      )
+      assert.deepEqual(await engine.listNetworks({ ...labels, [label.run]: 'other' }, signal), [])
     })
 
     test('a service made twice is one service, found by its labels, and its process runs', async () => {

@@ -7,6 +7,7 @@ import { keepsDomains } from './store/domains.ts'
 import { keepsReleases } from './store/releases.ts'
 import { keepsRestored } from './store/restored.ts'
 import { keepsRuns } from './store/runs.ts'
+import { keepsServices } from './store/services.ts'
 import type { Given } from './store/given.ts'
 
 /**
@@ -25,7 +26,16 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
     })
 
   describe(`a store on ${name}`, () => {
-    const nouns = [keepsAccess, keepsApps, keepsRuns, keepsReleases, keepsConfig, keepsDomains, keepsRestored]
+    const nouns = [
+      keepsAccess,
+      keepsApps,
+      keepsRuns,
+      keepsReleases,
+      keepsConfig,
+      keepsDomains,
+      keepsServices,
+      keepsRestored,
+    ]
     for (const promises of nouns) promises(given)
   })
 }

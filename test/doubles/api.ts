@@ -27,11 +27,12 @@ import { systemClock, systemIds } from '../../src/core/system.ts'
 import type { Certificates } from '../../src/domains/domains.ts'
 import type { Engine, LogLine, TaskView } from '../../src/docker/engine.ts'
 import type { KeptLines } from '../../src/observe/kept-lines.ts'
-import type { Edges, EnvironmentView, ProcessView } from '../../src/edge/edges.ts'
+import type { Edges, EnvironmentView, ProcessView, SourceLimits } from '../../src/edge/edges.ts'
 import { Ejector } from '../../src/pipeline/eject.ts'
 import { OperatorLimits } from '../../src/pipeline/operator-limits.ts'
 import type { Pipeline, RunEvent } from '../../src/pipeline/pipeline.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
+import type { ServiceBackup, Services } from '../../src/services/services.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createApi } from '../../src/api/api.ts'
 import type { Platform } from '../../src/api/parts.ts'
@@ -77,6 +78,8 @@ export async function makeTestApi({
     store,
     repositories,
     backups: new FakeBackups(),
+    services: fakeServices,
+    ids: systemIds,
     access: typeof access === 'string' ? doors[access] : access,
     ...(access === 'root' && { presented: () => ({ kind: 'socket' as const }) }),
     platform,
@@ -107,6 +110,8 @@ class World {
   readonly tasks: TaskView[] = []
   /** More labels of the one service. */
   serviceLabels: Readonly<Record<string, string>> = {}
+  /** What the edges were told. */
+  readonly sourceLimits: SourceLimits[] = []
   readonly logs = new Map<string, LogLine[]>()
   readonly #watchers = new Set<() => void>()
   silent = false
@@ -179,6 +184,7 @@ function fakeEdges(world: World): Edges {
     certify: nothing,
     uncertify: nothing,
     onlyHttps: nothing,
+    limitSources: async limits => void world.sourceLimits.push(limits),
     challenge: nothing,
     routerLog: (_, { tail, follow }, signal) => world.read('router', tail, follow, signal),
     state: () => Promise.resolve({ lanes: [], routes: [], certificates: [], challenges: [] }),
@@ -201,6 +207,26 @@ export const fakeCertificates: Certificates = {
   },
 }
 
+/** Services that are up, and do what they are told at once. */
+export const fakeServices: Services = {
+  wake: () => undefined,
+  see: () => Promise.resolve({ up: true, bytes: 8_000_000 }),
+  grant: () => Promise.resolve(),
+  url: ({ name }, { user }) => Promise.resolve(`postgres://${user}:secret@${name}:5432/app`),
+  backUp: service => Promise.resolve(backupOf(service.name)),
+  backups: () => Promise.resolve([backupOf('db')]),
+}
+
+function backupOf(service: string): ServiceBackup {
+  return {
+    name: `service-postgres-${service}-20261203T054800Z.age`,
+    kind: 'postgres',
+    service,
+    scheduled: false,
+    size: 5_000,
+  }
+}
+
 function fakeEngine(world: World): Engine {
   const unused = (): never => {
     throw new AppError('internal', 'the API does not call this')
@@ -219,6 +245,7 @@ function fakeEngine(world: World): Engine {
     listTasks: () => Promise.resolve(world.tasks),
     ensureNetwork: unused,
     removeNetwork: unused,
+    listNetworks: unused,
     createConfig: unused,
     listConfigs: unused,
     removeConfig: unused,

@@ -10,7 +10,7 @@ import {
   type ImageReference,
 } from '../../src/core/names.ts'
 import type { Image } from '../../src/core/release.ts'
-import type { Builder, BuildRequest, Cleaned, SavedImage } from '../../src/build/builder.ts'
+import type { Builder, BuildRequest, Cleaned, PlatformImageRequest, SavedImage } from '../../src/build/builder.ts'
 import { wantedOf, type WantedImages } from '../../src/build/registry/retention.ts'
 
 export interface FakeBuild {
@@ -45,6 +45,11 @@ export class FakeBuilder implements Builder {
   async has(image: ImageReference): Promise<boolean> {
     await Promise.resolve()
     return !this.removed.has(image)
+  }
+
+  async platformImage({ repository }: PlatformImageRequest): Promise<ImageReference> {
+    await Promise.resolve()
+    return parseImageReference(`127.0.0.1:5443/${repository}@sha256:${'5'.repeat(64)}`)
   }
 
   async save({ image, name }: { image: ImageReference; name: string }): Promise<SavedImage> {

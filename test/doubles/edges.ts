@@ -22,6 +22,7 @@ import {
   withoutLane,
   withoutRoute,
   withRoute,
+  withSourceLimits,
 } from '../../src/proxy/model.ts'
 import { Wakeup } from '../../src/lib/async/wakeup.ts'
 
@@ -91,6 +92,8 @@ export class FakeEdges {
           const certificates = [...this.#certificates.keys()]
           this.#model = withHttpsOnly({ ...this.#model, certificates }, host, false)
         }),
+      limitSources: async (limits, signal) =>
+        change(signal, () => (this.#model = withSourceLimits(this.#model, limits))),
       challenge: async (token, answer, signal) =>
         change(signal, () => (this.#model = withChallenge(this.#model, token, answer))),
       state: async signal => (signal.throwIfAborted(), edgeState(this.#model)),

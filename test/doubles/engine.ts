@@ -83,6 +83,10 @@ export class FakeCluster {
         if (!this.#networks.has(name)) this.#networks.set(name, labels)
       },
       removeNetwork: async (name, signal) => (change(signal), this.#removeNetwork(name)),
+      listNetworks: async (labels, signal) => {
+        read(signal)
+        return [...this.#networks].flatMap(([name, own]) => (carries(own, labels) ? [{ name, labels: own }] : []))
+      },
       createConfig: async (name, labels, data, signal) => {
         change(signal)
         if (this.#configs.has(name)) return
@@ -125,7 +129,7 @@ export class FakeCluster {
 
   #createService(spec: ServiceSpec): void {
     if (this.#services.has(spec.name)) return
-    this.#requireNetwork(spec.network)
+    for (const network of [spec.network, ...(spec.moreNetworks ?? [])]) this.#requireNetwork(network)
     this.#services.set(spec.name, { spec, createdAt: this.#clock.now() })
     this.processes.startService(spec)
   }
@@ -173,7 +177,7 @@ export class FakeCluster {
 
   #startOneOff(spec: OneOffSpec): void {
     if (this.processes.oneOff(spec.name) !== undefined) return
-    this.#requireNetwork(spec.network)
+    for (const network of [spec.network, ...(spec.moreNetworks ?? [])]) this.#requireNetwork(network)
     this.processes.startOneOff(spec)
   }
 

@@ -63,6 +63,7 @@ export class PushRig {
       store: {
         findApp: async app => this.#apps.get(app) ?? null,
         environmentOfBranch: async (_, branch) => bound(branch),
+        listEnvironments: async () => ['main', 'staging'].map(branch => bound(branch)!),
         servingRelease: async () => null,
       },
       pipeline: this.pipeline,

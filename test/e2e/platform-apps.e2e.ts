@@ -12,6 +12,7 @@ import { limits } from './platform/limits.ts'
 import { platformPrivileges } from './platform/privileges.ts'
 import { reach } from './platform/reach.ts'
 import { stacks } from './platform/stacks.ts'
+import { verifySteps } from './platform/verify.ts'
 import { waysToARelease } from './platform/ways.ts'
 
 /** One installed platform for what its apps and their visitors meet; each suite leaves it as it was. */
@@ -33,6 +34,7 @@ suite('privileges of the platform', () => platformPrivileges(() => platform))
 suite('the edge', () => edgeFeatures(() => platform))
 suite('broken apps', () => brokenApps(() => platform))
 suite('ways to a release', () => waysToARelease(() => platform))
+suite('verify', () => verifySteps(() => platform))
 if (runsAll) suite('stacks', () => stacks(() => platform))
 suite('limits', () => limits(() => platform))
 suite('leaving', () => eject(() => platform))

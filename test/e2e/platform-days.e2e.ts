@@ -8,6 +8,7 @@ import { domains } from './platform/domains.ts'
 import { logs } from './platform/logs.ts'
 import { lostDatabase } from './platform/lost-database.ts'
 import { ownerToken } from './platform/owner-token.ts'
+import { services } from './platform/services.ts'
 import { backupAndRestore } from './restore.ts'
 
 /** One installed platform for what its operator meets in the days after; each suite but the last leaves it as it was. */
@@ -24,6 +25,7 @@ after(() => rig.down())
 suite('logs', () => logs(() => platform))
 suite('cleaning', () => cleaning(() => platform))
 suite('the doctor', () => doctor(() => platform))
+suite('services', () => services(() => platform))
 const authority = () => rig.up({ name: 'authority', debian: 'bookworm', variant: 'bare' })
 suite('domains', () => domains(() => platform, authority))
 suite('backup and restore', () => {

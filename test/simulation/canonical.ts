@@ -126,6 +126,54 @@ export const canonicalHistories: readonly CanonicalHistory[] = [
     },
   },
   {
+    name: 'push with two steps of verify',
+    before: served,
+    act: async player =>
+      player.settled(
+        await player.push(key, {
+          steps: [
+            { name: 'lint', runsMs: 300, exitCode: 0 },
+            { name: 'unit', runsMs: 400, exitCode: 0 },
+          ],
+        }),
+      ),
+  },
+  {
+    name: 'a step of verify fails, twice',
+    before: served,
+    act: async player => {
+      const steps = [{ name: 'unit', runsMs: 500, exitCode: 3, retries: 1 }]
+      await player.settled(await player.push(key, { buildMs: 100, steps }))
+    },
+  },
+  {
+    name: 'a step of verify hangs past its time',
+    before: served,
+    act: async player => {
+      const steps = [{ name: 'unit', runsMs: 1_000_000, exitCode: 0, timeoutSeconds: 2 }]
+      await player.settled(await player.push(key, { buildMs: 100, steps }))
+    },
+  },
+  {
+    name: 'cancelled while a step of verify runs',
+    before: served,
+    act: async player => {
+      const steps = [{ name: 'unit', runsMs: 20_000, exitCode: 0 }]
+      const client = await player.push(key, { buildMs: 100, steps })
+      await player.world.clock.pass(1_300)
+      await player.cancel(client)
+    },
+  },
+  {
+    name: 'destroyed while a step of verify runs',
+    before: served,
+    act: async player => {
+      await player.push(key, { buildMs: 100, steps: [{ name: 'unit', runsMs: 20_000, exitCode: 0 }] })
+      await player.world.clock.pass(1_300)
+      await player.destroy(key)
+    },
+  },
+  {
     name: 'destroyed in the warm time of a release with a release phase',
     before: async player => {
       await served(player)

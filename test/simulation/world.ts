@@ -17,6 +17,7 @@ import {
 } from '../../src/core/names.ts'
 import type { Process, Settings } from '../../src/core/release.ts'
 import { Secret } from '../../src/core/secret.ts'
+import type { VerifyPlan } from '../../src/core/verify-plan.ts'
 import { FakeCluster, type Behaviour } from '../doubles/engine.ts'
 import type { Engine } from '../../src/docker/engine.ts'
 import { FakeEdges } from '../doubles/edges.ts'
@@ -40,10 +41,20 @@ process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 const template = join(folder, 'template.db')
 let worlds = 0
 
+export interface SimulatedStep {
+  readonly name: string
+  readonly runsMs: number
+  readonly exitCode: number
+  readonly timeoutSeconds?: number
+  readonly retries?: number
+}
+
 /** What a commit of a history is like. Times in ms. */
 export interface CommitKind {
   readonly processes?: readonly Process[]
   readonly releaseCommand?: { readonly runsMs: number; readonly exitCode: number }
+  /** Of `verify:`; each needs the one before. */
+  readonly steps?: readonly SimulatedStep[]
   readonly buildMs?: number
   readonly buildFails?: boolean
   readonly web?: Partial<Behaviour>
@@ -124,13 +135,14 @@ export class World {
   commit(app: AppName, kind: CommitKind, parents: readonly CommitId[] = []): CommitId {
     const commit = this.repositories.addCommit(app, { files: { number: String(++this.#commits) }, parents })
     this.#kinds.set(commit, kind)
-    const { buildMs = 800, buildFails, processes, releaseCommand, settings } = kind
+    const { buildMs = 800, buildFails, processes, releaseCommand, settings, steps } = kind
     this.builder.set(commit, {
       delay: buildMs,
       ...(buildFails ? { fail: new AppError('build-failed', 'npm ci exited 1') } : {}),
       image: {
         ...(processes ? { processes } : {}),
         releaseCommand: releaseCommand ? 'migrate' : null,
+        ...(steps ? { verify: planOf(steps) } : {}),
         settings: { ...defaults.settings, bootSeconds: 20, ...settings },
       },
     })
@@ -164,9 +176,27 @@ export class World {
     const commit = /@sha256:([0-9a-f]{40})/.exec(image)?.[1] ?? ''
     const kind = this.#kinds.get(commit) ?? {}
     const usual: Behaviour = { startMs: 450, listenMs: 200, stopMs: 120 }
+    const step = kind.steps?.find(({ name }) => command?.at(-1) === `run ${name}`)
+    if (step) return { ...usual, exit: { afterMs: step.runsMs, code: step.exitCode }, lines: [`in ${step.name}`] }
     if (command?.at(-1) !== 'migrate') return { ...usual, ...kind.web }
     const { runsMs = 0, exitCode: code = 0 } = kind.releaseCommand ?? {}
     return { ...usual, exit: { afterMs: runsMs, code }, lines: ['migrating'] }
+  }
+}
+
+function planOf(steps: readonly SimulatedStep[]): VerifyPlan {
+  return {
+    setup: null,
+    steps: steps.map(({ name, timeoutSeconds = 60, retries = 0 }, at) => ({
+      name,
+      run: `run ${name}`,
+      needs: at === 0 ? [] : [steps[at - 1]!.name],
+      env: {},
+      timeoutSeconds,
+      mayFail: false,
+      retries,
+      reports: null,
+    })),
   }
 }
 

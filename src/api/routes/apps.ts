@@ -15,8 +15,8 @@ import type { ApiEnv, ApiParts } from '../parts.ts'
 /** A destruction that takes longer (it drains) goes on after the answer; below the edge's 30 s to the first byte (ms). */
 const destroyWaitMs = 20_000
 
-const newApp = z.strictObject({ name: z.string() })
-const destruction = z.strictObject({ confirm: z.string() })
+export const newApp = z.strictObject({ name: z.string() })
+export const destruction = z.strictObject({ confirm: z.string() })
 
 export function appRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   const { store, repositories, clock, platform, roll } = parts
@@ -57,6 +57,7 @@ export function appRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
       })
     }
     const isDone = await destroy(parts, app, nameOf(c.get('principal')))
+    parts.services.wake()
     return c.json({ app, destroyed: isDone }, isDone ? 200 : 202)
   })
 }

@@ -5,7 +5,7 @@ import { queryOf } from '../input.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
 import { ndjson, streamed } from '../stream.ts'
 
-const auditQuery = z.strictObject({
+export const auditQuery = z.strictObject({
   /** The newest so many; without it, all that are kept. */
   tail: z.coerce.number().int().min(1).max(100_000).optional(),
 })

@@ -6,7 +6,7 @@ import { Secret } from '../../core/secret.ts'
 import { bodyOf } from '../input.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
 
-const fileBody = z.strictObject({ passphrase: z.string().min(8).optional() })
+export const fileBody = z.strictObject({ passphrase: z.string().min(8).optional() })
 
 /** Before the limit of bodies: a backup is as large as it is. */
 export function backupFileRoutes(api: Hono<ApiEnv>, { backups }: ApiParts): void {

@@ -14,10 +14,10 @@ const dayMs = 24 * 60 * 60_000
 /** One that nobody renews is told of so many days before its end. */
 const warnDays = 14
 
-const givenCertificate = z.strictObject({ chain: z.string(), key: z.string() })
+export const givenCertificate = z.strictObject({ chain: z.string(), key: z.string() })
 
 const address = z.url({ protocol: /^https$/ })
-const acmeSettings = z.strictObject({
+export const acmeSettings = z.strictObject({
   /** Null: Let's Encrypt. */
   directory: address.nullable().default(null),
   /** Asked first; Let's Encrypt's staging where the directory is Let's Encrypt's. */

@@ -2,20 +2,15 @@ import type { Hono } from 'hono'
 import { z } from 'zod'
 import { nameOf } from '../../access/principal.ts'
 import { AppError } from '../../core/errors.ts'
+import { environmentId } from '../../core/labels.ts'
 import { type EnvironmentKey, parseConfigKey } from '../../core/names.ts'
-import type { Run } from '../../core/run.ts'
-import { Secret } from '../../core/secret.ts'
-import type { ConfigVersion } from '../../store/store.ts'
+import { type Changes, releaseConfig, revealed, writeConfig } from '../config-change.ts'
 import type { ConfigChangeDocument, ConfigDocument } from '../documents.ts'
 import { bodyOf, environmentOf } from '../input.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
 
 /** RFC 7396: a text sets, null removes, what is not named stays. */
-const changes = z.record(z.string(), z.string().nullable())
-type Changes = z.infer<typeof changes>
-
-/** Somebody else wrote between our read and our write: so often we look again. */
-const attempts = 5
+export const configChanges = z.record(z.string(), z.string().nullable())
 
 export function configRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   const { store } = parts
@@ -35,80 +30,39 @@ export function configRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   })
 
   api.patch(path, async c => {
-    const wanted = await bodyOf(c, changes)
+    const wanted = await bodyOf(c, configChanges)
     c.set('note', Object.keys(wanted).join(', '))
     for (const [name, value] of Object.entries(wanted)) assertConfig(name, value)
     const key = await environmentOf(c, store)
-    const by = nameOf(c.get('principal'))
-    const { config, changed } = await write({ key, wanted, by }, parts)
-    const run = await restart({ key, wanted, by, version: config.version }, parts)
+    await refuseAttached(key, wanted, parts)
+    const change = { key, wanted: () => wanted, summary: summaryOf(wanted), by: nameOf(c.get('principal')) }
+    const { config, changed } = await writeConfig(change, parts)
+    const run = await releaseConfig(change, config.version, parts)
     return c.json({ version: config.version, changed, run } satisfies ConfigChangeDocument, run ? 202 : 200)
   })
 }
 
-interface Change {
-  readonly key: EnvironmentKey
-  readonly wanted: Changes
-  readonly by: string
-}
-
-/** All of it as one version; none when nothing changes. */
-async function write(
-  { key, wanted, by }: Change,
-  { store, clock, limits }: ApiParts,
-): Promise<{ config: ConfigVersion; changed: string[] }> {
-  for (let attempt = 1; ; attempt++) {
-    const before = await store.readConfig(key, 0)
-    const old = revealed(before)
-    const changed = Object.keys(wanted).filter(name => (Object.hasOwn(old, name) ? old[name] : null) !== wanted[name])
-    if (changed.length === 0) return { config: before, changed }
-    const values = merged(before.values, wanted, limits.current().configBytes)
-    try {
-      return { config: await store.writeConfig(key, before.version, values, by, clock.now()), changed }
-    } catch (error) {
-      if (!(error instanceof AppError && error.code === 'conflict') || attempt === attempts) throw error
-    }
-  }
-}
-
-function merged(before: ConfigVersion['values'], wanted: Changes, most: number): Record<string, Secret> {
-  const values = new Map(Object.entries(before))
-  for (const [name, value] of Object.entries(wanted)) {
-    if (value === null) values.delete(name)
-    else values.set(name, new Secret(value))
-  }
-  const bytes = [...values].reduce((sum, [name, value]) => sum + Buffer.byteLength(name + value.reveal()), 0)
-  if (bytes > most) {
-    throw new AppError('invalid-input', `the config would have ${bytes} bytes, and ${most} are allowed`, {
-      hint: 'Put large values into a file of the image or a backing service.',
-    })
-  }
-  return Object.fromEntries([...values].sort(([a], [b]) => (a < b ? -1 : 1)))
-}
-
-/**
- * A run for the newest version, also when this call changed nothing but the version never came to serve: the one that
- * wrote it was killed before its run, or its run failed.
- */
-async function restart(
-  { key, wanted, by, version }: Change & { readonly version: number },
-  { store, pipeline }: ApiParts,
-): Promise<Run | null> {
-  const serving = await store.servingRelease(key)
-  if (!serving || serving.config === version) return null
+function summaryOf(wanted: Changes): string {
   const set = Object.keys(wanted).filter(name => wanted[name] !== null)
   const unset = Object.keys(wanted).filter(name => wanted[name] === null)
   const summary = [set.length > 0 && `Set ${set.join(', ')}`, unset.length > 0 && `Unset ${unset.join(', ')}`]
-  const intent = { kind: 'config', config: version, summary: summary.filter(Boolean).join('; ') } as const
-  return pipeline.submit({ key, intent, by })
+  return summary.filter(Boolean).join('; ')
+}
+
+/** What an attachment has set goes with it, and by no other way. */
+async function refuseAttached(key: EnvironmentKey, wanted: Changes, { store }: ApiParts): Promise<void> {
+  const own = (await store.listAttachments()).filter(one => environmentId(one) === environmentId(key) && one.wanted)
+  const attachment = own.find(({ variable }) => Object.hasOwn(wanted, variable))
+  if (attachment === undefined) return
+  const service = (await store.listServices()).find(({ id }) => id === attachment.service)
+  const name = service?.name ?? 'a service'
+  throw new AppError('conflict', `${attachment.variable} is set by the attachment of ${name}`, {
+    hint: `Take it away first: lading services detach ${name} --app ${key.app}`,
+  })
 }
 
 function assertConfig(name: string, value: string | null): void {
   parseConfigKey(name)
   // An environment variable ends at the first NUL.
   if (value?.includes('\0')) throw new AppError('invalid-input', `the value of ${name} contains a NUL character`)
-}
-
-function revealed({ values }: ConfigVersion): Record<string, string> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.reveal()]))
 }

@@ -14,12 +14,17 @@ import { listReleases, noRelease } from './releases.ts'
 /** More processes than this of one type is a typing error, not a wish. */
 const maximumProcesses = 100
 
-const deployment = z.strictObject({ commit: z.string().min(1).max(250).optional() })
-const rollback = z.strictObject({
+export const deployment = z.strictObject({
+  commit: z.string().min(1).max(250).optional(),
+  fresh: z.boolean().default(false),
+})
+export const rollback = z.strictObject({
   to: z.number().int().positive().optional(),
   releasePhase: z.boolean().default(true),
 })
-const scaling = z.strictObject({ formation: z.record(z.string(), z.number().int().min(0).max(maximumProcesses)) })
+export const scaling = z.strictObject({
+  formation: z.record(z.string(), z.number().int().min(0).max(maximumProcesses)),
+})
 
 /** What makes a new release out of what is there. Each answers 202 with the run, which goes on by itself. */
 export function deployRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
@@ -27,9 +32,10 @@ export function deployRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   const route = (verb: string) => `/v1/apps/:app/environments/:environment/${verb}`
 
   api.post(route('deploy'), async c => {
-    const { commit } = await bodyOf(c, deployment)
+    const { commit: wanted, fresh } = await bodyOf(c, deployment)
     const key = await environmentOf(c, store)
-    const intent: RunIntent = { kind: 'commit', commit: await commitToDeploy(key, commit, parts, c.req.raw.signal) }
+    const commit = await commitToDeploy(key, wanted, parts, c.req.raw.signal)
+    const intent: RunIntent = { kind: 'commit', commit, ...(fresh ? { fresh } : {}) }
     return c.json({ run: await pipeline.submit({ key, intent, by: nameOf(c.get('principal')) }) }, 202)
   })
 

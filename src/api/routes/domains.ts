@@ -11,7 +11,7 @@ import { normal, parseNewDomain } from '../domain-name.ts'
 import { bodyOf, environmentOf } from '../input.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
 
-const newDomain = z.strictObject({ name: z.string() })
+export const newDomain = z.strictObject({ name: z.string() })
 
 export function domainRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
   const { store, pipeline, clock, platform, certificates } = parts

@@ -9,6 +9,7 @@ import {
   parseLimitName,
   privateNetworksDefault,
   rules,
+  sourceLimitsOf,
   type LimitName,
 } from '../../core/limits.ts'
 import type { LimitDocument } from '../documents.ts'
@@ -16,20 +17,23 @@ import { bodyOf } from '../input.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
 
 /** As for config, RFC 7396: null takes it back. */
-const changes = z.record(z.string(), z.string().nullable())
+export const limitChanges = z.record(z.string(), z.string().nullable())
 
-export function limitRoutes(api: Hono<ApiEnv>, { limits, platform }: ApiParts): void {
+export function limitRoutes(api: Hono<ApiEnv>, { limits, platform, edges }: ApiParts): void {
   api.get('/v1/limits', c => c.json(documents(limits, platform)))
 
   /** All of them are looked at before the first is written. */
   api.patch('/v1/limits', async c => {
-    const asked = Object.entries(await bodyOf(c, changes))
+    const asked = Object.entries(await bodyOf(c, limitChanges))
     c.set('note', asked.map(([name, value]) => `${name}=${value ?? 'default'}`).join(', '))
     const wanted = asked.map(([text, value]) => {
       const name = parseLimitName(text)
       return [name, value === null ? null : parseLimit(name, value)] as const
     })
     for (const [name, value] of wanted) await limits.change(name, value)
+    // The others are asked for at each use.
+    if (wanted.some(([name]) => name === 'sourceConnections' || name === 'sourceRequestsPerSecond'))
+      await edges.limitSources(sourceLimitsOf(limits.current()), c.req.raw.signal)
     return c.json(documents(limits, platform))
   })
 }

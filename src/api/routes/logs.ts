@@ -19,7 +19,7 @@ const mostLines = 10_000
 /** Builds of so many runs are looked through. */
 const runsRead = 50
 
-const logsQuery = z.strictObject({
+export const logsQuery = z.strictObject({
   /** Lines of the past, over all sources. */
   tail: z.coerce.number().int().min(0).max(mostLines).default(100),
   follow: z.enum(['0', '1']).default('0'),

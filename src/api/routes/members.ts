@@ -9,8 +9,8 @@ import { type MemberDocument, type MemberRemovalDocument, tokenDocument } from '
 import { bodyOf } from '../input.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
 
-const grantBody = z.strictObject({ role: z.string(), app: z.string().nullable().default(null) })
-const removal = z.strictObject({ role: z.string().optional(), app: z.string().nullable().default(null) })
+export const grantBody = z.strictObject({ role: z.string(), app: z.string().nullable().default(null) })
+export const removal = z.strictObject({ role: z.string().optional(), app: z.string().nullable().default(null) })
 
 /** Names that stand for something else where it is said who did a thing. */
 const kept = ['root', 'lading', 'robot', 'anyone']

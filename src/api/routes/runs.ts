@@ -2,14 +2,16 @@ import type { Context, Hono } from 'hono'
 import { z } from 'zod'
 import { nameOf } from '../../access/principal.ts'
 import { parseRunId } from '../../core/names.ts'
+import type { Verdict } from '../../core/release.ts'
 import type { Run } from '../../core/run.ts'
+import { verdictStep } from '../../core/verify-plan.ts'
 import type { RunEvent } from '../../pipeline/pipeline.ts'
 import { environmentOf, limitQuery, queryOf } from '../input.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
 import { noRun } from '../place.ts'
 import { serverSentEvents, streamed } from '../stream.ts'
 
-const eventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).default(0) })
+export const eventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).default(0) })
 
 const format = serverSentEvents<RunEvent>(event =>
   event.kind === 'line'
@@ -25,7 +27,8 @@ export function runRoutes(api: Hono<ApiEnv>, { store, pipeline, clock }: ApiPart
 
   api.get('/v1/runs/:run', async c => {
     const run = await runOf(c)
-    return c.json({ ...run, lines: await store.readLines(run.id, 0) })
+    const verdict = ((await store.findStep(run.id, verdictStep))?.result ?? null) as Verdict | null
+    return c.json({ ...run, verdict, lines: await store.readLines(run.id, 0) })
   })
 
   /** Lines from the first, or after `Last-Event-ID`, then the outcome; it ends there. */

@@ -13,7 +13,7 @@ import type { ApiEnv, ApiParts } from '../parts.ts'
 
 const tenYears = 10 * 366 * 24 * 3600
 
-const newToken = z.strictObject({
+export const newToken = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,39}$/, 'lower-case letters, digits and . _ -, 40 characters at most'),
   /** Whose; without it and without an app, the asker's own. */
   member: z.string().optional(),

@@ -1,6 +1,6 @@
-import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { z } from 'zod'
+import { sendChunks } from '../../lib/async/chunks.ts'
 import type { EngineHttp } from './engine-http.ts'
 
 export interface Exec {
@@ -32,7 +32,7 @@ export async function execIn(engine: EngineHttp, exec: Exec, signal: AbortSignal
   const start = { method: 'POST', path: `/exec/${id}/start`, body: { Detach: false, Tty: false } } as const
   const socket = await engine.upgrade(start, signal)
   try {
-    const [stdout] = await Promise.all([receive(socket, exec.onStderr), send(socket, exec.stdin)])
+    const [stdout] = await Promise.all([receive(socket, exec.onStderr), sendChunks(exec.stdin ?? empty(), socket)])
     const end = ended.parse(await engine.json({ method: 'GET', path: `/exec/${id}/json` }, signal))
     return { exitCode: end.ExitCode, stdout }
   } catch (error) {
@@ -44,19 +44,6 @@ export async function execIn(engine: EngineHttp, exec: Exec, signal: AbortSignal
 
 const created = z.object({ Id: z.string() })
 const ended = z.object({ ExitCode: z.number().nullable() })
-
-/** A program that ends before it has read everything is no error: its exit code says what it means. */
-async function send(socket: Duplex, stdin: AsyncIterable<Uint8Array> = empty()): Promise<void> {
-  const over = new AbortController()
-  socket.once('close', () => over.abort())
-  for await (const chunk of stdin) {
-    if (socket.destroyed || socket.writableEnded) return
-    if (socket.write(chunk)) continue
-    const drained = await once(socket, 'drain', { signal: over.signal }).catch(() => null)
-    if (!drained) return
-  }
-  socket.end()
-}
 
 async function* empty(): AsyncGenerator<Uint8Array> {}
 

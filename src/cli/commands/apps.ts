@@ -102,7 +102,7 @@ export function appCommands(program: Command, session: Session): void {
     }).option('--confirm <name>', "the app's name, typed out; asked for without it"),
     async (options: Common & { confirm?: string }) => {
       const app = await session.app(options.app)
-      const typed = options.confirm ?? (await ask(session, `Type ${app} to destroy it for good: `))
+      const typed = options.confirm ?? (await session.typedName(`Type ${app} to destroy it for good: `))
       if (typed !== app) throw new AppError('invalid-input', `${app} was not destroyed: its name was not typed`)
       const client = await session.client()
       terminal.say(`Destroying ${app}: traffic stops, open requests end …`)
@@ -128,13 +128,6 @@ function servingWords(app: AppDocument): string {
 
 function ofCommit(commit: string | null, description: string): string {
   return commit === null || description.includes(short(commit)) ? '' : ` (${short(commit)})`
-}
-
-async function ask({ stdin, terminal, signal }: Session, question: string): Promise<string> {
-  if (!stdin.isTTY) {
-    throw new AppError('invalid-input', 'the name of the app must be given', { hint: 'Add --confirm NAME.' })
-  }
-  return terminal.ask(question, stdin, signal)
 }
 
 async function untilGone(session: Session, app: string): Promise<void> {

@@ -3,6 +3,8 @@ import type { Command } from 'commander'
 import type { ConfigChangeDocument } from '../../api/documents.ts'
 import { AppError } from '../../core/errors.ts'
 import { addCommand, type Common, on, pairs } from '../command.ts'
+import { formatDotenv, parseDotenv } from '../dotenv.ts'
+import { edited } from '../editor.ts'
 import { carry, type FollowOptions } from '../follow.ts'
 import type { Session } from '../session.ts'
 
@@ -42,10 +44,44 @@ export function configCommands(program: Command, session: Session): void {
   )
 
   on(
+    addCommand(config, 'import <file>', {
+      summary: 'set what a .env file holds, as one release; keys that it does not name stay',
+      examples: ['lading config import .env', 'pass show shop | lading config import -'],
+    }).option('-d, --detach', 'do not wait for the outcome'),
+    async (options: FollowOptions, file: string) => {
+      const changes = parseDotenv(await textOf(file, session), file)
+      if (Object.keys(changes).length === 0) throw new AppError('invalid-input', `${file} sets nothing`)
+      await change(session, changes, options)
+    },
+  )
+
+  on(
+    addCommand(config, 'edit', {
+      summary: 'change config in your editor (VISUAL, EDITOR); what is saved is one release',
+      more: 'A line that is removed is unset; nothing changed, nothing sent. The file lies in a folder of your own while the editor runs.',
+      examples: ['lading config edit', "EDITOR='code --wait' lading config edit"],
+    }).option('-d, --detach', 'do not wait for the outcome'),
+    async (options: FollowOptions) => {
+      const app = await session.app(options.app)
+      const client = await session.client()
+      const { values, version } = await client.config(app)
+      const after = parseDotenv(await edited(formatDotenv(values), session.config.editor), 'what was saved')
+      const changes = difference(values, after)
+      if (Object.keys(changes).length === 0) return tellUnchanged(version, options, session)
+      if ((await client.config(app)).version !== version) {
+        throw new AppError('conflict', 'somebody else changed the config meanwhile: nothing was sent', {
+          hint: `You changed ${Object.keys(changes).join(', ')}. Run it again.`,
+        })
+      }
+      await change(session, changes, options)
+    },
+  )
+
+  on(
     addCommand(program, 'set [key=value...]', {
       summary: 'set config; any number of keys are one release',
       examples: ['lading set CACHE=on LEVEL=3', 'lading set --file .env', 'pass show shop | lading set --file -'],
-      more: 'What stands on a command line can be seen by everybody on this machine while it runs: give secrets by --file.\nIts lines are KEY=value, taken as they are; empty lines and those that start with # are left out.',
+      more: 'What stands on a command line can be seen by everybody on this machine while it runs: give secrets by --file.\nIts lines are KEY=value, taken as they are; empty lines and those that start with # are left out. What is written as .env\nfiles are, with quotes and comments, is read by "lading config import".',
     })
       .option('-f, --file <path>', 'read KEY=value lines from a file, or from stdin with "-"')
       .option('-d, --detach', 'do not wait for the outcome'),
@@ -83,6 +119,12 @@ async function change(
   else terminal.print(sentence(answer))
 }
 
+function tellUnchanged(version: number, { json }: Common, { terminal }: Session): void {
+  const answer: ConfigChangeDocument = { version, changed: [], run: null }
+  if (json) terminal.json(answer)
+  else terminal.print(sentence(answer))
+}
+
 function sentence({ changed, version }: ConfigChangeDocument): string {
   if (changed.length === 0) return 'Nothing changed.'
   return `Config version ${version} is stored, and comes with the first release.`
@@ -101,4 +143,14 @@ async function textOf(path: string, { stdin }: Session): Promise<string> {
 
 function linesIn(text: string): string[] {
   return text.split(/\r?\n/).filter(line => line.trim() !== '' && !line.startsWith('#'))
+}
+
+/** What makes the one out of the other: null removes. */
+function difference(
+  before: Readonly<Record<string, string>>,
+  after: Readonly<Record<string, string>>,
+): Readonly<Record<string, string | null>> {
+  const gone = Object.keys(before).filter(key => !Object.hasOwn(after, key))
+  const set = Object.entries(after).filter(([key, value]) => !Object.hasOwn(before, key) || before[key] !== value)
+  return Object.fromEntries([...set, ...gone.map(key => [key, null] as const)])
 }

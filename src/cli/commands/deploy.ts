@@ -11,13 +11,13 @@ export function deployCommands(program: Command, session: Session): void {
     detach(
       addCommand(program, 'deploy [commit]', {
         summary: 'deploy a commit that was pushed before; without one, the head of the branch',
-        examples: ['lading deploy', 'lading deploy 3f2a9c1'],
+        examples: ['lading deploy', 'lading deploy 3f2a9c1', 'lading deploy --fresh'],
         more: 'A new commit is deployed by git push lading main; git sends nothing when there is nothing new.',
-      }),
+      }).option('--fresh', 'run the steps of verify again that passed before'),
     ),
-    async (options: FollowOptions, commit: string | undefined) => {
+    async (options: FollowOptions & { fresh?: boolean }, commit: string | undefined) => {
       const app = await session.app(options.app)
-      await carry(session, await (await session.client()).deploy(app, commit), options)
+      await carry(session, await (await session.client()).deploy(app, { commit, fresh: options.fresh }), options)
     },
   )
 

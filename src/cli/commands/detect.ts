@@ -1,13 +1,14 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { describe, type Description } from '../../build/stacks/describe.ts'
-import { keepingFiles, type Files } from '../../build/files.ts'
+import { keepingFiles } from '../../build/files.ts'
 import { readSource } from '../../build/source.ts'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { AppError } from '../../core/errors.ts'
 import { parseAppName } from '../../core/names.ts'
 import { addCommand, type Common, on } from '../command.ts'
+import { filesOf } from '../folder-files.ts'
 import type { Session } from '../session.ts'
 
 interface Options extends Common {
@@ -62,46 +63,4 @@ async function write(root: string, { stack, dockerfile }: Description, folder: s
 
 function refusal(message: string): AppError {
   return new AppError('conflict', message, { hint: 'Move it away first: nothing of yours is written over.' })
-}
-
-/** Folders that are never committed, and may be large. */
-const notOurs = new Set(['.git', 'node_modules', '.venv', 'venv', '__pycache__', '.next', '.tox'])
-
-function filesOf(root: string, folder: string): Files {
-  return {
-    async text(path, { bytes, larger }) {
-      try {
-        const content = await readFile(join(root, path))
-        if (larger === 'refused' && content.length > bytes) {
-          throw new AppError('invalid-input', `${path} is larger than ${bytes} bytes`)
-        }
-        return content.subarray(0, bytes).toString('utf8')
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException
-        if (code === 'ENOENT' || code === 'EISDIR' || code === 'ENOTDIR') return null
-        throw error
-      }
-    },
-    async paths() {
-      try {
-        return new Set(await below(root, ''))
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException
-        if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
-        throw new AppError('not-found', `there is no folder ${folder}`)
-      }
-    },
-  }
-}
-
-async function below(root: string, folder: string): Promise<string[]> {
-  const entries = await readdir(join(root, folder), { withFileTypes: true })
-  const found = await Promise.all(
-    entries.map(async entry => {
-      const path = folder === '' ? entry.name : `${folder}/${entry.name}`
-      if (entry.isDirectory()) return notOurs.has(entry.name) ? [] : below(root, path)
-      return [path]
-    }),
-  )
-  return found.flat()
 }

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path'
 import type { Command } from 'commander'
 import type { LogEntry } from '../../api/documents.ts'
 import { AppError } from '../../core/errors.ts'
-import { parseAppName, production } from '../../core/names.ts'
+import { type EnvironmentName, parseAppName, parseEnvironmentName, production } from '../../core/names.ts'
 import { followerLines } from '../../observe/client.ts'
 import type { LogQuery } from '../connection/client.ts'
 import { addCommand, type Common, on, wholeNumber } from '../command.ts'
@@ -45,6 +45,7 @@ export function processCommands(program: Command, session: Session): void {
         'lading logs --since 2h --process worker',
         'lading logs --source router -n 1000 --json | jq -r .text',
         'lading logs --platform',
+        'lading logs --strangers --since 1h',
       ],
     })
       .option('-f, --follow', 'go on as lines come')
@@ -56,12 +57,14 @@ export function processCommands(program: Command, session: Session): void {
       .option('--since <time>', 'only lines from then on: 30m, 2h, 3d, or 2026-11-25T20:50:00Z')
       .option('--process <name>', 'only those of a process type (web) or a process (web.1)')
       .option('--source <name>', 'only those of app, router, platform or build')
-      .option('--platform', "the platform's own, on the server (root); also while the control plane is away"),
+      .option('--platform', "the platform's own, on the server (root); also while the control plane is away")
+      .option('--strangers', 'what was refused to strangers, sampled, on the server (root)'),
     async (options: Common & LogOptions) => {
       const print = (entry: LogEntry) =>
         options.json ? terminal.jsonLine(entry) : terminal.print(human(entry, session))
       const query = queryOf(options, session)
-      const read = options.platform === true ? ownLines(session) : await appLines(session, options.app)
+      const own = ownEnvironment(options)
+      const read = own === null ? await appLines(session, options.app) : ownLines(session, own)
       if (!query.follow) for await (const entry of read(query)) print(entry)
       else await followLogs(session, read, query, print)
     },
@@ -75,6 +78,7 @@ interface LogOptions {
   readonly process?: string
   readonly source?: string
   readonly platform?: boolean
+  readonly strangers?: boolean
 }
 
 type Read = (query: LogQuery) => AsyncIterable<LogEntry>
@@ -116,10 +120,18 @@ async function appLines(session: Session, option: string | undefined): Promise<R
   return query => client.logs(app, query)
 }
 
+/** Where the follower keeps the lines of no app (docs/design/logs.md); null: an app's are asked for. */
+function ownEnvironment({ platform, strangers }: LogOptions): EnvironmentName | null {
+  if (platform === true && strangers === true)
+    throw new AppError('invalid-input', '--platform or --strangers?', { hint: 'They are two logs.' })
+  if (strangers === true) return parseEnvironmentName('strangers')
+  return platform === true ? production : null
+}
+
 /** From the node's follower itself: why a control plane does not run is told where it does not run. */
-function ownLines({ config, signal }: Session): Read {
+function ownLines({ config, signal }: Session, environment: EnvironmentName): Read {
   const follower = followerLines(join(dirname(config.socket), 'logs', 'logs.sock'))
-  const key = { app: parseAppName('lading'), environment: production }
+  const key = { app: parseAppName('lading'), environment }
   return ({ tail, follow, since, sources: asked }) => {
     const sources = asked.map(one => (one === 'platform' ? 'lading' : one))
     return follower.lines({ ...key, tail, follow, sources, ...(since !== null && { since }) }, signal)

@@ -3,6 +3,7 @@ import { wentLive } from '../../core/states.ts'
 import { addCommand, type Common, on, wholeNumber } from '../command.ts'
 import { carry } from '../follow.ts'
 import type { Session } from '../session.ts'
+import { graphLines } from '../verdict.ts'
 import { whatIs, when } from '../words.ts'
 
 export function runCommands(program: Command, session: Session): void {
@@ -37,6 +38,7 @@ export function runCommands(program: Command, session: Session): void {
       if (options.json) return terminal.json(run)
       terminal.print(`${whatIs(run)} of ${run.app}/${run.environment}, by ${run.by} at ${when(run.createdAt)}`)
       for (const line of run.lines) terminal.print(line.text)
+      for (const line of graphLines(run.verdict ?? null)) terminal.print(line)
       const color = wentLive(run.state) ? 'green' : run.state === 'failed' ? 'red' : 'yellow'
       terminal.print(`${terminal.paint(run.state, color)}: ${run.reason}`)
       for (const line of run.details) terminal.print(`  ${line}`)

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type {
   AppDocument,
+  AttachDocument,
   AuditDocument,
   BillDocument,
   CleanedDocument,
@@ -17,19 +18,26 @@ import type {
   MemberRemovalDocument,
   ProcessDocument,
   ReleaseDocument,
+  ServiceDocument,
   StreamError,
   TokenDocument,
   VersionDocument,
 } from '../../api/documents.ts'
 import type { Problem } from '../../api/problem.ts'
 import { AppError, type ErrorCode } from '../../core/errors.ts'
+import type { Verdict } from '../../core/release.ts'
 import type { Run } from '../../core/run.ts'
 import type { RunEvent } from '../../pipeline/pipeline.ts'
+import type { ServiceBackup } from '../../services/services.ts'
 import { type Call, type Place, send } from './http.ts'
 import { linesOf } from '../../lib/async/lines.ts'
 import { eventsOf } from '../server-events.ts'
 
-export type RunWithLines = Run & { readonly lines: readonly { readonly at: number; readonly text: string }[] }
+export interface RunWithLines extends Run {
+  readonly lines: readonly { readonly at: number; readonly text: string }[]
+  /** Null: it did not come so far; not told by older ones. */
+  readonly verdict?: Verdict | null
+}
 
 /** A file of any size. */
 export interface Download {
@@ -72,7 +80,8 @@ export class Client {
     this.#json<ReleaseDocument[]>('GET', `${environmentPath(app)}/releases?limit=${limit}`)
   bill = (app: string, release: string) =>
     this.#json<BillDocument>('GET', `${environmentPath(app)}/releases/${encodeURIComponent(release)}`)
-  deploy = (app: string, commit: string | undefined) => this.#run(app, 'deploy', { commit })
+  deploy = (app: string, options: { commit?: string | undefined; fresh?: boolean | undefined }) =>
+    this.#run(app, 'deploy', options)
   rollback = (app: string, options: { to?: number; releasePhase: boolean }) => this.#run(app, 'rollback', options)
   scale = (app: string, formation: Readonly<Record<string, number>>) => this.#run(app, 'scale', { formation })
 
@@ -93,6 +102,18 @@ export class Client {
     this.#json<DomainDocument>('POST', `${environmentPath(app)}/domains`, { name })
   removeDomain = (app: string, name: string) =>
     this.#json<{ name: string }>('DELETE', `${environmentPath(app)}/domains/${encodeURIComponent(name)}`)
+
+  services = () => this.#json<ServiceDocument[]>('GET', '/v1/services')
+  service = (name: string) => this.#json<ServiceDocument>('GET', servicePath(name))
+  createService = (service: { kind: string; name: string; from?: string }) =>
+    this.#json<ServiceDocument>('POST', '/v1/services', service)
+  destroyService = (name: string) => this.#json<{ service: string }>('DELETE', servicePath(name), { confirm: name })
+  serviceBackups = () => this.#json<ServiceBackup[]>('GET', '/v1/service-backups')
+  backUpService = (name: string) => this.#json<ServiceBackup>('POST', `${servicePath(name)}/backups`)
+  attachService = (app: string, what: { service: string; as: string | undefined }) =>
+    this.#json<AttachDocument>('POST', `${environmentPath(app)}/services`, what)
+  detachService = (app: string, name: string) =>
+    this.#json<AttachDocument>('DELETE', `${environmentPath(app)}/services/${encodeURIComponent(name)}`)
 
   processes = (app: string) => this.#json<ProcessDocument[]>('GET', `${environmentPath(app)}/processes`)
 
@@ -234,4 +255,8 @@ function edgeError(isUnknown: boolean): AppError {
     hint: `${isUnknown ? 'Is LADING_URL right? It is https://lading.<base domain>.' : 'One that was restarted is back in half a minute; apps go on.'} On the server: "docker service ps lading-control --no-trunc".`,
     retryable: !isUnknown,
   })
+}
+
+function servicePath(name: string): string {
+  return `/v1/services/${encodeURIComponent(name)}`
 }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { access, chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../../core/errors.ts'
 import { Secret } from '../../core/secret.ts'
@@ -68,12 +68,19 @@ export async function keep(config: CliConfig, origin: string, what: { token?: Se
   return caFile(config, origin)
 }
 
+/** Forgets token and CA of a platform; false where there was no token. */
+export async function forget(config: CliConfig, origin: string): Promise<boolean> {
+  const had = (await readIfAllowed(tokenFile(config, origin))) !== null
+  await Promise.all([tokenFile, caFile].map(file => rm(file(config, origin), { force: true })))
+  return had
+}
+
 async function writeSecretly(path: string, text: string): Promise<void> {
   await writeFile(path, text, { mode: 0o600 })
   await chmod(path, 0o600)
 }
 
-async function knownPlatforms({ folder }: CliConfig): Promise<string[]> {
+export async function knownPlatforms({ folder }: CliConfig): Promise<string[]> {
   const names = await readdir(folder).catch(ifMissing<string[]>([]))
   return names.filter(name => name.endsWith('.token')).map(name => fromFileName(name.slice(0, -'.token'.length)))
 }

@@ -15,7 +15,7 @@ import { receive } from '../receive/receive.ts'
 
 export interface GitDoorOptions extends Pick<GitHttpContext, 'authenticate' | 'authorize' | 'revoked' | 'log'> {
   readonly repositories: GitRepositories
-  readonly store: Pick<Store, 'findApp' | 'environmentOfBranch' | 'servingRelease'>
+  readonly store: Pick<Store, 'findApp' | 'environmentOfBranch' | 'listEnvironments' | 'servingRelease'>
   readonly pipeline: Pick<Pipeline, 'submit' | 'follow' | 'cancel'>
   /** Folder for `receive.sock`. */
   readonly runDir: string

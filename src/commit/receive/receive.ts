@@ -40,7 +40,7 @@ export interface Answer {
 
 export interface ReceiveTools {
   readonly repositories: Repositories
-  readonly store: Pick<Store, 'findApp' | 'environmentOfBranch' | 'servingRelease'>
+  readonly store: Pick<Store, 'findApp' | 'environmentOfBranch' | 'listEnvironments' | 'servingRelease'>
   readonly pipeline: Pick<Pipeline, 'submit' | 'follow' | 'cancel'>
 }
 
@@ -61,7 +61,26 @@ type Stored = Extract<Plan, { kind: 'store' }>
 export async function receive(push: Push, tools: ReceiveTools, signal: AbortSignal): Promise<readonly Answer[]> {
   const plans: Plan[] = []
   for (const command of push.commands) plans.push(await plan(push, command, tools, signal))
-  if (push.atomic) return receiveAtomically(push, plans, tools, signal)
+  const answers = push.atomic
+    ? await receiveAtomically(push, plans, tools, signal)
+    : await receiveEach(push, plans, tools, signal)
+  if (!plans.some(({ kind }) => kind === 'deploy')) {
+    const moved = new Set(answers.filter(({ reason }) => reason === null).map(({ ref }) => ref))
+    await warnOfNoDeploy(
+      push,
+      plans.filter(({ command }) => moved.has(command.ref)),
+      tools,
+    )
+  }
+  return answers
+}
+
+async function receiveEach(
+  push: Push,
+  plans: readonly Plan[],
+  tools: ReceiveTools,
+  signal: AbortSignal,
+): Promise<readonly Answer[]> {
   const reasons = new Map<Plan, string | null>()
   for (const kind of ['refused', 'store', 'deploy'] as const) {
     for (const plan of plans) if (plan.kind === kind) reasons.set(plan, await carryOut(push, plan, tools, signal))
@@ -190,9 +209,18 @@ async function moveStored(
   await tools.repositories.moveBranches(push.app, moves, signal)
   for (const { branch, to } of moves) {
     if (to === null) continue
-    await push.say(`-----> ${branch} is stored at ${to.slice(0, 7)}. No environment follows it, nothing is deployed.`)
-    await push.say(`       To deploy it: lading deploy ${to.slice(0, 7)}`)
+    await push.say(`-----> ${branch} is stored at ${to.slice(0, 7)}; no environment follows it`)
   }
+}
+
+/** The last line of a push that only stored; `warning` at the beginning is what git shows in yellow. */
+async function warnOfNoDeploy(push: Push, plans: readonly Plan[], { store }: ReceiveTools): Promise<void> {
+  const stored = plans.find(plan => plan.kind === 'store' && plan.command.to !== null)
+  if (stored?.kind !== 'store') return
+  const bound = (await store.listEnvironments()).find(({ app }) => app === push.app)
+  const follows = bound ? `${bound.environment} follows ${bound.branch}. ` : ''
+  const how = bound ? `git push lading ${stored.branch}:${bound.branch}` : `lading deploy ${stored.branch}`
+  await push.say(`warning: nothing was deployed. ${follows}To deploy ${stored.branch}: ${how}`)
 }
 
 async function deploy(push: Push, plan: Deploy, tools: ReceiveTools, signal: AbortSignal): Promise<void> {

@@ -28,7 +28,7 @@ const programs: Readonly<Record<string, readonly string[]>> = {
   'log-registry.txt': ['docker', 'service', 'logs', '--timestamps', '--tail', '100', 'lading-registry'],
 }
 
-const secretFiles = [paths.token, paths.tokenChange, paths.registryToken, paths.unshownCode]
+const secretFiles = [paths.token, paths.tokenChange, paths.registryToken, paths.registryTokenChange, paths.unshownCode]
 
 /** Writes a `.tar.gz` (0600) with the diagnosis, the state of engine and network, and our logs; secrets are masked. */
 export async function writeBugReport(
@@ -62,14 +62,22 @@ export async function writeBugReport(
   }
 }
 
-/** The lines of both streams; of a program that fails, why as well. */
-async function saidBy([file = '', ...args]: readonly string[], signal: AbortSignal): Promise<string> {
+/** "docker service logs" of an engine that is ill may never end; what it has said until then is worth having (ms). */
+const programMs = 30_000
+
+/** The lines of both streams; of a program that fails or does not end, why as well. */
+export async function saidBy(
+  [file = '', ...args]: readonly string[],
+  signal: AbortSignal,
+  withinMs = programMs,
+): Promise<string> {
   const lines: string[] = []
+  const limit = AbortSignal.timeout(withinMs)
   try {
-    await runProgram(file, args, { say: line => lines.push(line) }, signal)
+    await runProgram(file, args, { say: line => lines.push(line) }, AbortSignal.any([signal, limit]))
   } catch (error) {
     signal.throwIfAborted()
-    lines.push(asAppError(error).message)
+    lines.push(limit.aborted ? `did not end within ${withinMs / 1000} s` : asAppError(error).message)
   }
   return lines.join('\n')
 }

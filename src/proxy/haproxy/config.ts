@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { defaults } from '../../core/defaults.ts'
 import type { Secret } from '../../core/secret.ts'
+import type { SourceLimits } from '../../edge/edges.ts'
 import { checkAnswerMs, connectMs } from '../slots.ts'
 import type { EdgePaths } from './files.ts'
 import { identityPattern } from './identity.ts'
@@ -14,6 +15,7 @@ export interface ConfigInput {
   /** Number of this HAProxy process: names its sockets. */
   readonly process: number
   readonly pools: PoolCounts
+  readonly sources: SourceLimits
   /** Admitted processes, by backend: slot number (from 1) → `address:port`. They are up from the first moment. */
   readonly admitted: ReadonlyMap<string, ReadonlyMap<number, string>>
   readonly edge: EdgeSettings
@@ -24,8 +26,8 @@ export interface EdgeSettings {
   readonly httpsPort: number
   /** Loopback port of the registry's door; null: this node has none. */
   readonly registryPort: number | null
-  /** What engines show at that port; null or absent: nobody is let in. It stands in the configuration, which only root reads. */
-  readonly registryToken?: Secret | null
+  /** What engines may show at that port; none: nobody is let in. They stand in the configuration, which only root reads. */
+  readonly registryTokens?: readonly Secret[]
   readonly ipv6: boolean
   /** Unprivileged user and group HAProxy runs as; null: as the keeper itself. */
   readonly user: string | null
@@ -118,7 +120,8 @@ function common({ paths }: ConfigInput): string {
   )
 }
 
-function frontends({ paths, process, edge }: ConfigInput): string {
+function frontends({ paths, process, edge, sources }: ConfigInput): string {
+  const engines = edge.registryTokens ?? []
   const bind = (port: number, rest: string) => [
     `  bind :${port} tcp-ut ${lineDeadMs}ms${rest}`,
     ...(edge.ipv6 ? [`  bind :::${port} v6only tcp-ut ${lineDeadMs}ms${rest}`] : []),
@@ -132,7 +135,9 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     `  bind unix@${paths.relaySocket(process)} mode 600${edge.user ? ` user ${edge.user}` : ''} accept-proxy`,
     '  log ring@router format raw local0 info',
     `  log-format "${routerLogFormat}"`,
-    ...countConnections(edge.balancers),
+    // Of connections that ended before they could ask: nobody's lines, so the follower keeps them with the strangers'.
+    `  error-log-format "${handshakeLogFormat}"`,
+    ...countConnections(sources, edge.balancers),
     '  option idle-close-on-response',
     // An old process hands every new request to the newest one, whose maps are the present (docs/design/edge.md).
     '  acl draining nbsrv(lading_next) gt 0',
@@ -145,7 +150,7 @@ function frontends({ paths, process, edge }: ConfigInput): string {
     `  http-request set-var(txn.https) var(txn.host),regsub(^[^.]*,*),map_str(${paths.map('https-only')}) unless { var(txn.env) -m found }`,
     // A wildcard, `*.example.com`, is asked for only where nobody has the very name.
     `  http-request set-var(txn.env) var(txn.host),regsub(^[^.]*,*),map_str(${paths.map('hosts')}) unless { var(txn.env) -m found }`,
-    ...countRequests(paths, edge.balancers),
+    ...countRequests(paths, sources, edge.balancers),
     `  http-request set-var(txn.lane) var(txn.env),map_str(${paths.map('lanes')})`,
     `  acl secure dst_port ${edge.httpsPort}`,
     // What was decided with the newest maps holds: an old process passes on.
@@ -186,8 +191,10 @@ function frontends({ paths, process, edge }: ConfigInput): string {
           '  timeout client 10m',
           // Engines read images here and list nothing; only holders of the registry's own socket write.
           '  http-request deny deny_status 405 unless { method GET HEAD }',
-          ...(edge.registryToken ? [`  acl engine http_auth_pass -m str -- ${edge.registryToken.reveal()}`] : []),
-          `  http-request return status 401 content-type application/json lf-string '${unauthorized}' hdr www-authenticate 'Basic realm="lading"' hdr docker-distribution-api-version registry/2.0${edge.registryToken ? ' unless engine' : ''}`,
+          ...(engines.length > 0
+            ? [`  acl engine http_auth_pass -m str -- ${engines.map(one => one.reveal()).join(' ')}`]
+            : []),
+          `  http-request return status 401 content-type application/json lf-string '${unauthorized}' hdr www-authenticate 'Basic realm="lading"' hdr docker-distribution-api-version registry/2.0${engines.length > 0 ? ' unless engine' : ''}`,
           '  http-request deny deny_status 403 unless { path -m reg ^/v2/(.+/(manifests|blobs)/[^/]+)?$ }',
           '  default_backend lading_registry',
         ]),
@@ -271,6 +278,10 @@ export const routerLogFormat = [
   // Not %HU: over HTTP/2 that is the whole URL.
   '%HPO%HQ',
 ].join('\\t')
+
+/** With the fields of the other; `tls` is no termination of HAProxy's (src/proxy/router-log/router-log.ts). */
+const handshakeLogFormat =
+  '-\\t%ft/-\\t0\\ttls\\t0\\t0\\t0\\t0\\t0\\t%ci\\t1\\t-\\t-\\t%[ssl_fc_sni]\\t%[ssl_fc_err_str]'
 
 function lines(...all: readonly string[]): string {
   return all.map(line => `${line}\n`).join('')

@@ -13,7 +13,7 @@ void suite('an edge that is handed over', () => {
     const settings = { httpPort: 1, httpsPort: 1, registryPort: null, ipv6: false, user: null }
     const options: EdgeOptions = {
       paths: edgePaths(folder, folder),
-      settings: { ...settings, maxConnections: 1, balancers: [], hardStopSeconds: 1 },
+      settings: () => ({ ...settings, maxConnections: 1, balancers: [], hardStopSeconds: 1 }),
       binary: 'haproxy',
       clock: systemClock,
       log: () => undefined,

@@ -4,7 +4,14 @@ import { AppError } from '../../core/errors.ts'
 import type { DomainName, EnvironmentKey } from '../../core/names.ts'
 import type { Secret } from '../../core/secret.ts'
 import { Admission, type AdmissionFaults } from '../admission.ts'
-import { sameEnvironment, type EdgeState, type LaneSpec, type ReleaseKey, type Route } from '../../edge/edges.ts'
+import {
+  sameEnvironment,
+  type EdgeState,
+  type LaneSpec,
+  type ReleaseKey,
+  type Route,
+  type SourceLimits,
+} from '../../edge/edges.ts'
 import { Mutex } from '../../lib/async/mutex.ts'
 import * as models from '../model.ts'
 import { ensureDefaultCertificate, loadCertificate, pemBlocks, unloadCertificate } from './certificates.ts'
@@ -22,7 +29,8 @@ import { Supervisor } from './supervisor.ts'
 
 export interface EdgeOptions {
   readonly paths: EdgePaths
-  readonly settings: EdgeSettings
+  /** Asked at each start of a HAProxy. */
+  readonly settings: () => EdgeSettings
   readonly binary: string
   readonly clock: Clock
   readonly log: (line: string) => void
@@ -171,6 +179,11 @@ export class HaproxyEdge {
     await this.#change(term, () => this.#commit(models.withHttpsOnly(this.#model, host, isOn)))
   }
 
+  /** They stand in the configuration: another HAProxy takes the listeners. */
+  async limitSources(limits: SourceLimits, term: number): Promise<void> {
+    await this.#change(term, () => this.#withReload(models.withSourceLimits(this.#model, limits)))
+  }
+
   async challenge(token: string, answer: string | null, term: number): Promise<void> {
     await this.#change(term, () => this.#commit(models.withChallenge(this.#model, token, answer)))
   }
@@ -251,7 +264,14 @@ export class HaproxyEdge {
     await writeDerived(
       paths,
       this.#model,
-      haproxyConfig({ paths, process: next, pools: this.#model.pools, admitted, edge: settings }),
+      haproxyConfig({
+        paths,
+        process: next,
+        pools: this.#model.pools,
+        sources: this.#model.sourceLimits,
+        admitted,
+        edge: settings(),
+      }),
     )
     await this.supervisor.replace(next, before)
     this.#process = next
@@ -259,18 +279,31 @@ export class HaproxyEdge {
     await this.#options.started(next, this.supervisor.running?.pid ?? 0)
   }
 
+  /** For settings that have changed: another HAProxy takes the listeners, as after a refill. */
+  reload(): Promise<void> {
+    return this.#exclusive.run(() => this.#replace(this.#running()))
+  }
+
+  #running(): Predecessor | null {
+    const { running } = this.supervisor
+    return running && { pid: running.pid, runtimeSocket: running.runtime.path }
+  }
+
   /** Larger pools and a reload. */
   async #refill(): Promise<void> {
-    const { running } = this.supervisor
-    const before = running && { pid: running.pid, runtimeSocket: running.runtime.path }
-    const old = this.#model
-    this.#model = models.refilled(old)
-    if (this.#model === old) return
+    await this.#withReload(models.refilled(this.#model))
+  }
+
+  /** Nothing where the model is as before. */
+  async #withReload(after: models.EdgeModel): Promise<void> {
+    const before = this.#model
+    if (after === before) return
+    this.#model = after
     try {
-      await writeModel(this.#options.paths, this.#model)
-      await this.#replace(before)
+      await writeModel(this.#options.paths, after)
+      await this.#replace(this.#running())
     } catch (error) {
-      this.#model = old
+      this.#model = before
       throw error
     }
   }

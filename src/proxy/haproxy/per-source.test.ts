@@ -4,12 +4,20 @@ import { edgePaths } from './files.ts'
 import { countConnections, countRequests, parseSource, refusedIn, sourceTables } from './per-source.ts'
 
 const paths = edgePaths('/state', '/run')
+const limits = { connections: 30, requestsPerSecond: 7 }
 
 void suite('what one source address may have of an edge', () => {
   test('an IPv6 network counts as one', () => {
-    const rules = [...countConnections([]), ...countRequests(paths, [])].filter(line => line.includes('track-sc'))
+    const rules = [...countConnections(limits, []), ...countRequests(paths, limits, [])].filter(line =>
+      line.includes('track-sc'),
+    )
     assert.equal(rules.length, 2)
     for (const rule of rules) assert.match(rule, / src,ipmask\(32,64\) /)
+  })
+
+  test('the numbers are those that the edge was told', () => {
+    const rules = [...countConnections(limits, []), ...countRequests(paths, limits, [])].join('\n')
+    assert.match(rules, / gt 30\n[^]* gt 60 [^]* gt 70\n/)
   })
 
   test('a full table refuses nobody: the oldest goes', () => {
@@ -17,13 +25,13 @@ void suite('what one source address may have of an edge', () => {
   })
 
   test('a balancer is not counted, by connection nor by request', () => {
-    const rules = [...countConnections(['192.0.2.7']), ...countRequests(paths, ['192.0.2.7'])]
+    const rules = [...countConnections(limits, ['192.0.2.7']), ...countRequests(paths, limits, ['192.0.2.7'])]
     assert.equal(rules[0], '  acl balancer src 192.0.2.7')
     for (const rule of rules.filter(line => line.includes('track-sc'))) assert.match(rule, /(unless|or) balancer$/)
   })
 
   test('an old HAProxy passes requests on and counts none of them', () => {
-    for (const rule of countRequests(paths, []).filter(line => line.startsWith('  http-request')))
+    for (const rule of countRequests(paths, limits, []).filter(line => line.startsWith('  http-request')))
       assert.match(rule, /unless draining|!draining/)
   })
 

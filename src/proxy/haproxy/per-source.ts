@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { join } from 'node:path'
-import { defaults } from '../../core/defaults.ts'
 import { AppError } from '../../core/errors.ts'
+import type { SourceLimits } from '../../edge/edges.ts'
 import type { EdgePaths } from './files.ts'
 import { pages } from './pages.ts'
 
@@ -33,8 +33,8 @@ export function sourceTables(): readonly string[] {
  * A connection past the limit is taken, for its request is answered with a reason; past twice the limit it is closed, before
  * it costs a TLS handshake. The relay's connections have no address here.
  */
-export function countConnections(balancers: readonly string[]): readonly string[] {
-  const most = defaults.sourceConnections
+export function countConnections(limits: SourceLimits, balancers: readonly string[]): readonly string[] {
+  const most = limits.connections
   return [
     ...(balancers.length > 0 ? [`  acl balancer src ${balancers.join(' ')}`] : []),
     `  tcp-request connection track-sc0 ${source} table ${connections}${balancers.length > 0 ? ' unless balancer' : ''}`,
@@ -45,12 +45,12 @@ export function countConnections(balancers: readonly string[]): readonly string[
 }
 
 /** After the relay, so by the client's address, in the newest HAProxy only: an old one passes on. */
-export function countRequests(paths: EdgePaths, balancers: readonly string[]): readonly string[] {
+export function countRequests(paths: EdgePaths, limits: SourceLimits, balancers: readonly string[]): readonly string[] {
   const { file, code } = pages.tooMany
   const page = `deny_status 429 content-type "text/plain; charset=utf-8" hdr retry-after ${windowSeconds} hdr lading-error ${code} lf-file ${join(paths.pages, file)}`
   return [
     `  http-request track-sc1 ${source} table ${requests} unless draining${balancers.length > 0 ? ' or balancer' : ''}`,
-    `  acl hurry sc1_http_req_rate(${requests}) gt ${defaults.sourceRequestsPerSecond * windowSeconds}`,
+    `  acl hurry sc1_http_req_rate(${requests}) gt ${limits.requestsPerSecond * windowSeconds}`,
     // Only connections that came when there were too many, and while there are.
     `  http-request deny ${page} if !draining { var(sess.crowded) -m bool } crowd`,
     `  http-request deny ${page} if !draining hurry`,

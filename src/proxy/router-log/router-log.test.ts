@@ -47,6 +47,19 @@ void suite("the router's log", () => {
     assert.match(text(line({ path: '/" status=200 x="' })) ?? '', /path="\/%22 status=200 x=%22" host=/)
   })
 
+  // As HAProxy 2.6.12 wrote it, with the name that was asked for.
+  test('a TLS handshake that failed is told as one, and is of nobody', () => {
+    const fields = ['-', 'edge~/-', '0', 'tls', '0', '0', '0', '0', '0', '192.0.2.9', '1', '-', '-', 'shop"x.test']
+    const said = [...fields, 'error:0A000102:SSL routines::unsupported protocol'].join('\t')
+    const entry = parseRouterLine(`<6>2026-12-03T05:48:49.163263+00:00 ${said}`)
+    assert.deepEqual(entry, {
+      time: '2026-12-03T05:48:49.163263Z',
+      environment: '',
+      slot: 'edge~/-',
+      line: 'at=error desc="TLS handshake failed" reason="error:0A000102:SSL routines::unsupported protocol" host="shop%22x.test" fwd="192.0.2.9"',
+    })
+  })
+
   test('anything else in the ring is no line of the router', () => {
     assert.equal(parseRouterLine('Server h1_tcp_4_1/s1 is DOWN'), null)
     assert.equal(parseRouterLine(''), null)

@@ -66,6 +66,12 @@ export function parseRouterLine(text: string): RouterEntry | null {
     ...path
   ] = fields?.[2]?.split('\t') ?? []
   if (!fields?.[1] || path.length === 0 || environment === undefined || !slot || !status || !state) return null
+  if (state === 'tls') {
+    // The edge's words and the name that was asked for are not ours: they stand in quotes.
+    const reason = quoted(path.join(' '))
+    const line = `at=error desc="TLS handshake failed" reason=${reason} host=${quoted(host ?? '')} fwd="${from}"`
+    return { time: utc(fields[1]), environment: '', slot, line }
+  }
   const fault = faultOf(status, state, slot)
   const service = Number(response) < 0 ? Number(total) : Math.max(0, Number(total) - Math.max(0, Number(connect)))
   const line = [
@@ -76,11 +82,19 @@ export function parseRouterLine(text: string): RouterEntry | null {
     `status=${status} bytes=${bytes} protocol=${tls === '1' ? 'https' : 'http'}`,
   ].join(' ')
   return {
-    time: fields[1].replace(/([+-]00:00)$/, 'Z'),
+    time: utc(fields[1]),
     environment: environment === '-' ? '' : environment,
     slot,
     line,
   }
+}
+
+function quoted(text: string): string {
+  return `"${text.replaceAll('"', '%22')}"`
+}
+
+function utc(time: string): string {
+  return time.replace(/([+-]00:00)$/, 'Z')
 }
 
 /** The entry as a log line, with the process's name in place of the slot when it is known. */

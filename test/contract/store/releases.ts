@@ -65,4 +65,21 @@ export function keepsReleases(given: Given): void {
     assert.deepEqual(await store.findImage(shop, 'key-1'), newer)
     assert.equal(await store.findImage(shop, 'key-2'), null)
   })
+
+  given('remembers a step that passed by its key, the newest, for as long as the app is there', async store => {
+    await store.createApp(shop, 'ann', 5)
+    const step = { name: 'unit', needs: [], state: 'passed', how: '', mayFail: false, attempts: 1, seconds: 2 } as const
+    await store.savePassedStep(shop, 'key-1', { ...step, counts: null }, 6)
+    await store.savePassedStep(shop, 'key-1', { ...step, attempts: 2, counts: null }, 7)
+    assert.deepEqual(await store.findPassedStep(shop, 'key-1'), { ...step, attempts: 2, counts: null })
+    assert.equal(await store.findPassedStep(shop, 'key-2'), null)
+    for (let at = 0; at < 1_001; at++)
+      await store.savePassedStep(shop, `more-${at}`, { ...step, counts: null }, 10 + at)
+    assert.equal(await store.findPassedStep(shop, 'key-1'), null)
+    assert.ok(await store.findPassedStep(shop, 'more-1000'))
+    await store.markAppDestroyed(shop, 8)
+    await store.removeApp(shop)
+    await store.savePassedStep(shop, 'key-1', { ...step, counts: null }, 9)
+    assert.equal(await store.findPassedStep(shop, 'key-1'), null)
+  })
 }

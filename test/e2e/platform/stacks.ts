@@ -199,6 +199,17 @@ export function stacks(platform: () => Platform): void {
     await app.answers('from a folder')
   })
 
+  test('a Dockerfile’s program that reads no PORT: what it exposes is where it is met; "port:" counts before that', async () => {
+    const app = await created('own-port')
+    await pushed(app)
+    await app.answers('my port 3000, told 3000')
+    await app.write('server.js', (await app.read('server.js')).replace('port = 3000', 'port = 5000'))
+    await app.write('lading.yaml', 'port: 5000\n')
+    await app.commit('Another port')
+    await pushed(app)
+    await app.answers('my port 5000, told 5000')
+  })
+
   test('a repository of services is told what was seen in it, and what to add', async () => {
     const app = await platform().create('services', 'apps/hello')
     await app.git(['rm', '--quiet', '-r', '.'])

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { AppError } from '../../core/errors.ts'
 import type { Step } from '../steps/steps.ts'
-import { ownerTokenSteps } from './rotate.ts'
+import { ownerTokenSteps } from './rotate-owner-token.ts'
 
 const never = new AbortController().signal
 const first = 'a'.repeat(43)
