@@ -134,6 +134,24 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
       devDependencies: { '@types/bun': 'latest' },
     }),
   },
+  'node-hono-bun': {
+    'src/index.ts': '',
+    'tsconfig.json': '{}',
+    'package.json': json({
+      name: 'shop',
+      scripts: { dev: 'bun run --hot src/index.ts' },
+      dependencies: { hono: '^4.13.19' },
+      devDependencies: { '@types/bun': 'latest' },
+    }),
+  },
+  'node-next-on-old-node': {
+    '.nvmrc': '18\n',
+    'next.config.js': '',
+    'package.json': json({
+      scripts: { dev: 'next dev', build: 'next build', start: 'next start' },
+      dependencies: { next: 'latest', react: 'latest', 'react-dom': 'latest' },
+    }),
+  },
   'node-turborepo': {
     'pnpm-lock.yaml': '',
     'pnpm-workspace.yaml': 'packages:\n  - apps/*\n  - packages/*\n',
@@ -232,6 +250,18 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
     '.python-version': '3.12\n',
     'app/__init__.py': '',
     'app/main.py': 'app = FastAPI()\n',
+  },
+  'python-old-driver': {
+    'requirements.txt': 'Django==4.2.1\ngunicorn==20.1.0\npsycopg2-binary==2.9.6\n',
+    'manage.py': '',
+    'mysite/settings.py': 'ALLOWED_HOSTS = os.getenv("HOSTS").split(",")\n',
+    'mysite/wsgi.py': '',
+  },
+  'refused-django-too-old': {
+    'requirements.txt': 'Django==1.10.5\ndjangorestframework==3.4.4\n',
+    'manage.py': '',
+    'conduit/settings.py': 'ALLOWED_HOSTS = []\n',
+    'conduit/wsgi.py': '',
   },
   'python-django': {
     'manage.py': '',
