@@ -13,6 +13,7 @@ const refused = (text: string, message: RegExp) =>
 test('without a file, and with an empty one, everything is default', () => {
   const plain = {
     settings: defaults.settings,
+    root: '',
     dockerfile: null,
     build: { context: null, target: null, args: {} },
     stack: null,
@@ -43,11 +44,22 @@ stack: dockerfile
       memory: 2048 * 1024 * 1024,
       cpus: 0.5,
     },
+    root: '',
     dockerfile: 'deploy/Dockerfile',
     build: { context: null, target: null, args: {} },
     stack: 'dockerfile',
     verify: null,
   })
+})
+
+test('root names a folder, or one for each app; it stays inside of the repository', () => {
+  assert.equal(parseLadingYaml('root: apps/shop/\n').root, 'apps/shop')
+  assert.deepEqual(parseLadingYaml('root: { shop: client, shop-api: server/ }\n').root, {
+    shop: 'client',
+    'shop-api': 'server',
+  })
+  for (const root of ['..', '/etc', 'a/../..', '{ shop: ../x }', '7'])
+    refused(`root: ${root}\n`, /^lading.yaml line 1: root.*: write a path inside the repository/)
 })
 
 test('an unknown key is refused with its line and path', () => {

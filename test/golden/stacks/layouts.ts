@@ -464,6 +464,16 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
   'refused-elixir': { 'mix.exs': '' },
   'refused-monorepo': { 'api/Dockerfile': '', 'web/Dockerfile': '', 'compose.yaml': '' },
   'refused-below': { 'server/package.json': '', 'client/package.json': '', 'README.md': '' },
+  'refused-below-one': { 'app/package.json': '', 'app/src/index.js': '', 'README.md': '' },
+  'refused-root': { 'lading.yaml': 'root: sever\n', 'server/package.json': '{}' },
+  'root-of-a-mern': {
+    'lading.yaml': 'root: { shop: server, shop-web: client }\n',
+    'client/package.json': json({ scripts: { build: 'vite build' }, devDependencies: { vite: '8' } }),
+    'server/package-lock.json': '',
+    'server/Procfile': 'web: node index.js\n',
+    'server/index.js': '',
+    'server/package.json': json({ dependencies: { express: '5' } }),
+  },
   'refused-empty': { 'README.md': '' },
   'refused-wish': { 'index.html': '', 'lading.yaml': 'stack: python\n' },
 }
