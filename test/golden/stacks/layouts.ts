@@ -257,6 +257,16 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
     'mysite/settings.py': 'ALLOWED_HOSTS = os.getenv("HOSTS").split(",")\n',
     'mysite/wsgi.py': '',
   },
+  'refused-gunicorn-too-old': {
+    'requirements.txt': 'Flask==2.0.3\ngunicorn==19.9.0\n',
+    Procfile: 'web: gunicorn main:app\n',
+    'main.py': '',
+  },
+  'python-old-gunicorn': {
+    'requirements.txt': 'Flask==2.0.3\ngunicorn==20.0.4\n',
+    Procfile: 'web: gunicorn main:app\n',
+    'main.py': '',
+  },
   'refused-django-too-old': {
     'requirements.txt': 'Django==1.10.5\ndjangorestframework==3.4.4\n',
     'manage.py': '',

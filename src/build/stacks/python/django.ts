@@ -1,16 +1,6 @@
 import { glance } from '../../files.ts'
 import type { Source } from '../../source.ts'
 
-/**
- * The version that requirements pin, where it is one that Python 3.10 and later cannot import (`collections.Iterator` went
- * then); null: none is. Tried: 2.0 does not start, 2.2 does.
- */
-export function tooOldDjango({ text }: { readonly text: string }): string | null {
-  const [, pinned] =
-    /^\s*django\s*==\s*([\d.]+)/im.exec(text) ?? /^name = "django"\nversion = "([\d.]+)"/im.exec(text) ?? []
-  return pinned !== undefined && /^(?:1|2\.[01])(?:\.|$)/.test(pinned) ? pinned : null
-}
-
 /** What Django's settings say, which stand in `settings.py` or in files of a folder `settings`. */
 export interface DjangoSettings {
   /** Where static files are collected is said. */

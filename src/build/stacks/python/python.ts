@@ -1,13 +1,13 @@
-import { AppError } from '../../../core/errors.ts'
 import { glance } from '../../files.ts'
 import type { Source } from '../../source.ts'
 import { satisfies } from '../version-range.ts'
 import { withoutGit } from '../generated.ts'
 import type { Assembled, Built, Platform, Recipe, Stack } from '../stack.ts'
-import { readSettings, tooOldDjango, type DjangoSettings } from './django.ts'
+import { readSettings, type DjangoSettings } from './django.ts'
 import { pythonDockerfile, pythonEnv, venvDockerfile, type PythonPlan } from './dockerfile.ts'
 import { readRequirements, type Requirements } from './requirements.ts'
 import { startOf, type Start } from './start.ts'
+import { tooOld } from './too-old.ts'
 
 /** Of Debian 13. */
 const version = '3.13'
@@ -30,8 +30,8 @@ export const pythonStack: Stack = {
 
   async recipe(source, { base }: Platform): Promise<Recipe> {
     const requirements = await readRequirements(source)
-    const tooOld = requirements && tooOldDjango(requirements)
-    if (tooOld) throw refusal(tooOld)
+    const refusal = requirements && tooOld(requirements, version)
+    if (refusal) throw refusal
     const isSaid = (source.procfile?.processes ?? []).length > 0
     const start = isSaid ? null : await startOf(source, requirements)
     const paths = await source.files.paths()
@@ -57,12 +57,6 @@ export const pythonStack: Stack = {
     const isBuilt = plan.collectsStatic || (requirements?.needsCode ?? false)
     return isBuilt ? built : assembled(plan, built, base)
   },
-}
-
-function refusal(django: string): AppError {
-  return new AppError('build-failed', `Django ${django} does not start on Python ${version}, which images have here`, {
-    hint: 'Require Django 2.2 or later, or bring an older Python with a Dockerfile.',
-  })
 }
 
 function assembled(plan: PythonPlan, otherwise: Built, base: Platform['base']): Assembled {

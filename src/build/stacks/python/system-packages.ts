@@ -45,8 +45,11 @@ export const noLibraries = `touch ${libraries}`
  */
 export function withCompilers(command: string, env = ''): string {
   const compilers = apt(['build-essential', 'python3-dev', 'pkg-config', ...headers])
-  return `RUN ${cached('/root/.cache')} ${aptMounts} ${env}${command} || { echo 'Trying again with compilers' && ${compilers} && ${env}${command} && { ${linked}; }; }`
+  return `RUN ${cached('/root/.cache')} ${aptMounts} ${env}${command} || { echo 'Trying again with compilers' && ${compilers} && ${alias} ${env}${command} && { ${linked}; }; }`
 }
+
+/** Of psycopg2 before 2.9.10: a name that Python's headers had until 3.13 for the one that they have. */
+const alias = 'CFLAGS=-D_PyInterpreterState_Get=PyInterpreterState_Get'
 
 /** What wheels bring with them lies in the venv, and is no package of Debian's. */
 const linked = [
