@@ -9,6 +9,7 @@ import { defaultLimits, type Limits } from '../core/limits.ts'
 import type { Clock } from '../core/clock.ts'
 import { parseAppName, parseCommitId, parseImageReference, type CommitId } from '../core/names.ts'
 import type { Image } from '../core/release.ts'
+import type { CommitFolder } from '../commit/repository.ts'
 import { systemClock } from '../core/system.ts'
 import { ownMirrors } from './stacks/bases.ts'
 import { createBuilder } from './build.ts'
@@ -33,9 +34,15 @@ class Commits {
     return commit
   }
 
+  #in(commit: CommitId, folder: string): (readonly [string, string])[] {
+    const under = folder === '' ? '' : `${folder}/`
+    const files = [...this.#commits.get(commit)!].filter(([path]) => path.startsWith(under))
+    return files.map(([path, text]) => [path.slice(under.length), text])
+  }
+
   readonly port = {
-    archive: (_app: unknown, commit: CommitId) => {
-      const files = new Map([...this.#commits.get(commit)!].map(([path, text]) => [path, Buffer.from(text)]))
+    archive: (_app: unknown, { commit, folder }: CommitFolder) => {
+      const files = new Map(this.#in(commit, folder).map(([path, text]) => [path, Buffer.from(text)]))
       return writeTar({ files, stamp: { uid: 0, gid: 0, modified: 1 } })
     },
     readFile: async (_app: unknown, commit: CommitId, what: string | { readonly path: string }) => {
@@ -43,7 +50,7 @@ class Commits {
       const text = this.#commits.get(commit)!.get(path)
       return text === undefined ? null : Buffer.from(text)
     },
-    treeOf: async (_app: unknown, commit: CommitId) => JSON.stringify([...this.#commits.get(commit)!]),
+    treeOf: async (_app: unknown, commit: CommitId, folder: string) => JSON.stringify(this.#in(commit, folder)),
     checkTree: async () => ({ paths: 0, bytes: 0, largest: 0, submodules: [] }),
     listTree: async (_app: unknown, commit: CommitId) =>
       [...this.#commits.get(commit)!.keys()].map(path => ({ path, kind: 'file' as const, id: '' })),
@@ -217,6 +224,32 @@ test('an image that the registry has lost is built again', async () => {
     if (key.startsWith('shop/')) lading.server.manifests.delete(key)
   await lading.build(commit)
   assert.equal(lading.engine.log.filter(line => line === 'exec lading-build').length, 2)
+})
+
+test('of a repository of two apps, root names the folder of this one: it is all that the image is made of', async () => {
+  await using lading = await platform()
+  const files = {
+    'lading.yaml': 'root: { shop: server, shop-web: client }\n',
+    Procfile: 'web: not this\n',
+    'client/index.html': 'pages',
+    'server/package.json': '{"main":"index.js"}',
+    'server/index.js': '1',
+    'server/Procfile': 'web: node index.js\n',
+  }
+  const image = await lading.build(lading.commits.add(files))
+  assert.deepEqual(image.processes, [{ type: 'web', command: 'node index.js' }])
+  const stored = await lading.registry.getManifest('shop', image.buildKey, never)
+  const { digest } = (JSON.parse(stored!.bytes.toString()) as Manifest).layers.at(-1)!
+  const layer = gunzipSync(await lading.registry.getBlob('shop', digest, never))
+  const inside = await filesOf(Readable.from([layer]))
+  assert.deepEqual(Object.keys(inside).sort(), ['app/Procfile', 'app/index.js', 'app/package.json'])
+
+  const keyOf = async (changed: Readonly<Record<string, string>>) =>
+    (await lading.build(lading.commits.add({ ...files, ...changed }))).buildKey
+  assert.equal(await keyOf({ 'client/index.html': 'other pages' }), image.buildKey)
+  assert.notEqual(await keyOf({ 'server/index.js': '2' }), image.buildKey)
+  // It says how the app is run, and is not in the folder.
+  assert.notEqual(await keyOf({ 'lading.yaml': `${files['lading.yaml']}memory: 1G\n` }), image.buildKey)
 })
 
 test('a Node app without dependencies never meets the builder', async () => {

@@ -9,6 +9,7 @@ import { BuilderContainer } from './builder/container.ts'
 import { FairQueue } from './builder/fair-queue.ts'
 import { runBuild, type BuildJob } from './builder/run-build.ts'
 import { Shifts } from './builder/shifts.ts'
+import { withExposedPort } from './exposed-port.ts'
 import { ownCommand } from './own-command.ts'
 import { RegistryGate } from './registry/gate.ts'
 import { Registry } from './registry/registry.ts'
@@ -177,7 +178,7 @@ class ImageBuilder implements StoppableBuilder {
       buildKey: key,
       processes: processesOf(source, ownCommand(made.config)),
       releaseCommand: source.procfile?.releaseCommand ?? null,
-      settings: source.yaml.settings,
+      settings: withExposedPort(source.yaml.settings, made),
       layers: made.layers,
       stack: made.stack,
       method: made.method,
@@ -189,7 +190,7 @@ class ImageBuilder implements StoppableBuilder {
 
   /** By the builder. Who waited for a place looks again: the build before it may have been the same. */
   async #make(work: Work, recipe: Built, signal: AbortSignal): Promise<Made | Image> {
-    const { app, commit } = work.source
+    const { app, commit, folder } = work.source
     return this.#inBuilder(
       work,
       async () => {
@@ -202,7 +203,7 @@ class ImageBuilder implements StoppableBuilder {
           dockerignore: recipe.dockerignore,
           ...(recipe.docker ? { docker: recipe.docker } : {}),
           instead: Object.fromEntries(recipe.bases.flatMap(base => (base.instead ? [[base.name, base.instead]] : []))),
-          context: { archive: () => this.#options.repositories.archive(app, commit, signal) },
+          context: { archive: () => this.#options.repositories.archive(app, { commit, folder }, signal) },
         }
         const image = await this.#run(work, job, work.key, signal)
         const layers = image.manifest.layers.map(({ digest, size }) => ({ digest, size, isNew: !before.has(digest) }))
@@ -213,7 +214,7 @@ class ImageBuilder implements StoppableBuilder {
   }
 
   async #assemble(work: Work, recipe: Assembled, signal: AbortSignal): Promise<Made | Image> {
-    const { app, commit } = work.source
+    const { app, commit, folder } = work.source
     const found = await this.#dependencies(work, recipe, signal)
     if (!found) return this.#make(work, recipe.otherwise, signal)
     const made = await assemble(
@@ -226,7 +227,7 @@ class ImageBuilder implements StoppableBuilder {
         modified: recipe.times === 'zero' ? 0 : timeOf(work.source.tree),
         leaveOut: recipe.leaveOut,
         tag: work.key,
-        archive: () => this.#options.repositories.archive(app, commit, signal),
+        archive: () => this.#options.repositories.archive(app, { commit, folder }, signal),
       },
       this.#registry,
       signal,

@@ -34,3 +34,14 @@ export function keepingFiles(files: Files): Files {
     paths: () => (paths ??= files.paths()),
   }
 }
+
+/** The files of a folder, by their paths in it. */
+export function below(files: Files, folder: string): Files {
+  return keepingFiles({
+    text: (path, bound) => files.text(`${folder}/${path}`, bound),
+    paths: async () => {
+      const all = [...(await files.paths())].filter(path => path.startsWith(`${folder}/`))
+      return new Set(all.map(path => path.slice(folder.length + 1)))
+    },
+  })
+}

@@ -13,6 +13,7 @@ const refused = (text: string, message: RegExp) =>
 test('without a file, and with an empty one, everything is default', () => {
   const plain = {
     settings: defaults.settings,
+    root: '',
     dockerfile: null,
     build: { context: null, target: null, args: {} },
     stack: null,
@@ -43,11 +44,22 @@ stack: dockerfile
       memory: 2048 * 1024 * 1024,
       cpus: 0.5,
     },
+    root: '',
     dockerfile: 'deploy/Dockerfile',
     build: { context: null, target: null, args: {} },
     stack: 'dockerfile',
     verify: null,
   })
+})
+
+test('root names a folder, or one for each app; it stays inside of the repository', () => {
+  assert.equal(parseLadingYaml('root: apps/shop/\n').root, 'apps/shop')
+  assert.deepEqual(parseLadingYaml('root: { shop: client, shop-api: server/ }\n').root, {
+    shop: 'client',
+    'shop-api': 'server',
+  })
+  for (const root of ['..', '/etc', 'a/../..', '{ shop: ../x }', '7'])
+    refused(`root: ${root}\n`, /^lading.yaml line 1: root.*: write a path inside the repository/)
 })
 
 test('an unknown key is refused with its line and path', () => {
@@ -107,4 +119,10 @@ test('how a Dockerfile is built: with a context its own is the default, and Buil
   refused('build: { context: ../x }\n', /inside the repo/)
   refused('build:\n  args: { BUILDKIT_CACHE_MOUNT_NS: other }\n', /BUILDKIT/)
   refused('build: { target: --push }\n', /write the name of a stage/)
+})
+
+test('a port is a number of a port', () => {
+  assert.equal(parseLadingYaml('port: 3000').settings.port, 3000)
+  assert.equal('port' in parseLadingYaml(null).settings, false)
+  assert.throws(() => parseLadingYaml('port: 70000'), AppError)
 })

@@ -42,6 +42,12 @@ export const ladingYamlSchema = z.strictObject({
       "HTTP path that must answer 200–399 before traffic moves; without it a TCP connection is the check. An image's HEALTHCHECK is off.",
     ),
   protocol: z.enum(['h1', 'h2c']).optional().describe('What `web` speaks; h2c for gRPC.'),
+  port: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .describe('What `web` listens on where it cannot be told; PORT has it too. Other apps may have the same.'),
   timeouts: z
     .strictObject({
       boot: seconds(3600).optional().describe('A rollout that makes no progress for so long fails.'),
@@ -53,6 +59,14 @@ export const ladingYamlSchema = z.strictObject({
     .optional(),
   memory: bytes.optional().describe('Limit of each process; a node has room when a quarter of it is not reserved.'),
   cpus: z.number().min(0.05).max(64).optional().describe('Of each process; 1 is one core.'),
+  root: z
+    .union([repositoryPath, z.record(z.string().max(64), repositoryPath)], {
+      error: 'write a path inside the repository, or a map of apps and their paths',
+    })
+    .optional()
+    .describe(
+      'The folder that the app is in: it is built as if it were the repository, its Procfile too. Of several apps in one repository: a map, such as `{ shop: client, shop-api: server }`; an app that is not in it gets all of it.',
+    ),
   dockerfile: repositoryPath.optional().describe('Path of the Dockerfile; its name is enough to choose the stack.'),
   build: z
     .strictObject({
@@ -96,6 +110,8 @@ export interface DockerBuild {
 
 export interface LadingYaml {
   readonly settings: Settings
+  /** The app's folder, or those of apps by their names; `''`: the repository's own. */
+  readonly root: string | Readonly<Record<string, string>>
   /** Of a Dockerfile; null: it is not said. */
   readonly dockerfile: string | null
   readonly build: DockerBuild
@@ -178,6 +194,7 @@ function resolve(file: z.infer<typeof ladingYamlSchema>): LadingYaml {
     settings: {
       healthPath: file.healthcheck ?? settings.healthPath,
       protocol: file.protocol ?? settings.protocol,
+      ...(file.port === undefined ? {} : { port: file.port }),
       bootSeconds: timeouts?.boot ?? settings.bootSeconds,
       drainSeconds: timeouts?.drain ?? settings.drainSeconds,
       stopSeconds: timeouts?.stop ?? settings.stopSeconds,
@@ -186,6 +203,7 @@ function resolve(file: z.infer<typeof ladingYamlSchema>): LadingYaml {
       memory: file.memory ?? settings.memory,
       cpus: file.cpus ?? settings.cpus,
     },
+    root: rootOf(file.root ?? ''),
     dockerfile: dockerfileOf(file),
     build: {
       context: file.build?.context?.replace(/\/+$/, '') ?? null,
@@ -195,6 +213,12 @@ function resolve(file: z.infer<typeof ladingYamlSchema>): LadingYaml {
     stack: file.stack ?? null,
     verify: planOf(file.verify),
   }
+}
+
+function rootOf(root: string | Readonly<Record<string, string>>): LadingYaml['root'] {
+  const plain = (path: string) => path.replace(/\/+$/, '')
+  if (typeof root === 'string') return plain(root)
+  return Object.fromEntries(Object.entries(root).map(([app, path]) => [app, plain(path)]))
 }
 
 function dockerfileOf({ dockerfile, build }: z.infer<typeof ladingYamlSchema>): string | null {

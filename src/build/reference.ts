@@ -85,7 +85,7 @@ function rows(schema: Schema, above: string): string[] {
       const own = `| \`${path}.NAME\` | ${kinds(named)} | | ${value.description ?? ''} |`
       return [own, ...named.flatMap(kind => rows(kind, `${path}.NAME`))]
     }
-    const values = value.enum?.join(', ') ?? value.type ?? ''
+    const values = value.enum?.join(', ') ?? value.type ?? kinds(value.anyOf ?? [])
     return [`| \`${path}\` | ${values} | ${fallback(path)} | ${value.description ?? ''} |`]
   })
 }
@@ -95,6 +95,8 @@ function fallback(path: string): string {
   const known: Readonly<Record<string, string>> = {
     healthcheck: 'a TCP connection',
     protocol: settings.protocol,
+    root: 'the whole repository',
+    port: 'what EXPOSE says, else `$PORT` alone',
     'timeouts.boot': `${settings.bootSeconds}s`,
     'timeouts.drain': `${settings.drainSeconds}s`,
     'timeouts.stop': `${settings.stopSeconds}s`,

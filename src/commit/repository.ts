@@ -37,11 +37,11 @@ export interface Repositories {
   describe(app: AppName, commit: CommitId, signal: AbortSignal): Promise<CommitFacts>
 
   /**
-   * All files of the commit as one tar, as a checkout would give them (`export-ignore` does not apply), without a
-   * leading folder. A submodule is an empty folder. Nothing is started before the first `next()`; leaving the loop ends
-   * git. Rejects `not-found` before the first chunk when the commit is not there.
+   * All files of a folder of the commit as one tar, as a checkout would give them (`export-ignore` does not apply), their
+   * paths from that folder. A submodule is an empty folder. Nothing is started before the first `next()`; leaving the loop
+   * ends git. Rejects `not-found` before the first chunk when the commit, or the folder, is not there.
    */
-  archive(app: AppName, commit: CommitId, signal: AbortSignal): AsyncIterable<Uint8Array>
+  archive(app: AppName, of: CommitFolder, signal: AbortSignal): AsyncIterable<Uint8Array>
   /**
    * The whole repository as a git bundle, with all its refs, pins too. Nothing is started before the first `next()`;
    * leaving the loop ends git. Rejects `not-found` before the first chunk when nothing was ever pushed.
@@ -62,6 +62,12 @@ export interface Repositories {
   checkTree(app: AppName, commit: CommitId, signal: AbortSignal): Promise<TreeFacts>
   /** Every entry that is not a folder, in all folders, sorted as git does. Rejects as `checkTree`. */
   listTree(app: AppName, commit: CommitId, signal: AbortSignal): Promise<readonly TreeEntry[]>
+}
+
+export interface CommitFolder {
+  readonly commit: CommitId
+  /** `''`: all of it. */
+  readonly folder: string
 }
 
 export interface BoundedPath {

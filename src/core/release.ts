@@ -7,6 +7,8 @@ export interface Settings {
   readonly healthPath: string | null
   /** `h2c` for gRPC. */
   readonly protocol: 'h1' | 'h2c'
+  /** What `web` listens on, and is told as PORT; absent: the platform's own choice. */
+  readonly port?: number
   /** Without progress for so long, a rollout fails (seconds). */
   readonly bootSeconds: number
   /** How long requests of the old release may run on after the switch (seconds). */

@@ -4,7 +4,7 @@ import type { LogLine } from '../docker/engine.ts'
 import type { ProcessView } from '../edge/edges.ts'
 import { stoppedHint } from '../core/stopped.ts'
 import type { RolloutDeps } from './roll-out.ts'
-import { containerPort } from './spec.ts'
+import { portOf } from './spec.ts'
 import { stoppedTypes } from './stopped-types.ts'
 
 const logLines = 50
@@ -92,7 +92,8 @@ function explain(
       hint: `Its last log lines are below, ${logLines} at most: nothing else is kept of a release that did not come up.`,
     }
   }
-  const reachable = sockets.some(socket => listensOn(socket, containerPort) && !isLoopback(socket))
+  const port = portOf(release)
+  const reachable = sockets.some(socket => listensOn(socket, port) && !isLoopback(socket))
   if (reachable && healthPath) {
     return {
       sentence: `${name} listens, but its health check GET ${healthPath} answered ${process.lastCheck ?? 'nothing'} for ${bootSeconds} s`,
@@ -103,16 +104,22 @@ function explain(
     return { sentence: `${name} listens on $PORT but does not accept connections`, hint: 'See its log below.' }
   if (sockets.length > 0) {
     return {
-      sentence: `${name} listens on ${sockets.join(', ')}, expected 0.0.0.0:${containerPort}`,
+      sentence: `${name} listens on ${sockets.join(', ')}, expected 0.0.0.0:${port}`,
       hint: sockets.some(isLoopback)
         ? 'Listen on 0.0.0.0 and $PORT, not on the loopback address.'
-        : 'Listen on the port that the environment variable PORT names.',
+        : `Listen on the port that the environment variable PORT names${wayTo(sockets)}.`,
     }
   }
   return {
-    sentence: `${name} did not listen on $PORT (${containerPort}) within ${bootSeconds} s`,
+    sentence: `${name} did not listen on $PORT (${port}) within ${bootSeconds} s`,
     hint: 'Listen on 0.0.0.0:$PORT, or raise "timeouts.boot" in lading.yaml.',
   }
+}
+
+/** For a program that cannot be told: what lading.yaml has to say. */
+function wayTo(sockets: readonly string[]): string {
+  const ports = new Set(sockets.filter(socket => !isLoopback(socket)).map(socket => /\d+$/.exec(socket)?.[0]))
+  return ports.size === 1 ? `, or write "port: ${[...ports].join('')}" in lading.yaml` : ''
 }
 
 function listensOn(socket: string, port: number): boolean {

@@ -146,6 +146,14 @@ test('processes of an app of the same name that was destroyed are not this relea
   await start(withOthers(made.createdAt - 1000))
 })
 
+test('a web that cannot be told listens where it does, and PORT says the same', () => {
+  const made = release({})
+  const settings = { ...made.image.settings, port: 3000 }
+  const [spec] = serviceSpecs({ ...made, image: { ...made.image, settings } }, {})
+  assert.equal(spec?.port, 3000)
+  assert.equal(spec?.env['PORT'], '3000')
+})
+
 test('what the platform sets wins over config, and config keeps its type', () => {
   const [spec] = serviceSpecs(release({}), { A: new Secret('1') })
   assert.equal(spec?.env['PORT'], '8080')

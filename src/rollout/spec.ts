@@ -10,8 +10,12 @@ import type { LaneSpec } from '../edge/edges.ts'
 
 type Env = Readonly<Record<string, Secret>>
 
-/** The port that every `web` process is told to listen on, inside its own network namespace. */
-export const containerPort = 8080
+const containerPort = 8080
+
+/** The port that a `web` process is told to listen on, inside its own network namespace. */
+export function portOf({ image }: Release): number {
+  return image.settings.port ?? containerPort
+}
 
 /**
  * One swarm service per process type that has processes (decision: service-per-release). Pure: the same release gives
@@ -39,7 +43,7 @@ export function serviceSpec(
     env: environmentVariables(release, process.type, config),
     replicas: count(release, process.type),
     ...networks(release, config),
-    port: process.type === 'web' ? containerPort : null,
+    port: process.type === 'web' ? portOf(release) : null,
     stopSeconds: settings.stopSeconds,
     policy: containerPolicy(settings, limits),
   }
@@ -138,7 +142,7 @@ const bashForScripts = [
 function environmentVariables(release: Release, type: string, config: Env): ServiceSpec['env'] {
   return {
     ...config,
-    PORT: String(containerPort),
+    PORT: String(portOf(release)),
     LADING_APP: release.app,
     LADING_ENVIRONMENT: release.environment,
     LADING_RELEASE: `v${release.number}`,

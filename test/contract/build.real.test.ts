@@ -61,8 +61,8 @@ function repository() {
       return parseCommitId(git('rev-parse', 'HEAD').toString().trim())
     },
     port: {
-      archive: async function* (_app: unknown, commit: CommitId) {
-        yield git('archive', '--format=tar', commit)
+      archive: async function* (_app: unknown, of: { readonly commit: CommitId; readonly folder: string }) {
+        yield git('archive', '--format=tar', of.folder === '' ? of.commit : `${of.commit}:${of.folder}`)
       },
       readFile: async (_app: unknown, commit: CommitId, what: string | { readonly path: string }) => {
         const path = typeof what === 'string' ? what : what.path

@@ -191,11 +191,26 @@ export function repositoriesContract(name: string, make: () => Promise<Repositor
   check('the archive holds every file, whatever its attributes say', async ({ repositories, commit }) => {
     const one = await commit({ files: { 'docs/b': 'hello', a: '1', '.gitattributes': 'docs export-ignore\n' } })
     const chunks: Uint8Array[] = []
-    for await (const chunk of repositories.archive(app, one, signal)) chunks.push(chunk)
+    for await (const chunk of repositories.archive(app, { commit: one, folder: '' }, signal)) chunks.push(chunk)
     const files = untar(Buffer.concat(chunks))
     assert.deepEqual([...files.keys()].sort(), ['.gitattributes', 'a', 'docs/b'])
     assert.equal(files.get('docs/b'), 'hello')
-    await assert.rejects(repositories.archive(app, absent, signal)[Symbol.asyncIterator]().next(), code('not-found'))
+    await assert.rejects(
+      repositories.archive(app, { commit: absent, folder: '' }, signal)[Symbol.asyncIterator]().next(),
+      code('not-found'),
+    )
+  })
+
+  check('the archive of a folder holds its files, by their paths in it', async ({ repositories, commit }) => {
+    const one = await commit({ files: { 'api/src/b': 'hello', 'api/c': '2', 'api2/d': '3', a: '1' } })
+    const chunks: Uint8Array[] = []
+    for await (const chunk of repositories.archive(app, { commit: one, folder: 'api' }, signal)) chunks.push(chunk)
+    const files = untar(Buffer.concat(chunks))
+    assert.deepEqual([...files.keys()].sort(), ['c', 'src/b'])
+    for (const folder of ['no', 'a', '../api']) {
+      const archive = repositories.archive(app, { commit: one, folder }, signal)
+      await assert.rejects(archive[Symbol.asyncIterator]().next(), code('not-found'))
+    }
   })
 
   check('pins are listed by their runs, and are gone when they are taken off', async ({ repositories, commit }) => {

@@ -12,6 +12,7 @@ import {
 import { tar } from './tar.ts'
 import type {
   BoundedPath,
+  CommitFolder,
   BranchMove,
   CommitFacts,
   Repositories,
@@ -164,9 +165,12 @@ export class FakeRepositories implements Repositories {
     return this.#commit(app, commit).facts
   }
 
-  async *archive(app: AppName, commit: CommitId, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *archive(app: AppName, { commit, folder }: CommitFolder, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     signal.throwIfAborted()
-    yield tar(this.#commit(app, commit).files)
+    const under = folder === '' ? '' : `${folder}/`
+    const files = [...this.#commit(app, commit).files].filter(([path]) => path.startsWith(under))
+    if (folder !== '' && files.length === 0) throw new AppError('not-found', `${app} has no folder ${folder}`)
+    yield tar(new Map(files.map(([path, content]) => [path.slice(under.length), content])))
   }
 
   async *bundle(app: AppName, signal: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -33,6 +33,8 @@ export interface ContainerConfig {
   readonly Entrypoint?: readonly string[] | null
   readonly WorkingDir?: string
   readonly User?: string
+  /** `80/tcp` and the like. */
+  readonly ExposedPorts?: Readonly<Record<string, unknown>> | null
 }
 
 interface HistoryEntry {

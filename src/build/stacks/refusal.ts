@@ -92,11 +92,27 @@ function seenIn(paths: readonly string[]): { readonly sentence: string | null; r
       : other
         ? `${other[1]} is built with a Dockerfile at the root.`
         : below.length > 0
-          ? `An app stands at the root of its repository: push ${folderOf(below[0]!)} as one of its own, or add a Dockerfile.`
+          ? wayBelow(below)
           : compose
             ? `${compose} is not read. An app is built from a Dockerfile; a service with an image is another app, or a database elsewhere.`
             : `Add a Dockerfile, ${known} to the root.`
   return { sentence: seen.length === 0 ? null : seen.join(', '), hint }
+}
+
+/** Folders with an app of their own: what lading.yaml says of the one, or of each. */
+function wayBelow(below: readonly string[]): string {
+  const folders = [...new Set(below.map(path => folderOf(path).slice(0, -1)))].sort(
+    (a, b) => rank(a) - rank(b) || depth(a) - depth(b),
+  )
+  const [first = '', second] = folders
+  const one = `Name the folder of the app in lading.yaml: "root: ${first}"`
+  if (second === undefined) return `${one}.`
+  return `${one}; of two apps: "root: { NAME: ${first}, OTHER-NAME: ${second} }".`
+}
+
+/** What answers requests comes before the pages that ask it. */
+function rank(folder: string): number {
+  return /(?:^|\/)(?:server|backend|api)$/.test(folder) ? 0 : 1
 }
 
 /** With its own folder as context, as those who wrote it most often mean it. */

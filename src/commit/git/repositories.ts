@@ -17,7 +17,15 @@ import { RepositoryCalls } from './calls.ts'
 import { gitError, runGit, streamGit, type GitProgram } from './program.ts'
 import { removeStaleLocks } from './stale-locks.ts'
 import { requireWithin, walkTree, type TreeLimits } from './tree.ts'
-import type { BoundedPath, BranchMove, CommitFacts, Repositories, TreeEntry, TreeFacts } from '../repository.ts'
+import type {
+  BoundedPath,
+  CommitFolder,
+  BranchMove,
+  CommitFacts,
+  Repositories,
+  TreeEntry,
+  TreeFacts,
+} from '../repository.ts'
 
 const zero = '0'.repeat(40)
 /** Facts of so many trees are kept; a push asks for its own several times. */
@@ -190,9 +198,11 @@ export class GitRepositories implements Repositories {
     return { commit, tree, author: shortened(author), subject: shortened(subject, 1000) }
   }
 
-  async *archive(app: AppName, commit: CommitId, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *archive(app: AppName, { commit, folder }: CommitFolder, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     await this.#calls.requireCommit(app, commit, signal)
-    yield* streamGit(this.program, [`--git-dir=${this.#calls.pathOf(app)}`, 'archive', '--format=tar', commit], signal)
+    const tree = folder === '' ? commit : await this.treeOf(app, commit, folder, signal)
+    if (tree === null) throw new AppError('not-found', `${app} has no folder ${folder} in ${commit}`)
+    yield* streamGit(this.program, [`--git-dir=${this.#calls.pathOf(app)}`, 'archive', '--format=tar', tree], signal)
   }
 
   async *bundle(app: AppName, signal: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -199,6 +199,32 @@ export function stacks(platform: () => Platform): void {
     await app.answers('from a folder')
   })
 
+  test('a Dockerfile’s program that reads no PORT: what it exposes is where it is met; "port:" counts before that', async () => {
+    const app = await created('own-port')
+    await pushed(app)
+    await app.answers('my port 3000, told 3000')
+    await app.write('server.js', (await app.read('server.js')).replace('port = 3000', 'port = 5000'))
+    await app.write('lading.yaml', 'port: 5000\n')
+    await app.commit('Another port')
+    await pushed(app)
+    await app.answers('my port 5000, told 5000')
+  })
+
+  test('of a repository with two apps, root: names the folder of each', async () => {
+    const app = await created('two-folders')
+    await pushed(app)
+    await app.answers('from server/')
+    await app.write('client/index.html', 'other pages')
+    await app.commit('Of the other app')
+    assert.match(await pushed(app), /This tree was built before/)
+  })
+
+  test('old Python dependencies: a driver without a wheel finds its library, a server the module that is gone', async () => {
+    const app = await created('old-python')
+    assert.match(await pushed(app), /Adding setuptools[^ ]*: a dependency imports pkg_resources/)
+    await app.answers('old python v1 2.9.6 17')
+  })
+
   test('a repository of services is told what was seen in it, and what to add', async () => {
     const app = await platform().create('services', 'apps/hello')
     await app.git(['rm', '--quiet', '-r', '.'])

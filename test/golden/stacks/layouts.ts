@@ -134,6 +134,24 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
       devDependencies: { '@types/bun': 'latest' },
     }),
   },
+  'node-hono-bun': {
+    'src/index.ts': '',
+    'tsconfig.json': '{}',
+    'package.json': json({
+      name: 'shop',
+      scripts: { dev: 'bun run --hot src/index.ts' },
+      dependencies: { hono: '^4.13.19' },
+      devDependencies: { '@types/bun': 'latest' },
+    }),
+  },
+  'node-next-on-old-node': {
+    '.nvmrc': '18\n',
+    'next.config.js': '',
+    'package.json': json({
+      scripts: { dev: 'next dev', build: 'next build', start: 'next start' },
+      dependencies: { next: 'latest', react: 'latest', 'react-dom': 'latest' },
+    }),
+  },
   'node-turborepo': {
     'pnpm-lock.yaml': '',
     'pnpm-workspace.yaml': 'packages:\n  - apps/*\n  - packages/*\n',
@@ -232,6 +250,28 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
     '.python-version': '3.12\n',
     'app/__init__.py': '',
     'app/main.py': 'app = FastAPI()\n',
+  },
+  'python-old-driver': {
+    'requirements.txt': 'Django==4.2.1\ngunicorn==20.1.0\npsycopg2-binary==2.9.6\n',
+    'manage.py': '',
+    'mysite/settings.py': 'ALLOWED_HOSTS = os.getenv("HOSTS").split(",")\n',
+    'mysite/wsgi.py': '',
+  },
+  'refused-gunicorn-too-old': {
+    'requirements.txt': 'Flask==2.0.3\ngunicorn==19.9.0\n',
+    Procfile: 'web: gunicorn main:app\n',
+    'main.py': '',
+  },
+  'python-old-gunicorn': {
+    'requirements.txt': 'Flask==2.0.3\ngunicorn==20.0.4\n',
+    Procfile: 'web: gunicorn main:app\n',
+    'main.py': '',
+  },
+  'refused-django-too-old': {
+    'requirements.txt': 'Django==1.10.5\ndjangorestframework==3.4.4\n',
+    'manage.py': '',
+    'conduit/settings.py': 'ALLOWED_HOSTS = []\n',
+    'conduit/wsgi.py': '',
   },
   'python-django': {
     'manage.py': '',
@@ -434,6 +474,16 @@ export const layouts: Readonly<Record<string, Readonly<Record<string, string>>>>
   'refused-elixir': { 'mix.exs': '' },
   'refused-monorepo': { 'api/Dockerfile': '', 'web/Dockerfile': '', 'compose.yaml': '' },
   'refused-below': { 'server/package.json': '', 'client/package.json': '', 'README.md': '' },
+  'refused-below-one': { 'app/package.json': '', 'app/src/index.js': '', 'README.md': '' },
+  'refused-root': { 'lading.yaml': 'root: sever\n', 'server/package.json': '{}' },
+  'root-of-a-mern': {
+    'lading.yaml': 'root: { shop: server, shop-web: client }\n',
+    'client/package.json': json({ scripts: { build: 'vite build' }, devDependencies: { vite: '8' } }),
+    'server/package-lock.json': '',
+    'server/Procfile': 'web: node index.js\n',
+    'server/index.js': '',
+    'server/package.json': json({ dependencies: { express: '5' } }),
+  },
   'refused-empty': { 'README.md': '' },
   'refused-wish': { 'index.html': '', 'lading.yaml': 'stack: python\n' },
 }

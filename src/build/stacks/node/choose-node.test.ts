@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { chooseNode } from './choose-node.ts'
+import { neededNode, type NeededNode } from './needed-version.ts'
+import { parsePackage } from './package.ts'
 
-const choose = (engines: string | null, asked: string | null = null) => {
+const choose = (engines: string | null, asked: string | null = null, needed: NeededNode | null = null) => {
   const major = /\d+/.exec(asked ?? '')?.[0] ?? ''
   const file = { file: '.nvmrc', text: asked ?? '', major }
-  return chooseNode({ engines, asked: asked === null ? null : file, platforms: '24.21.0' })
+  return chooseNode({ engines, asked: asked === null ? null : file, needed, platforms: '24.21.0' })
 }
 const versionOf = (engines: string | null, asked: string | null = null) => choose(engines, asked).version
 
@@ -42,4 +44,29 @@ test('what cannot be had, and what gets no fixes, is a warning that names the ve
   assert.match(choose('12.x').warnings.join(), /asks for Node 12\.x; this image has Node 24\.21\.0/)
   assert.deepEqual(choose('18').warnings, ['Node 18 gets no security fixes any more'])
   assert.deepEqual(choose('what this is').version, '24.21.0')
+})
+
+test('a dependency that needs more than was asked for gets the least that fits both, and the push says so', () => {
+  const needed = neededNode(parsePackage('{"dependencies":{"next":"latest"}}'))
+  assert.deepEqual(choose(null, '18', needed), {
+    version: '20.20.2',
+    isPlatforms: false,
+    warnings: [
+      '.nvmrc asks for Node 18, but next 16 needs >=20.9.0: this image has Node 20.20.2',
+      'Node 20 gets no security fixes any more',
+    ],
+  })
+  assert.equal(choose('>=18 <21', null, needed).version, '20.20.2')
+  assert.equal(choose('>=22', '18', needed).version, '24.21.0')
+  assert.equal(choose('18.x', null, needed).version, '20.20.2')
+  assert.equal(choose(null, '20', needed).warnings.length, 1)
+})
+
+test('what is not known to need a newer Node asks for none', () => {
+  const of = (next: string) => neededNode(parsePackage(JSON.stringify({ dependencies: { next } })))
+  assert.equal(of('^14.2.0'), null)
+  assert.equal(of('github:vercel/next.js'), null)
+  assert.equal(of('~15.1')?.range, '^18.18.0 || ^19.8.0 || >=20.0.0')
+  assert.equal(of('17.0.0')?.by, 'next 17')
+  assert.equal(neededNode(parsePackage('{}')), null)
 })

@@ -1,5 +1,6 @@
 import { satisfies } from '../version-range.ts'
 import type { AskedVersion } from './asked-version.ts'
+import type { NeededNode } from './needed-version.ts'
 
 /** The Node that an app gets. */
 export interface ChosenNode {
@@ -15,6 +16,8 @@ export interface NodeWish {
   readonly engines: string | null
   /** Of another file. */
   readonly asked: AskedVersion | null
+  /** Of what it is made with. */
+  readonly needed: NeededNode | null
   /** Version of Node in the platform's image. */
   readonly platforms: string
 }
@@ -38,11 +41,23 @@ const maintained = ['22', '24', '26']
 
 /**
  * The version that a repository asks for. A file that names one counts before a range that it fits; of a range the
- * platform's own is taken where it fits, else the newest. What cannot be had is a warning that names the one taken.
+ * platform's own is taken where it fits, else the newest. What cannot be had is a warning that names the one taken. Where a
+ * dependency needs more than was asked for, it is the least that fits both.
  */
-export function chooseNode({ engines, asked, platforms }: NodeWish): ChosenNode {
-  const own = majorOf(platforms)
-  const known = { ...majors, [own]: platforms }
+export function chooseNode(wish: NodeWish): ChosenNode {
+  const { engines, needed, platforms } = wish
+  const known = { ...majors, [majorOf(platforms)]: platforms }
+  const asked = byWish(wish, known)
+  if (needed === null || satisfies(asked.version, needed.range) !== false) return asked
+  const enough = Object.values(known).filter(version => satisfies(version, needed.range) === true)
+  const least = enough.find(version => engines === null || satisfies(version, engines) !== false) ?? enough[0]
+  if (least === undefined) return asked
+  const [file, text] = wish.asked ? [wish.asked.file, wish.asked.text] : ['package.json', engines ?? '']
+  const why = `${file} asks for Node ${text}, but ${needed.by} needs ${needed.range}: this image has Node ${least}`
+  return chosen(least, platforms, [why])
+}
+
+function byWish({ engines, asked, platforms }: NodeWish, known: Readonly<Record<string, string>>): ChosenNode {
   const named = asked && known[asked.major]
   if (named !== undefined && named !== null && (engines === null || satisfies(named, engines) !== false)) {
     return chosen(named, platforms, differs(asked?.file ?? '', asked?.text ?? '', named))

@@ -6,6 +6,7 @@ import { dependenciesDockerfile, nodeDockerfile, nodeDockerignore, nodeEnv } fro
 import { packageJson, parsePackage, planNode, type NodePlan } from './package.ts'
 import { chooseNode } from './choose-node.ts'
 import { membersOf } from './members.ts'
+import { neededNode } from './needed-version.ts'
 import { nodeBase } from './other-node.ts'
 import { mainFile } from './start.ts'
 
@@ -70,9 +71,10 @@ async function isOnlyTools(source: Source): Promise<boolean> {
 }
 
 async function versionFor({ files }: Source, { nodeVersion }: Platform): Promise<string> {
-  const { engines } = parsePackage((await files.text('package.json', packageJson)) ?? '{}')
+  const pkg = parsePackage((await files.text('package.json', packageJson)) ?? '{}')
   const asked = await askedVersion(files)
-  return chooseNode({ engines: engines?.node ?? null, asked, platforms: nodeVersion }).version
+  return chooseNode({ engines: pkg.engines?.node ?? null, asked, needed: neededNode(pkg), platforms: nodeVersion })
+    .version
 }
 
 /** `startIsSaid`: what is made needs nothing that starts it. */

@@ -4,8 +4,10 @@ import { defaults } from '../../../core/defaults.ts'
 import { AppError } from '../../../core/errors.ts'
 import { whole } from '../../files.ts'
 import type { AskedVersion } from './asked-version.ts'
+import { isOfBun } from './bun.ts'
 import { calledDevelopment, calledPrograms, calls, commandsThatRun, staying } from './calls.ts'
 import { chooseNode, type ChosenNode } from './choose-node.ts'
+import { neededNode } from './needed-version.ts'
 import { startMember, startsNothing, type Member } from './members.ts'
 import { startCommand } from './start.ts'
 
@@ -63,6 +65,7 @@ const ownInstallScripts = installScripts.keyof().options
 const scripts = installScripts.extend({
   'heroku-postbuild': script,
   build: script,
+  dev: script,
   prestart: script,
   start: script,
   'start:prod': script,
@@ -90,7 +93,6 @@ const lockFiles = {
   'bun.lock': 'bun',
   'bun.lockb': 'bun',
 } as const
-const bunLocks = ['bun.lock', 'bun.lockb']
 const configFiles = ['.npmrc', 'bunfig.toml', '.yarnrc', '.yarnrc.yml', '.pnpmfile.cjs', 'pnpm-workspace.yaml'] as const
 /** What builds an app whose package.json pins no version. */
 const programs = { pnpm: 'pnpm@10.28.0', yarn: 'yarn@1.22.22', bun: 'bun@1.4.5' } as const
@@ -118,7 +120,7 @@ export interface NodeFiles {
 export function planNode(files: NodeFiles): NodePlan {
   const pkg = parsePackage(files.packageJson)
   const { nodeVersion: platforms, asked } = files
-  const node = chooseNode({ engines: pkg.engines?.node ?? null, asked, platforms })
+  const node = chooseNode({ engines: pkg.engines?.node ?? null, asked, needed: neededNode(pkg), platforms })
   const buildScript = (['heroku-postbuild', 'build'] as const).find(name => pkg.scripts?.[name]) ?? null
   const start = files.startIsSaid ? null : startOf(pkg, files)
   const runs = commandsThatRun(pkg, files.commands, start)
@@ -143,14 +145,7 @@ export function planNode(files: NodeFiles): NodePlan {
 
 function startOf(pkg: Package, files: NodeFiles): readonly string[] {
   const ofMember = startsNothing(pkg) ? startMember(files.members) : null
-  return (
-    ofMember ??
-    startCommand(
-      pkg,
-      files.paths,
-      bunLocks.some(path => files.paths.has(path)),
-    )
-  )
+  return ofMember ?? startCommand(pkg, files.paths, isOfBun(pkg, files.paths))
 }
 
 /** How much of one is read. */
@@ -189,8 +184,9 @@ function planInstall(pkg: Package, builds: boolean, files: NodeFiles): Install |
   if (nothing && !runsScripts) return null
   const present = configFiles.filter(name => files.paths.has(name))
   const [lock] = locks
-  const unlocked = /^(pnpm|yarn|bun)@/.exec(pkg.packageManager ?? '')?.[1] as 'pnpm' | 'yarn' | 'bun' | undefined
-  const [lockFile, kind] = lock ?? [null, nothing ? 'npm' : (unlocked ?? 'npm')]
+  const named = /^(pnpm|yarn|bun)@/.exec(pkg.packageManager ?? '')?.[1] as 'pnpm' | 'yarn' | 'bun' | undefined
+  const unlocked = named ?? (isOfBun(pkg, files.paths) ? 'bun' : 'npm')
+  const [lockFile, kind] = lock ?? [null, nothing ? 'npm' : unlocked]
   const program = programOf(kind, pkg, files)
   return {
     ...program,

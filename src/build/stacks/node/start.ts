@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import { AppError } from '../../../core/errors.ts'
 import { nothingStarts } from '../refusal.ts'
+import { startOfBun } from './bun.ts'
 import type { Package } from './package.ts'
 
 /** What starts an app without a Procfile. Rejects `build-failed` when nothing says it. */
@@ -16,7 +17,7 @@ export function startCommand(pkg: Package, paths: ReadonlySet<string>, byBun = f
   const main = mainFile(pkg, paths)
   if (main) return ['node', main]
   // As "bun init" leaves it: no script, and TypeScript that Bun runs as it is.
-  const ofBun = byBun ? ['index.ts', 'src/index.ts', 'server.ts'].find(path => paths.has(path)) : undefined
+  const ofBun = byBun ? startOfBun(pkg, paths) : null
   if (ofBun) return ['bun', ofBun]
   const built = frameworks.find(([name]) => has(pkg, name))
   if (built) return built[1]

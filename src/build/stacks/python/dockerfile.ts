@@ -1,6 +1,7 @@
 import type { ImageReference } from '../../../core/names.ts'
 import { addUser, apt, aptMounts, cached, pack, plainPath, take } from '../generated.ts'
 import type { Requirements } from './requirements.ts'
+import { noLibraries, systemPackages, withCompilers, withGoneModules, withLibraries } from './system-packages.ts'
 
 /** What a Python image is made of. */
 export interface PythonPlan {
@@ -31,7 +32,8 @@ export function pythonDockerfile(plan: PythonPlan, base: ImageReference): string
   if (alone || plan.requirements === null) lines.push('COPY . .')
   lines.push(...pythonEnv(plan).map(pair => `ENV ${pair}`))
   if (plan.collectsStatic) lines.push(collectStatic)
-  lines.push(pack('code', '.'), '', 'FROM python', take('venv', '/opt/venv'), take('code'), 'WORKDIR /app')
+  lines.push(pack('code', '.'), '', 'FROM python', withLibraries)
+  lines.push(take('venv', '/opt/venv'), take('code'), 'WORKDIR /app')
   lines.push(...pythonEnv(plan).map(pair => `ENV ${pair}`), 'USER app')
   if (plan.start) lines.push(`CMD ${JSON.stringify(plan.start)}`)
   return [...lines, ''].join('\n')
@@ -40,7 +42,7 @@ export function pythonDockerfile(plan: PythonPlan, base: ImageReference): string
 /** Python and the venv alone, for the code of an assembled image to stand on. */
 export function venvDockerfile(plan: PythonPlan, base: ImageReference): string {
   const stage = venvStage(plan, base, plan.requirements?.manifests ?? [])
-  return [...stage, '', 'FROM python', take('venv', '/opt/venv'), ''].join('\n')
+  return [...stage, '', 'FROM python', withLibraries, take('venv', '/opt/venv'), ''].join('\n')
 }
 
 /** `manifests`: all that is copied before the install; null: the whole repository. */
@@ -56,7 +58,7 @@ function venvStage(
     `RUN ${aptMounts} ${apt(['python3', 'python-is-python3', ...run])} && ${addUser}`,
     '',
     'FROM python AS build',
-    `RUN ${aptMounts} ${apt(['python3-venv', ...build])} && python3 -m venv --without-pip /opt/venv && python3 -m venv /opt/tools`,
+    `RUN ${aptMounts} ${apt(['python3-venv', ...build])} && python3 -m venv --without-pip /opt/venv && python3 -m venv /opt/tools && ${noLibraries}`,
     'WORKDIR /app',
     // For programs that bring a list of authorities of their own.
     'ENV REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt',
@@ -66,6 +68,7 @@ function venvStage(
   else lines.push(...manifests.map(path => `COPY ${path} ${path}`))
   if (requirements) lines.push(...installs(requirements))
   if (addsServer) lines.push(step(pip(addsServer)))
+  if (requirements) lines.push(step(withGoneModules))
   // Compiled once, by content and not by time, which is the same for all files.
   lines.push(`RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib || true`)
   return [...lines, pack('venv', '-C /opt/venv .')]
@@ -115,26 +118,4 @@ function step(command: string): string {
   return `RUN ${cached('/root/.cache')} ${command}`
 }
 
-/** Most packages come built; for one that does not, compilers are brought, and it is tried once more. */
-function withCompilers(command: string, env = ''): string {
-  const compilers = apt(['build-essential', 'python3-dev', 'pkg-config'])
-  return `RUN ${cached('/root/.cache')} ${aptMounts} ${env}${command} || { echo 'Trying again with compilers' && ${compilers} && ${env}${command}; }`
-}
-
 const collectStatic = `RUN SECRET_KEY=only-for-the-build python manage.py collectstatic --noinput || echo 'Warning: collectstatic failed; pages may lack their styles. It runs in the build, without config.'`
-
-/** Of Debian, for packages that need more than Python: to run, and to build. */
-function systemPackages(text: string): readonly [run: readonly string[], build: readonly string[]] {
-  const run: string[] = []
-  const build: string[] = []
-  if (/\bpsycopg(?:2|\b)(?!-binary)/.test(text)) {
-    run.push('libpq5')
-    build.push('libpq-dev')
-  }
-  if (/\bmysqlclient\b/.test(text)) {
-    run.push('libmariadb3')
-    build.push('libmariadb-dev')
-  }
-  if (/\bgit\+/.test(text) || /\bgit\s*=/.test(text)) build.push('git')
-  return [run, build]
-}

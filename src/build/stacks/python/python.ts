@@ -7,6 +7,7 @@ import { readSettings, type DjangoSettings } from './django.ts'
 import { pythonDockerfile, pythonEnv, venvDockerfile, type PythonPlan } from './dockerfile.ts'
 import { readRequirements, type Requirements } from './requirements.ts'
 import { startOf, type Start } from './start.ts'
+import { tooOld } from './too-old.ts'
 
 /** Of Debian 13. */
 const version = '3.13'
@@ -29,6 +30,8 @@ export const pythonStack: Stack = {
 
   async recipe(source, { base }: Platform): Promise<Recipe> {
     const requirements = await readRequirements(source)
+    const refusal = requirements && tooOld(requirements, version)
+    if (refusal) throw refusal
     const isSaid = (source.procfile?.processes ?? []).length > 0
     const start = isSaid ? null : await startOf(source, requirements)
     const paths = await source.files.paths()
