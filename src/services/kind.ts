@@ -35,6 +35,8 @@ export interface Kind {
   readonly memory: number
   /** From the image's own stop signal to SIGKILL. */
   readonly stopSeconds: number
+  /** Above them it refuses more, with a message of its own, and goes on. Bytes null: what the disk has. */
+  readonly limits: { readonly bytes: number | null; readonly connections: number }
   /** Debian packages on the platform's base (decision: no-docker-hub); files lie beside the Dockerfile. */
   readonly image: {
     readonly dockerfile: (base: ImageReference) => string
@@ -55,8 +57,8 @@ export interface Kind {
   readonly proof: Command
   /** Before a restore: without any data. */
   readonly empty: Step
-  /** Reads a dump on standard input; all or nothing. */
+  /** Reads a dump on standard input. One that failed is begun again with `empty`. */
   readonly restore: Command
-  /** Bytes of data, as a number on standard output. */
-  readonly size: Command
+  /** Bytes of data and connections of apps, as two numbers on standard output. */
+  readonly usage: Command
 }
