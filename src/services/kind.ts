@@ -19,7 +19,7 @@ export interface Credentials {
 
 /**
  * A kind of backing service: everything that differs from one to the next, in one file of `kinds/`. Every step may be
- * run again, whatever it was killed in. Contract suite: test/contract/kind.contract.test.ts, and on a real engine
+ * run again, whatever it was killed in. What holds of every kind: kinds.test.ts; on a real engine, of PostgreSQL:
  * test/e2e/platform/services.ts.
  */
 export interface Kind {
