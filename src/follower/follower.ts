@@ -18,7 +18,7 @@ export interface FollowerOptions {
 /** Logs that are written to are read so often (ms). */
 const hotEveryMs = 100
 const coldEveryMs = 1_000
-/** Without a word of the kernel, new containers are looked for so often (ms). */
+/** Without a report of the kernel, new containers are looked for so often (ms). */
 const discoverEveryMs = 2_000
 const diskEveryMs = 1_000
 const forgetEveryMs = 3_600_000

@@ -13,7 +13,7 @@ import { checkServices } from '../doctor/services.ts'
 import { checkAuthority, checkDns, checkEdge } from '../doctor/way-in.ts'
 import type { Check } from '../host/checks.ts'
 import type { Machine } from '../host/machine.ts'
-import { checkKeptLines } from '../platform/follower.ts'
+import { checkRetainedLogs } from '../platform/follower.ts'
 import type { Site } from '../steps/site.ts'
 import type { Step } from '../steps/steps.ts'
 import { engineAnswers } from '../swarm/engine-call.ts'
@@ -33,7 +33,7 @@ export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[
     { title: 'certificates', stopsUpgrade: true, look: () => checkAuthority() },
     { title: 'domains', look: checkDomains },
     { title: 'DNS', look: signal => checkDns(site, signal) },
-    { title: 'kept lines', look: checkKeptLines },
+    { title: 'kept lines', look: checkRetainedLogs },
     { title: 'backups', look: checkBackups },
     { title: 'services', look: ifEngine(checkServices) },
     { title: 'event loop', look: checkLoop },

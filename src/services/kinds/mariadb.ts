@@ -90,7 +90,7 @@ sql() { mariadb --defaults-file=/opt/lading-mariadb/my.cnf --batch ${database}; 
 sql
 sql < /opt/lading-mariadb/definers.sql
 `,
-      // Those of the service that the dump is of, which nobody here is.
+      // Those of the service that the dump is of, which no one here is.
       'definers.sql': `delimiter //
 for one in (${definers}) do
   if one.definer regexp '^a_[0-9a-f]+@%$' then

@@ -108,7 +108,7 @@ trap 'rm -f "restore.$$"' EXIT
 cat > "restore.$$"
 valkey-check-rdb "restore.$$"
 mv "restore.$$" dump.rdb
-# Killed before its end, the next start reads the log as it was before: nobody is attached yet, and it is done again.
+# Killed before its end, the next start reads the log as it was before: no one is attached yet, and it is done again.
 cli config set appendonly no
 cli debug reload nosave
 cli config set appendonly yes

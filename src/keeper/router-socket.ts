@@ -9,14 +9,14 @@ export async function showRouter(paths: EdgePaths, process: number): Promise<voi
 }
 
 /**
- * The follower's door to the keeper: `GET /edge/tenants` and no more, for behind the keeper's own socket is the engine.
+ * The follower's socket to the keeper: `GET /edge/tenants` and no more, for behind the keeper's own socket is the engine.
  * The path always leads to a keeper.
  */
-export async function openTenantsDoor(path: string, generation: number, tenants: () => object): Promise<Server> {
+export async function openOccupantsSocket(path: string, generation: number, occupants: () => object): Promise<Server> {
   const server = createServer((request, response) => {
     request.resume()
     if (request.method !== 'GET' || request.url !== '/edge/tenants') return void response.writeHead(404).end()
-    response.writeHead(200, { 'content-type': 'application/json' }).end(`${JSON.stringify(tenants())}\n`)
+    response.writeHead(200, { 'content-type': 'application/json' }).end(`${JSON.stringify(occupants())}\n`)
   })
   await listenPrivately(server, path, `${path}.${generation}`)
   return server
