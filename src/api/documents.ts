@@ -283,6 +283,10 @@ export interface ServiceDocument {
   readonly up: boolean
   /** Of data; null: not known now. */
   readonly bytes: number | null
+  /** Open now; null: not known now. */
+  readonly connections: number | null
+  /** Above them it refuses more. Bytes null: what the disk has. */
+  readonly limits: { readonly bytes: number | null; readonly connections: number }
   /** Of apps that you see. */
   readonly attachments: readonly {
     readonly app: string

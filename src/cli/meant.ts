@@ -5,7 +5,7 @@ const restart = 'A change of config restarts the processes: lading set RESTARTED
 /** Names that people bring from Heroku, Docker, Dokku and Kamal, with what does the same here. */
 const commands: Readonly<Record<string, string>> = {
   addons:
-    'lading services create postgres NAME, then lading services attach NAME; what runs elsewhere: lading set DATABASE_URL=…',
+    'lading services create postgres NAME (or mariadb, valkey), then lading services attach NAME; what runs elsewhere: lading set DATABASE_URL=…',
   audit: 'lading events --audit',
   build: 'git push lading main builds and deploys; "lading detect" says what a push would make of a folder.',
   buildpacks: 'lading detect',

@@ -19,7 +19,7 @@ export interface Credentials {
 
 /**
  * A kind of backing service: everything that differs from one to the next, in one file of `kinds/`. Every step may be
- * run again, whatever it was killed in. Contract suite: test/contract/kind.contract.test.ts, and on a real engine
+ * run again, whatever it was killed in. What holds of every kind: kinds.test.ts; on a real engine, of PostgreSQL:
  * test/e2e/platform/services.ts.
  */
 export interface Kind {
@@ -35,6 +35,8 @@ export interface Kind {
   readonly memory: number
   /** From the image's own stop signal to SIGKILL. */
   readonly stopSeconds: number
+  /** Above them it refuses more, with a message of its own, and goes on. Bytes null: what the disk has. */
+  readonly limits: { readonly bytes: number | null; readonly connections: number }
   /** Debian packages on the platform's base (decision: no-docker-hub); files lie beside the Dockerfile. */
   readonly image: {
     readonly dockerfile: (base: ImageReference) => string
@@ -55,8 +57,8 @@ export interface Kind {
   readonly proof: Command
   /** Before a restore: without any data. */
   readonly empty: Step
-  /** Reads a dump on standard input; all or nothing. */
+  /** Reads a dump on standard input. One that failed is begun again with `empty`. */
   readonly restore: Command
-  /** Bytes of data, as a number on standard output. */
-  readonly size: Command
+  /** Bytes of data and connections of apps, as two numbers on standard output. */
+  readonly usage: Command
 }

@@ -25,10 +25,25 @@ for (const kind of kinds) {
     assert.equal(lines[0], `FROM ${base}`)
     assert.ok(lines.some(line => /^USER (?!root)/.test(line)))
     for (const file of Object.keys(kind.image.files))
-      assert.ok(lines.some(line => line.startsWith('COPY') && line.includes(file)))
+      assert.ok(lines.some(line => line.startsWith('COPY') && line.split(' ').includes(file)))
+  })
+
+  test(`${kind.name}: what it is told a second time is the same, and it names limits`, () => {
+    assert.deepEqual(kind.grant(credentials), kind.grant(credentials))
+    assert.deepEqual(kind.revoke(credentials.user), kind.revoke(credentials.user))
+    assert.ok(kind.limits.connections > 0 && (kind.limits.bytes ?? kind.memory) <= kind.memory)
   })
 }
 
+test('repositories, ports and places of two kinds never meet', () => {
+  for (const one of ['name', 'port', 'folder'] as const)
+    assert.equal(new Set(kinds.map(kind => kind[one])).size, kinds.length)
+  for (const { name } of kinds) assert.match(name, /^[a-z]+$/)
+})
+
 test('an unknown kind is told what there is', () => {
-  assert.throws(() => parseKind('oracle'), { code: 'invalid-input', hint: /postgres \(PostgreSQL 17\)/ })
+  assert.throws(() => parseKind('oracle'), {
+    code: 'invalid-input',
+    hint: /postgres \(PostgreSQL 17\), mariadb \(MariaDB 11\.8\), valkey \(Valkey 8\)/,
+  })
 })

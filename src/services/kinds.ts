@@ -1,8 +1,10 @@
 import { AppError } from '../core/errors.ts'
 import type { Kind } from './kind.ts'
+import { mariadb } from './kinds/mariadb.ts'
 import { postgres } from './kinds/postgres.ts'
+import { valkey } from './kinds/valkey.ts'
 
-export const kinds: readonly Kind[] = [postgres]
+export const kinds: readonly Kind[] = [postgres, mariadb, valkey]
 
 /** Rejects `invalid-input` with those that there are. */
 export function parseKind(text: string): Kind {

@@ -14,7 +14,7 @@ import { isNeeded, isSameApp } from './needed.ts'
 import type { ServiceBackup, Services, ServiceCondition } from './services.ts'
 import { readBackupName, serviceBackupName, type ServiceBackupStorage } from './storage.ts'
 import { objectOf, serviceLabels, swarmService } from './spec.ts'
-import { drain, runStep, textOf } from './steps.ts'
+import { drain, readUsage, runStep, textOf } from './steps.ts'
 
 /** Between two looks: while something is unfinished, and when all is as it should be (ms). */
 const [unfinishedMs, calmMs] = [3_000, 60_000]
@@ -86,11 +86,10 @@ export class ServiceReconciler implements Services {
     const [kind, object] = [parseKind(service.kind), objectOf(service)]
     try {
       await drain(this.#options.host.run({ object, command: kind.ready }, signal))
-      const bytes = Number(await textOf(this.#options.host.run({ object, command: kind.size }, signal)))
-      return { up: true, bytes: Number.isSafeInteger(bytes) ? bytes : null }
+      return { up: true, ...readUsage(await textOf(this.#options.host.run({ object, command: kind.usage }, signal))) }
     } catch {
       signal.throwIfAborted()
-      return { up: false, bytes: null }
+      return { up: false, bytes: null, connections: null }
     }
   }
 

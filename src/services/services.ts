@@ -4,8 +4,10 @@ import type { AttachmentRow, ServiceRow } from '../store/service-store.ts'
 export interface ServiceCondition {
   /** Its process runs and takes connections. */
   readonly up: boolean
-  /** Bytes of data; null: it could not be asked. */
+  /** Of data; null: it could not be asked. */
   readonly bytes: number | null
+  /** Open now; null: it could not be asked. */
+  readonly connections: number | null
 }
 
 /** A backup of a service, at the place of the platform's backups. */

@@ -12,6 +12,16 @@ export async function textOf(said: AsyncIterable<Uint8Array>): Promise<string> {
   return (await buffer(said)).toString('utf8')
 }
 
+/** Two numbers (`usage` of a kind); what is none is null. */
+export function readUsage(said: string): { readonly bytes: number | null; readonly connections: number | null } {
+  const [bytes, connections] = said.trim().split(/\s+/).map(Number)
+  return { bytes: wholeOf(bytes), connections: wholeOf(connections) }
+}
+
+function wholeOf(number: number | undefined): number | null {
+  return number !== undefined && Number.isSafeInteger(number) ? number : null
+}
+
 export async function drain(said: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of said) void chunk
 }

@@ -214,7 +214,7 @@ export const fakeCertificates: Certificates = {
 /** Services that are up, and do what they are told at once. */
 export const fakeServices: Services = {
   wake: () => undefined,
-  see: () => Promise.resolve({ up: true, bytes: 8_000_000 }),
+  see: () => Promise.resolve({ up: true, bytes: 8_000_000, connections: 3 }),
   grant: () => Promise.resolve(),
   url: ({ name }, { user }) => Promise.resolve(`postgres://${user}:secret@${name}:5432/app`),
   backUp: service => Promise.resolve(backupOf(service.name)),

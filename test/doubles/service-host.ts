@@ -29,7 +29,7 @@ export class FakeServiceHost implements ServiceHost {
     let read = ''
     for await (const chunk of input ?? []) read += Buffer.from(chunk).toString()
     this.ran.push(`${object} ${program}: ${read}`)
-    yield Buffer.from(program === 'pg_dump' ? `dump of ${object}` : '7')
+    yield Buffer.from(program === 'pg_dump' ? `dump of ${object}` : '7 2')
   }
 }
 

@@ -229,13 +229,14 @@ async function described(
 ): Promise<ServiceDocument> {
   const { name, kind, state, reason, from, by, at, destroyedAt } = row
   const isLive = state === 'ready' && destroyedAt === null
-  const condition = isLive ? await services.see(row, c.req.raw.signal) : { up: false, bytes: null }
+  const condition = isLive ? await services.see(row, c.req.raw.signal) : { up: false, bytes: null, connections: null }
   const principal = c.get('principal')
   const own = attachments.filter(one => one.service === row.id && sees(principal, one.app))
   return {
     name,
     kind,
     title: parseKind(kind).title,
+    limits: parseKind(kind).limits,
     host: serviceObject(name, row.id),
     state: destroyedAt === null ? state : 'destroyed',
     reason,

@@ -66,7 +66,8 @@ function listing(program: Command, session: Session): Command {
         ['Kind', one.title],
         ['State', stateText(one)],
         ...(one.reason === '' ? [] : ([['Because', one.reason]] as const)),
-        ['Data', sizeText(one)],
+        ['Data', one.limits.bytes === null ? sizeText(one) : outOf(sizeText(one), bytes(one.limits.bytes))],
+        ...(one.up ? ([['Open', openWords(one)]] as const) : []),
         ['Host', `${one.host}, for attached apps alone`],
         ...one.attachments.map(each => ['Attached', attachmentText(each)] as const),
         ...(one.from === null ? [] : ([['From', one.from]] as const)),
@@ -83,8 +84,8 @@ function making(services: Command, session: Session): void {
   on(
     addCommand(services, 'create <kind> <name>', {
       summary: 'make a service, and wait until it takes connections',
-      more: 'The first of a kind takes about a minute: its image is made of Debian packages. Kinds: postgres.',
-      examples: ['lading services create postgres db'],
+      more: 'The first of a kind takes about a minute: its image is made of Debian packages. Kinds: postgres, mariadb, valkey.',
+      examples: ['lading services create postgres db', 'lading services create valkey cache'],
       isAppless: true,
     }),
     async (options: Common, kind: string, name: string) => {
@@ -141,7 +142,7 @@ function attaching(services: Command, session: Session): void {
       more: 'A rollback takes it back.',
       examples: ['lading services attach db', 'lading services attach db --app shop --as REPORTS_URL'],
     })
-      .option('--as <variable>', "the variable's name; without it, the kind's own (DATABASE_URL)")
+      .option('--as <variable>', "the variable's name; without it, the kind's own (DATABASE_URL, REDIS_URL)")
       .option('-d, --detach', 'do not wait for the outcome'),
     async (options: FollowOptions & { as?: string }, name: string) => {
       const app = await session.app(options.app)
@@ -210,6 +211,14 @@ function stateText({ state, up, destroyedAt }: ServiceDocument): string {
 
 function sizeText({ bytes: size }: ServiceDocument): string {
   return size === null ? '' : bytes(size)
+}
+
+function openWords({ connections, limits }: ServiceDocument): string {
+  return `${outOf(String(connections ?? ''), String(limits.connections))} connections`
+}
+
+function outOf(some: string, all: string): string {
+  return some === '' ? `at most ${all}` : `${some} of ${all}`
 }
 
 function users({ attachments }: ServiceDocument): string {

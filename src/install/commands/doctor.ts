@@ -9,6 +9,7 @@ import {
   checkRuns,
 } from '../doctor/control-plane.ts'
 import { checkClock, checkDisk, checkEngineRules, checkWayIn } from '../doctor/machine.ts'
+import { checkServices } from '../doctor/services.ts'
 import { checkAuthority, checkDns, checkEdge } from '../doctor/way-in.ts'
 import type { Check } from '../host/checks.ts'
 import type { Machine } from '../host/machine.ts'
@@ -34,6 +35,7 @@ export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[
     { title: 'DNS', look: signal => checkDns(site, signal) },
     { title: 'kept lines', look: checkRetainedLogs },
     { title: 'backups', look: checkBackups },
+    { title: 'services', look: ifEngine(checkServices) },
     { title: 'event loop', look: checkLoop },
     { title: 'refused by source', look: checkRefused },
     { title: 'runs', stopsUpgrade: true, look: checkRuns },

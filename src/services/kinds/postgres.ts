@@ -19,6 +19,8 @@ export const postgres: Kind = {
   folder: '/var/lib/postgresql',
   memory: 512 * MiB,
   stopSeconds: 60,
+  // Of 100 three are kept for us.
+  limits: { bytes: null, connections: 97 },
   image: {
     dockerfile: base => `FROM ${base}
 COPY createcluster.conf /etc/postgresql-common/createcluster.conf
@@ -103,12 +105,13 @@ drop role ${user};
     '--single-transaction',
     '--exit-on-error',
   ],
-  size: [
+  usage: [
     'psql',
     '--no-psqlrc',
     '--tuples-only',
     '--no-align',
+    '--field-separator= ',
     '--dbname=postgres',
-    `--command=select pg_database_size('${database}')`,
+    `--command=select pg_database_size('${database}'), count(*) from pg_stat_activity where datname = '${database}'`,
   ],
 }
