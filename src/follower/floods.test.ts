@@ -41,13 +41,21 @@ test('a log that is rotated between two looks counts with what was written befor
   const one = container('d', 'process')
   const floods = new Floods(folder, 0)
   floods.look(1000)
-  one.grow(9 * MiB)
+  one.grow(7 * MiB)
   floods.look(2000)
   one.grow(10 * MiB)
   one.rotate()
   writeFileSync(one.path, '')
   one.grow(4 * MiB)
   assert.deepEqual(floods.look(3000), [one.id])
+})
+
+test('what grows by more than 8 MiB a second is a flood at once: an engine at its full speed leaves a lease no two seconds', () => {
+  const one = container('9', 'verify')
+  const floods = new Floods(folder, 0)
+  floods.look(500)
+  one.grow(5 * MiB)
+  assert.deepEqual(floods.look(1000), [one.id])
 })
 
 test('a late look is no flood, nor is what was there before, nor a container of the platform or of somebody else', () => {

@@ -11,7 +11,7 @@ interface Seen {
 
 /** An engine writes so much of one container's log in a second for some 6 % of a core; what is over is a flood (bytes). */
 const mostPerSecond = 4 * 1024 * 1024
-/** One look alone is a burst: a start that says much, a stack trace in each of a hundred requests. */
+/** One look alone is a burst: a start that says much, a stack trace in each of a hundred requests. Twice too much counts as two. */
 const looksInARow = 2
 /** Never the platform's own: who is slowed must not be who slows. */
 const slowed = ['process', 'release-phase', 'one-off', 'verify', 'service']
@@ -33,7 +33,7 @@ export class Floods {
     this.#at = now
   }
 
-  /** Those of which this is the second look in a row that found too much. @param now monotonic (ms) */
+  /** Those of which two looks in a row found too much, or this one twice as much. @param now monotonic (ms) */
   look(now: number): readonly string[] {
     const most = (Math.max(now - this.#at, 1) / 1000) * mostPerSecond
     this.#at = now
@@ -54,7 +54,7 @@ export class Floods {
       return false
     }
     const grown = seen.ino === current.ino ? size - seen.size : size + grownBefore(path, seen)
-    seen.tooMuch = grown > most ? seen.tooMuch + 1 : 0
+    seen.tooMuch = grown > 2 * most ? looksInARow : grown > most ? seen.tooMuch + 1 : 0
     seen.ino = current.ino
     seen.size = size
     return seen.tooMuch >= looksInARow

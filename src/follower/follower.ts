@@ -20,12 +20,11 @@ export interface FollowerOptions {
 
 /** Logs that are written to are read so often (ms). */
 const hotEveryMs = 100
-const coldEveryMs = 1_000
 /** Without a word of the kernel, new containers are looked for so often (ms). */
 const discoverEveryMs = 2_000
 const diskEveryMs = 1_000
-/** Each look may find a container that prints without end; a second one in a row has it slowed (ms). */
-const floodsEveryMs = 1_000
+/** So often is looked for containers that print without end (ms). */
+const floodsEveryMs = 500
 /** One that begins again and again is told of so often (ms). */
 const tellOfFloodMs = 60_000
 const forgetEveryMs = 3_600_000
@@ -117,7 +116,7 @@ export class Follower {
       const isMore = mayWrite && this.#containers.read(now)
       if (mayWrite) this.#writeRouter()
       const isHot = this.#containers.isHot(now) || this.#containers.isPuzzled || this.#router.isWaiting
-      await this.#rest(isMore ? 0 : isHot ? hotEveryMs : coldEveryMs)
+      await this.#rest(isMore ? 0 : isHot ? hotEveryMs : floodsEveryMs)
     }
   }
 
