@@ -9,15 +9,15 @@ const folder = '/root/bench/floor'
 /** What plain git and docker need on the same host, with the same registry and the same app (bench/floor). */
 export class Floor implements AsyncDisposable {
   readonly #site: Site
-  readonly #closeDoor: () => Promise<void>
+  readonly #closeForwarder: () => Promise<void>
   readonly #address: string
   #image = ''
   #port = 20_000
 
-  private constructor(site: Site, address: string, closeDoor: () => Promise<void>) {
+  private constructor(site: Site, address: string, closeForwarder: () => Promise<void>) {
     this.#site = site
     this.#address = address
-    this.#closeDoor = closeDoor
+    this.#closeForwarder = closeForwarder
   }
 
   static async open(site: Site): Promise<Floor> {
@@ -25,11 +25,11 @@ export class Floor implements AsyncDisposable {
     await host.run(['mkdir', '-p', '/root/bench'])
     await host.run(['cp', '-rT', '/opt/lading/bench/apps/hello', folder])
     await host.run([`${scripts}/prepare.sh`, folder, (await site.nodeImage()).replace(':5443/', ':5000/')])
-    const door = await host.spawn(['node', `${scripts}/door.mjs`])
-    await once(door.stdout!, 'data')
-    const exited = once(door, 'exit')
+    const forwarder = await host.spawn(['node', `${scripts}/door.mjs`])
+    await once(forwarder.stdout!, 'data')
+    const exited = once(forwarder, 'exit')
     const close = async (): Promise<void> => {
-      process.kill(-door.pid!, 'SIGTERM')
+      process.kill(-forwarder.pid!, 'SIGTERM')
       await exited
     }
     return new Floor(site, await site.decision('clusterAddress'), close)
@@ -76,6 +76,6 @@ export class Floor implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#closeDoor()
+    await this.#closeForwarder()
   }
 }

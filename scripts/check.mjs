@@ -18,10 +18,10 @@ const checks = [
   { name: 'types', todo: 'npm run types', run: () => tool('typescript/bin/tsc', ['--noEmit', '--pretty', 'false']) },
   { name: 'lint', todo: 'npm run lint', run: () => tool('eslint/bin/eslint.js', ['--max-warnings=0', '.']) },
   { name: 'import law', todo: 'read "Import law" in ARCHITECTURE.md', run: importLaw },
-  { name: 'citations', todo: 'name it in docs/laws.md, or mend the link', run: citations },
+  { name: 'citations', todo: 'name it in docs/laws.md, or fix the link', run: citations },
   {
     name: 'dead exports',
-    todo: 'remove what nobody imports, or its "export"',
+    todo: 'remove what nothing imports, or its "export"',
     run: () => tool('knip/bin/knip.js', ['--no-progress']),
   },
 ]

@@ -4,12 +4,12 @@ import { posix } from 'node:path'
 
 const STAGES = ['commit', 'build', 'verify', 'release', 'rollout']
 const ROOTS = ['server', 'keeper', 'follower', 'cli', 'install']
-const DOORS = ['access', 'api']
+const LISTENERS = ['access', 'api']
 /** Contracts: types for everybody, and the small pure functions that stand beside them. */
 const PORTS = [
   'src/docker/engine.ts',
   'src/edge/edges.ts',
-  'src/observe/kept-lines.ts',
+  'src/observe/retained-logs.ts',
   'src/commit/repository.ts',
   'src/build/builder.ts',
   'src/store/store.ts',
@@ -17,9 +17,9 @@ const PORTS = [
   'src/backup/backups.ts',
   'src/services/services.ts',
   'src/services/kinds.ts',
-  'src/services/shelf.ts',
+  'src/services/storage.ts',
 ]
-/** The shared primitives: everybody imports them, they import nobody but what core says of the world. */
+/** The shared primitives: everybody imports them, they import nothing but what core says of the world. */
 const LIB = 'lib'
 /** The one file of lib that reaches outside the process; core may not import it. */
 const LIB_FILES = 'src/lib/files.ts'
@@ -75,7 +75,7 @@ function refusal({ path, from, target, isType }) {
   if (!isOurs) return null
   const to = folderOf(target)
   if (to === from || to === 'core' || to === LIB) return null
-  if (ROOTS.includes(to)) return 'nobody imports a root'
+  if (ROOTS.includes(to)) return 'nothing imports a root'
   if (ROOTS.includes(from)) return null
   if (PORTS.includes(target)) {
     return STAGES.includes(from) && STAGES.includes(to) && !isType ? 'of another stage, only the port as a type' : null
@@ -85,7 +85,7 @@ function refusal({ path, from, target, isType }) {
     if (from === 'pipeline') return null
     return isType && !STAGES.includes(from) ? null : 'only the pipeline and the roots import a stage'
   }
-  if (to === 'access' && DOORS.includes(from)) return null
+  if (to === 'access' && LISTENERS.includes(from)) return null
   return isType ? null : 'only roots import adapters; take the port as a parameter'
 }
 

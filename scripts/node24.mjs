@@ -1,5 +1,5 @@
 // Starts a program under the Node that the lock file pins (docs/decisions/dependencies.md), whatever Node started this one:
-// the native SQLite module dies without a word under another major version.
+// the native SQLite module dies silently under another major version.
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import process from 'node:process'

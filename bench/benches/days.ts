@@ -55,7 +55,7 @@ export const days: Bench = {
       ],
       notes: [
         'The restored machine has the engine, and the platform’s images of an earlier installation; every app is built again from its commit.',
-        '30 s of an upgrade are the proof: the new control plane keeps its lease for three of its lengths before its doors open.',
+        '30 s of an upgrade are the proof: the new control plane keeps its lease for three of its lengths before its listeners open.',
       ],
     }
   },

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Once: the tools of the floors and a bare repository; door.mjs is the way for "docker push" into the platform's own registry,
-# whose door on loopback is for reading only. prepare.sh FOLDER NODE_IMAGE
+# whose listener on loopback is for reading only. prepare.sh FOLDER NODE_IMAGE
 set -eu
 apt-get install -y -qq --no-install-recommends docker-buildx git curl >/dev/null
 [ -d /root/floor.git ] || git init -q --bare /root/floor.git

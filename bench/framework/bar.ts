@@ -14,7 +14,7 @@ export function isHeld({ value, limit, direction }: Bar): boolean {
 }
 
 /**
- * Missed bars that nobody has owned up to. A miss is owned up to by a line of docs/promises.md that names the bar's full id
+ * Missed bars that no one has owned up to. A miss is owned up to by a line of docs/promises.md that names the bar's full id
  * (`N1.assembled`; the table's own `N1` is not enough).
  */
 export function unexplained(bars: readonly Bar[], promises: string): readonly Bar[] {

@@ -41,7 +41,7 @@ test('a missed bar is explained only by a line with its full id', () => {
   assert.deepEqual(unexplained(bars, '| N1.assembled | 2 ms, because … |'), [])
 })
 
-test('a missed bar that nobody owned up to, or a bench that broke, is exit code 1', () => {
+test('a missed bar that no one owned up to, or a bench that broke, is exit code 1', () => {
   const promises = '| N1 | NOT DONE: N1.assembled |'
   const code = (bars: readonly Bar[], broken = 0) => exitCode({ bars, broken, promises })
   assert.equal(code([bar('N1.dockerfile', 1), bar('N1.assembled', 2)]), 0)

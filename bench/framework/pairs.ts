@@ -11,7 +11,7 @@ export interface Rounds {
 
 /**
  * Measures several ways in turn, A B C B A …, so that a neighbour's load, a filling disk or a warming cache meets all of
- * them alike. The order turns around each round: nobody always follows the same one.
+ * them alike. The order turns around each round: no one always follows the same one.
  */
 export async function interleave<Name extends string>(
   arms: Readonly<Record<Name, Arm>>,

@@ -22,7 +22,7 @@ test('a token is known as Bearer and as the password of Basic', () => {
   assert.deepEqual(access.authenticate(tokenIn(basic(`anybody:${token}`))), memberNamed('owner'))
 })
 
-test('anything else is nobody', () => {
+test('anything else is no one', () => {
   for (const header of [
     null,
     '',

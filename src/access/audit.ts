@@ -16,7 +16,7 @@ const tellingReads: ReadonlySet<string> = new Set([
   'git upload-pack',
 ])
 
-export interface Deed extends Pick<AuditEntry, 'from' | 'action' | 'target' | 'status'> {
+export interface AuditEvent extends Pick<AuditEntry, 'from' | 'action' | 'target' | 'status'> {
   readonly principal: Principal
   readonly note?: string
 }
@@ -34,14 +34,14 @@ export class Audit {
   }
 
   /**
-   * Writes down changes, reads of config and code, and what was refused to somebody we know. It never rejects: what was done is
+   * Writes down changes, reads of config and code, and what was refused to someone we know. It never rejects: what was done is
    * done, and a record that could not be written is reported.
    */
-  async record({ principal, note = '', ...deed }: Deed): Promise<void> {
-    const isTelling = !deed.action.startsWith('GET ') || tellingReads.has(deed.action)
-    if (!isTelling && deed.status !== 403) return
+  async record({ principal, note = '', ...event }: AuditEvent): Promise<void> {
+    const isTelling = !event.action.startsWith('GET ') || tellingReads.has(event.action)
+    if (!isTelling && event.status !== 403) return
     const who = { who: principal.name, credential: credentialOf(principal) }
-    await this.#append({ ...deed, ...who, target: deed.target.slice(0, 300), note: note.slice(0, 300) })
+    await this.#append({ ...event, ...who, target: event.target.slice(0, 300), note: note.slice(0, 300) })
   }
 
   /** The one thing of strangers that is written down, seldom: their source is shut for guessing. No member has such a name. */

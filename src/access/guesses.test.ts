@@ -15,8 +15,8 @@ const wrong = tokenIn('Bearer wrong')
 function world() {
   const time = { at: 0 }
   const clock: Clock = { ...systemClock, now: () => time.at, monotonic: () => time.at }
-  const told: object[] = []
-  const guesses = new Guesses(clock, one => told.push(one))
+  const reported: object[] = []
+  const guesses = new Guesses(clock, one => reported.push(one))
   const access = slowingGuesses(tokenAccess([{ name: 'owner', token: new Secret('f'.repeat(64)) }]), guesses)
   /** `yes`, `no`, or the seconds to wait. */
   const show = (from: string, presented = wrong) => {
@@ -28,7 +28,7 @@ function world() {
     }
   }
   const guess = (from: string, times: number) => Array.from({ length: times }, () => show(from)).at(-1)
-  return { time, told, guesses, show, guess }
+  return { time, reported, guesses, show, guess }
 }
 
 test('after 20 wrong tokens a source waits, twice as long each time, and a right one is not told from a wrong one', () => {
@@ -73,20 +73,20 @@ test('a /64 of IPv6 is one source, and an IPv4 address in IPv6 is that address',
 })
 
 test('neither the memory nor the record grows with the guesses', () => {
-  const { guesses, told, time, guess } = world()
+  const { guesses, reported, time, guess } = world()
   for (let i = 0; i < 10_050; i++) guess(`10.0.${i >> 8}.${i & 255}`, 1)
   assert.equal(guesses.size, 10_000)
   for (let i = 0; i < 50; i++) guess(`10.1.0.${i}`, 20)
-  assert.deepEqual(told, [{ from: '10.1.0.0', seconds: 1, others: 0 }])
+  assert.deepEqual(reported, [{ from: '10.1.0.0', seconds: 1, others: 0 }])
   time.at += 60_000
   guess('10.2.0.1', 20)
-  assert.deepEqual(told[1], { from: '10.2.0.1', seconds: 1, others: 49 })
+  assert.deepEqual(reported[1], { from: '10.2.0.1', seconds: 1, others: 49 })
 })
 
 test('the API answers 429 and says when to come back; the address is the edge’s word, and the record has it', async () => {
-  const { roll, audit } = await makeTestApi()
-  const guesses = new Guesses({ ...systemClock, monotonic: () => 0 }, told => void audit.recordGuesses(told))
-  const { api } = await makeTestApi({ access: slowingGuesses(roll, guesses) })
+  const { accounts, audit } = await makeTestApi()
+  const guesses = new Guesses({ ...systemClock, monotonic: () => 0 }, reported => void audit.recordGuesses(reported))
+  const { api } = await makeTestApi({ access: slowingGuesses(accounts, guesses) })
   const ask = (address: string) =>
     api.request('/v1/apps', { headers: { authorization: 'Bearer wrong', 'x-forwarded-for': address } })
   for (let i = 0; i < 20; i++) assert.equal((await ask('192.0.2.1')).status, 401)

@@ -6,12 +6,12 @@ import type { Access, PresentedCredential, Principal } from './principal.ts'
 /** So many wrong tokens are mistakes. */
 const freeGuesses = 20
 const [firstWaitMs, longestWaitMs] = [1_000, 15 * 60_000]
-/** Who has guessed nothing for so long begins anew (ms). */
+/** Who has guessed nothing for so long starts over (ms). */
 const forgetMs = 60 * 60_000
 /** The sources that are remembered, the latest to do anything; and what each was let in with, the latest. */
 const [mostSources, mostKnown] = [10_000, 20]
-/** Shut sources are told so often at most (ms), whatever strangers do: they do not push others' deeds out of the record. */
-const toldMs = 60_000
+/** Shut sources are reported so often at most (ms), whatever strangers do: they do not push others' events out of the record. */
+const reportEveryMs = 60_000
 
 interface Source {
   wrong: number
@@ -21,20 +21,20 @@ interface Source {
   readonly known: Set<string>
 }
 
-/** Told of sources that are shut: `others` were since the last time. */
-type Tell = (told: { readonly from: string; readonly seconds: number; readonly others: number }) => void
+/** Called with sources that are shut: `others` were since the last time. */
+type Tell = (reported: { readonly from: string; readonly seconds: number; readonly others: number }) => void
 
 /**
- * Slows whoever shows tokens that nobody has, by source address: after 20 wrong ones a source waits 1 s, then twice as long
+ * Slows whoever shows tokens that no one has, by source address: after 20 wrong ones a source waits 1 s, then twice as long
  * for each, up to 15 minutes, and what it shows meanwhile is not answered: neither wrong nor right, but for what was right
- * there before. In memory alone, bounded; a new control plane begins anew.
+ * there before. In memory alone, bounded; a new control plane starts over.
  */
 export class Guesses {
   readonly #clock: Clock
   readonly #tell: Tell
   readonly #sources = new Map<string, Source>()
-  #toldAt = -Infinity
-  #untold = 0
+  #reportedAt = -Infinity
+  #unreported = 0
 
   constructor(clock: Clock, tell: Tell) {
     this.#clock = clock
@@ -77,13 +77,13 @@ export class Guesses {
     if (source.wrong < freeGuesses) return
     const waitMs = Math.min(longestWaitMs, firstWaitMs * 2 ** Math.min(20, source.wrong - freeGuesses))
     source.shutUntil = now + waitMs
-    if (now - this.#toldAt < toldMs) {
-      this.#untold++
+    if (now - this.#reportedAt < reportEveryMs) {
+      this.#unreported++
       return
     }
-    this.#tell({ from, seconds: waitMs / 1000, others: this.#untold })
-    this.#toldAt = now
-    this.#untold = 0
+    this.#tell({ from, seconds: waitMs / 1000, others: this.#unreported })
+    this.#reportedAt = now
+    this.#unreported = 0
   }
 }
 

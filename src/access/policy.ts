@@ -3,7 +3,7 @@ import type { Principal } from './principal.ts'
 import { platformWide, rolesAt, type Place, type Role } from './roles.ts'
 
 /**
- * `anyone`: also nobody. `known`: whoever showed something we know. `member`: every person, and root. `root`: only the
+ * `anyone`: also no one. `known`: whoever showed something we know. `member`: every person, and root. `root`: only the
  * server's own. A list: who has one of these roles at the place that the call is about; `robot`: a deploy token there.
  */
 type Requirement = 'anyone' | 'known' | 'member' | 'root' | readonly (Role | 'robot')[]
@@ -18,7 +18,7 @@ const watchers = ['owner', 'operator', 'developer', 'viewer'] as const
 const followers = [...watchers, 'robot'] as const
 
 /**
- * The one table of who may do what, for every door (law: one-policy-table). What does not stand here is denied;
+ * The one table of who may do what, for every listener (law: one-policy-table). What does not stand here is denied;
  * `api.policy.test.ts` walks all routes and fails for one without a line, and for a line without a route.
  */
 export const policy: Readonly<Record<string, Requirement>> = {
@@ -104,7 +104,7 @@ export function may(action: string, principal: Principal, place: Place): boolean
 }
 
 /**
- * Rejects `not-authenticated` for nobody, `not-allowed` for somebody who may not, or when no line allows it; and for an app
+ * Rejects `not-authenticated` for no one, `not-allowed` for someone who may not, or when no line allows it; and for an app
  * that the principal does not see what there would be without the app: `absent`, else `not-found`.
  */
 export function authorize(

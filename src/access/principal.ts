@@ -3,7 +3,7 @@ import type { AppName, EnvironmentName } from '../core/names.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Grant } from './roles.ts'
 
-/** What somebody showed to be known; `id` is what `lading tokens` and `lading keys` list, never the secret itself. */
+/** What someone showed to be known; `id` is what `lading tokens` and `lading keys` list, never the secret itself. */
 export type Credential =
   | { readonly kind: 'token'; readonly id: string }
   | { readonly kind: 'ssh-key'; readonly fingerprint: string }
@@ -15,7 +15,7 @@ export type PresentedCredential =
   /** It came through the Unix socket that only root may open: the kernel has checked. */
   | { readonly kind: 'socket' }
 
-/** Who asks, at every door: the API, git over HTTPS, streams. Each turns what it is shown into one of these, or into nobody. */
+/** Who asks, at every listener: the API, git over HTTPS, streams. Each turns what it is shown into one of these, or into no one. */
 export type Principal = Root | Member | Robot
 
 /** Whoever may open the Unix socket of the control plane: root on its machine. */
@@ -43,7 +43,7 @@ export interface Robot {
   readonly credential: Credential
 }
 
-/** How one door finds out who asks. */
+/** How one listener finds out who asks. */
 export interface Access {
   /** Null: it shows nothing, or nothing we know. `from`: the address that `addressOf` gave, for those who slow guesses by it. */
   authenticate(presented: PresentedCredential | null, from?: string): Principal | null
@@ -62,7 +62,7 @@ export function nameOf(principal: Principal): string {
 
 const never = new AbortController().signal
 
-/** For credentials that nobody takes back while this process lives. */
+/** For credentials that no one takes back while this process lives. */
 export const lasting = { revoked: () => never, isExpired: () => false, addressOf }
 
 /** The Unix socket of the control plane (0600, root's). */

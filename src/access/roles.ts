@@ -3,14 +3,14 @@ import type { AppName } from '../core/names.ts'
 import type { Principal } from './principal.ts'
 
 /** What each role is for, in the words that the CLI shows. The policy table says which calls that is. */
-export const roleWords = {
+export const roleDescriptions = {
   owner: 'everything, and who may do what',
   operator: 'the platform: nodes, limits, backups, certificates; no config values, code or logs of processes',
   developer: 'an app: push, deploy, config, logs, domains, deploy tokens; nothing of the platform',
   viewer: 'an app: its state, releases and logs; changes nothing and sees no config values',
 } as const
 
-export type Role = keyof typeof roleWords
+export type Role = keyof typeof roleDescriptions
 
 /** One role, on one app or (null) on the whole platform. */
 export interface Grant {
@@ -23,9 +23,9 @@ const ofPlatformOnly: readonly Role[] = ['owner', 'operator']
 
 /** Rejects `invalid-input` with the roles there are. */
 export function parseRole(text: string): Role {
-  if (Object.hasOwn(roleWords, text)) return text as Role
+  if (Object.hasOwn(roleDescriptions, text)) return text as Role
   throw new AppError('invalid-input', `${JSON.stringify(text.slice(0, 40))} is not a role`, {
-    hint: `Roles are ${Object.keys(roleWords).join(', ')}.`,
+    hint: `Roles are ${Object.keys(roleDescriptions).join(', ')}.`,
   })
 }
 

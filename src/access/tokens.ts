@@ -10,7 +10,7 @@ export interface Token {
   readonly token: Secret
 }
 
-/** Tokens from a file, each its owner's; the store's are the roll's (roll.ts). */
+/** Tokens from a file, each its owner's; the store's are in accounts.ts. */
 export function tokenAccess(tokens: readonly Token[]): Access {
   const known = new Map(
     tokens.map(({ name, token }): [string, Principal] => {

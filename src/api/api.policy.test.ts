@@ -104,7 +104,7 @@ test('a member needs a proof for a foreign name, and root on the server none; a 
   }
   assert.deepEqual(await byToken.store.listDomains(), [])
   assert.equal((await byToken.api.request(path, sent({ name: 'mine.example' }))).status, 201)
-  // Proven once: looked at again without a word.
+  // Proven once: looked at again silently.
   assert.equal((await byToken.api.request(path, sent({ name: 'mine.example' }))).status, 201)
   const acme = { ...sent({ directory: 'https://10.0.0.1/dir', isInternal: true }), method: 'PUT' }
   assert.match(await (await byToken.api.request('/v1/acme', acme)).text(), /only root on the server/)

@@ -5,7 +5,7 @@ import { type CommitId, parseBranchName } from '../core/names.ts'
 import type { Run } from '../core/run.ts'
 import { stoppedLabels } from '../core/stopped.ts'
 import { systemClock } from '../core/system.ts'
-import type { KeptLines, KeptQuery } from '../observe/kept-lines.ts'
+import type { RetainedLogs, RetainedLogsQuery } from '../observe/retained-logs.ts'
 import type {
   BillDocument,
   ConfigDocument,
@@ -282,9 +282,9 @@ test('a log that cannot be read is said, and the others are read', async () => {
   assert.match(text, /"source":"lading".*the log of web.2 cannot be read: no keeper answers on node one/)
 })
 
-test('kept lines are read in place of the engine’s, those of the app that has the name now', async () => {
-  const asked: KeptQuery[] = []
-  const keptLines: KeptLines = {
+test('retained logs are read in place of the engine’s, those of the app that has the name now', async () => {
+  const asked: RetainedLogsQuery[] = []
+  const retainedLogs: RetainedLogs = {
     async *lines(query) {
       asked.push(query)
       const line = { time: '2026-11-24T10:00:00.000000000Z', source: 'web.1', stream: 'stdout' } as const
@@ -292,7 +292,7 @@ test('kept lines are read in place of the engine’s, those of the app that has 
     },
     forget: () => Promise.resolve(),
   }
-  const { api, call } = await makeTestApi({ keptLines })
+  const { api, call } = await makeTestApi({ retainedLogs })
   await call('POST', '/apps', { name: 'shop' })
   const read = async (query: string) => (await api.request(`/v1${production}/logs${query}`)).text()
   assert.match(await read('?source=web,platform&tail=7'), /"text":"of a process that is gone","release":"v1"/)
@@ -306,13 +306,13 @@ test('kept lines are read in place of the engine’s, those of the app that has 
 
 test('where no follower answers, the engine’s lines are read, and that is said', async () => {
   const away = new AppError('unavailable', 'the log follower does not answer', { retryable: true })
-  const keptLines: KeptLines = {
+  const retainedLogs: RetainedLogs = {
     async *lines() {
       throw away
     },
     forget: () => Promise.reject(away),
   }
-  const { api, call, world } = await makeTestApi({ keptLines })
+  const { api, call, world } = await makeTestApi({ retainedLogs })
   await call('POST', '/apps', { name: 'shop' })
   world.log(world.process('web.1').container, '2026-11-24T10:00:00Z', 'first')
   world.log('router', '2026-11-24T10:00:01Z', 'at=info')
@@ -454,7 +454,7 @@ test('what serves is told so that it can run elsewhere; before the first release
   assert.match(text, /^localhost\/shop:v1 is 127/)
 })
 
-test('what is nobody’s input is told with its code, and reported', async () => {
+test('what is no one’s input is told with its code, and reported', async () => {
   const { call, reported, store } = await withApp()
   await store.close()
   const answer = await call<Problem>('GET', '/apps')

@@ -29,7 +29,7 @@ import { runRoutes } from './routes/runs.ts'
 import { serviceRoutes } from './routes/services.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 
-/** The HTTP API, `/v1`: the same behind each door, apart from who stands before it (docs/design/api.md). */
+/** The HTTP API, `/v1`: the same behind each listener, apart from who stands before it (docs/design/api.md). */
 export function createApi(parts: ApiParts): Hono<ApiEnv> {
   const api = new Hono<ApiEnv>()
   api.onError(error => {
@@ -83,7 +83,7 @@ function guard(api: Hono<ApiEnv>, { access, presented = tokenIn, audit, platform
       return audit.record({ principal, action, target: c.req.path, from, status, note: c.get('note') ?? '' })
     }
     try {
-      // Nobody is told apart by how long a look-up takes.
+      // No one is told apart by how long a look-up takes.
       authorize(action, principal, principal && route ? await placeOf(route.path, c.req.path, store) : undefined)
       refuseOtherSites(c.req)
     } catch (error) {

@@ -10,14 +10,14 @@ export type Changes = Readonly<Record<string, string | null>>
 
 export interface ConfigChange {
   readonly key: EnvironmentKey
-  /** What is to be another, looking at what is; asked again when somebody else wrote meanwhile. */
+  /** What is to be another, looking at what is; asked again when someone else wrote meanwhile. */
   readonly wanted: (before: Readonly<Record<string, string>>) => Changes
   /** What the release says of it. */
   readonly summary: string
   readonly by: string
 }
 
-/** Somebody else wrote between our read and our write: so often we look again. */
+/** Someone else wrote between our read and our write: so often we look again. */
 const attempts = 5
 
 /** All of it as one version; none when nothing changes. */

@@ -22,7 +22,7 @@ export interface InfoDocument {
   readonly gitUrl: string
   readonly ca: string | null
   readonly you: string
-  /** Of what the platform stands on (nodes, certificates, limits) you are told; not told by older ones. */
+  /** Of what the platform stands on (nodes, certificates, limits) you are told; not sent by older ones. */
   readonly operates?: boolean
 }
 
@@ -30,7 +30,7 @@ export interface VersionDocument {
   readonly version: string
   readonly build: string
   readonly nodes: readonly NodeVersions[]
-  /** How late the control plane's event loop was; not told by older ones. */
+  /** How late the control plane's event loop was; not sent by older ones. */
   readonly loop?: LoopDocument
 }
 
@@ -127,7 +127,7 @@ export interface ProcessDocument {
   readonly name: string
   readonly type: string
   readonly release: number
-  /** `running` or `exited`, or Swarm's word for a process that has no container yet. */
+  /** `running` or `exited`, or Swarm's state of a process that has no container yet. */
   readonly state: string
   readonly proof: string
   /** Told to owners and operators; null to others. */
@@ -154,9 +154,9 @@ export interface DomainDocument {
 export interface CertificatesDocument {
   /** Every host that is answered at. */
   readonly hosts: readonly HostCertificate[]
-  /** Those that somebody has given; of their keys nothing is told. */
+  /** Those that someone has given; of their keys nothing is told. */
   readonly given: readonly CertificateRow[]
-  /** What somebody should do something about, a sentence each. */
+  /** What someone should do something about, a sentence each. */
   readonly warnings: readonly string[]
 }
 
@@ -187,7 +187,7 @@ export type MemberDocument = MemberRow
 export interface MemberRemovalDocument {
   readonly name: string
   readonly removed: boolean
-  /** Tokens that the member has made for programs and for others: they hold until somebody revokes them. */
+  /** Tokens that the member has made for programs and for others: they hold until someone revokes them. */
   readonly left: readonly TokenDocument[]
 }
 
@@ -200,7 +200,7 @@ export interface LogEntry {
   readonly source: string
   readonly stream: 'stdout' | 'stderr'
   readonly text: string
-  /** `v3`; null for lines that are of no release, absent where nobody knows. */
+  /** `v3`; null for lines that are of no release, absent where no one knows. */
   readonly release?: string | null
 }
 

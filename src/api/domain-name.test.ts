@@ -24,7 +24,7 @@ void suite('a domain', () => {
     for (const text of ['com', '*.com', 'uk', '*.uk.', '*', 'xn--p1ai', '*.рф']) assert.throws(() => parse(text), text)
   })
 
-  test('is a name that somebody has registered, or one below it', () => {
+  test('is a name that someone has registered, or one below it', () => {
     for (const text of [
       'example.co.uk',
       '*.example.co.uk',

@@ -18,7 +18,7 @@ export function parseNewDomain(text: string, key: EnvironmentKey, baseDomain: st
   }
   if (isPublicSuffix(name)) {
     throw new AppError('not-allowed', `${name} belongs to everybody: people register names below it`, {
-      hint: 'A domain is a name that somebody has registered, or one below it.',
+      hint: 'A domain is a registered name, or one below it.',
     })
   }
   if (!isBelow(name, baseDomain) || name === ownHostOf(key, baseDomain)) return name

@@ -7,7 +7,7 @@ import { AppError } from '../core/errors.ts'
 import { type EnvironmentKey, parseAppName, parseEnvironmentName } from '../core/names.ts'
 import type { Store } from '../store/store.ts'
 
-/** Above the largest config there may be; the door refuses longer ones before they are read (api.ts). */
+/** Above the largest config there may be; the listener refuses longer ones before they are read (api.ts). */
 export const bodyBytes = 256 * 1024
 const [shownIssues, shownCharacters] = [10, 2000]
 

@@ -6,7 +6,7 @@ const readOnly = new Set(['GET', 'HEAD', 'OPTIONS'])
 const contentTypes = new Set(['application/json', 'application/octet-stream'])
 
 /**
- * The one rule for all that changes something: it cannot come from a page that somebody has open, for whom a browser adds a
+ * The one rule for all that changes something: it cannot come from a page that someone has open, for whom a browser adds a
  * password it knows. Asked for where the body is empty too. Rejects `invalid-input` for a content type that pages can send,
  * `not-allowed` where the browser itself says that another site asks.
  */

@@ -1,6 +1,6 @@
 import type { Access, PresentedCredential, Principal } from '../access/principal.ts'
 import type { Audit } from '../access/audit.ts'
-import type { Roll } from '../access/roll.ts'
+import type { Accounts } from '../access/accounts.ts'
 import type { Backups } from '../backup/backups.ts'
 import type { Repositories } from '../commit/repository.ts'
 import type { Clock, Ids } from '../core/clock.ts'
@@ -8,7 +8,7 @@ import type { AppError } from '../core/errors.ts'
 import type { Certificates } from '../domains/domains.ts'
 import type { Engine } from '../docker/engine.ts'
 import type { Edges } from '../edge/edges.ts'
-import type { KeptLines } from '../observe/kept-lines.ts'
+import type { RetainedLogs } from '../observe/retained-logs.ts'
 import type { Ejector } from '../pipeline/eject.ts'
 import type { OperatorLimits } from '../pipeline/operator-limits.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
@@ -25,7 +25,7 @@ export interface ApiParts {
   readonly edges: Edges
   readonly engine: Engine
   /** Without it, logs are what the engine still has. */
-  readonly keptLines?: KeptLines
+  readonly retainedLogs?: RetainedLogs
   readonly repositories: Repositories
   readonly certificates: Certificates
   readonly backups: Backups
@@ -33,14 +33,14 @@ export interface ApiParts {
   readonly ids: Pick<Ids, 'hex'>
   readonly clock: Clock
   readonly platform: Platform
-  /** Who asks, at the door this API stands behind: root's Unix socket and the network have one each. */
+  /** Who asks, at the listener this API stands behind: root's Unix socket and the network have one each. */
   readonly access: Access
   /** What a request shows, by its header `authorization`; without it, a token is looked for there. */
   readonly presented?: (authorization: string | undefined) => PresentedCredential | null
-  /** Members and tokens, behind all doors the same. */
-  readonly roll: Roll
+  /** Members and tokens, behind all listeners the same. */
+  readonly accounts: Accounts
   readonly audit: Audit
-  /** Told of every failure that is nobody's input: for the control plane's log. */
+  /** Called with every failure that is no one's input: for the control plane's log. */
   readonly report: (error: AppError) => void
 }
 
@@ -50,7 +50,7 @@ export interface Platform {
   readonly build: string
   /** What runs on each node; a part that does not answer is null. */
   readonly nodes: (signal: AbortSignal) => Promise<readonly NodeVersions[]>
-  /** How late this process's event loop was; without it, it is not told. */
+  /** How late this process's event loop was; without it, it is not reported. */
   readonly loop?: () => LoopDocument
   /** Of the platform's disk and the engine's, the least (bytes). */
   readonly freeBytes?: () => Promise<number>
@@ -75,7 +75,7 @@ export interface KeeperVersion {
   readonly version: string
   readonly build: string
   readonly generation: number
-  /** By limits per source address, since its HAProxy began; null or absent: not told. */
+  /** By limits per source address, since its HAProxy began; null or absent: not reported. */
   readonly refused?: { readonly requests: number; readonly connections: number } | null
 }
 

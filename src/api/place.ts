@@ -6,7 +6,7 @@ import type { Store } from '../store/store.ts'
 
 /**
  * What a call is about, as its address says: the app and environment in it, or those of its run. Names are taken as the
- * router takes them; one that is no name is nobody's.
+ * router takes them; one that is no name is no one's.
  */
 export async function placeOf(
   route: string,

@@ -23,7 +23,7 @@ const lines = Object.keys(policy).filter(line => !/^(git|token) /.test(line))
 /** Two apps, each with a run, a domain, config and tokens; and everybody who could ask. */
 async function world() {
   const test = await makeTestApi({ access: 'network' })
-  const { store, roll } = test
+  const { store, accounts } = test
   for (const app of [shop, other]) {
     await store.createApp(app, 'ann', 1)
     await test.repositories.create(app, new AbortController().signal)
@@ -56,7 +56,7 @@ async function world() {
   }
   await store.addAttachment({ ...attachment, app: shop, environment: production, by: 'ann', at: 1 }, new Secret('pw'))
   const token = async (name: string, holder: string | { app: AppName; environment: typeof production }) =>
-    roll.create({ name, holder, by: 'test', expiresAt: null })
+    accounts.create({ name, holder, by: 'test', expiresAt: null })
   const tokens = new Map<string, string>()
   const grants: [Role, AppName | null][] = [
     ...(['owner', 'operator', 'developer', 'viewer'] as const).map((role): [Role, null] => [role, null]),
@@ -64,12 +64,12 @@ async function world() {
   ]
   for (const [role, app] of grants) {
     const name = app === null ? `the-${role}` : `${role}-${app}`
-    await roll.grant(name, { role, app }, 'test')
+    await accounts.grant(name, { role, app }, 'test')
     tokens.set(name, (await token('t', name)).token.reveal())
   }
   for (const app of [shop, other])
     tokens.set(`robot-${app}`, (await token('ci', { app, environment: production })).token.reveal())
-  const shopRobot = roll.tokens().find(row => typeof row.holder !== 'string' && row.holder.app === shop)!
+  const shopRobot = accounts.tokens().find(row => typeof row.holder !== 'string' && row.holder.app === shop)!
   const ask = (
     name: string,
     line: string,
@@ -100,7 +100,7 @@ async function world() {
       await Promise.all([store.listApps(), store.listEnvironments(), store.listDomains(), store.readSettings()]),
       await Promise.all(keys.map(key => store.listRuns(key, 100))),
       configs.map(({ version }) => version),
-      [roll.members(), roll.tokens().map(({ usedAt: _, ...row }) => row)],
+      [accounts.members(), accounts.tokens().map(({ usedAt: _, ...row }) => row)],
       await store.readAcme(),
       await Promise.all([store.listServices(), store.listAttachments()]),
       await Promise.all(
@@ -126,7 +126,7 @@ const bodies: Readonly<Record<string, object>> = {
   'POST /v1/apps/:app/environments/:environment/services': { service: 'db-of-shop', as: 'STOLEN_URL' },
 }
 
-test('nobody of another app reaches an app by any route: 404, the sentence of an app that is not there, nothing changed', async () => {
+test('no one of another app reaches an app by any route: 404, the sentence of an app that is not there, nothing changed', async () => {
   const { names, ask, everything, tokens, api } = await world()
   for (const name of names.filter(name => name.endsWith('-other')))
     for (const line of lines.filter(line => /:app|:run/.test(line))) {
@@ -179,9 +179,9 @@ test('ids of another app in a body or a list are not there either', async () => 
 })
 
 test('on every route a role that the table does not name is refused, and nothing is changed', async () => {
-  const { names, ask, everything, tokens, roll } = await world()
+  const { names, ask, everything, tokens, accounts } = await world()
   for (const name of names) {
-    const principal = roll.authenticate(tokenIn(`Bearer ${tokens.get(name)}`)) as Principal
+    const principal = accounts.authenticate(tokenIn(`Bearer ${tokens.get(name)}`)) as Principal
     for (const line of lines) {
       const place = /:app|:run/.test(line) ? { app: shop, environment: production } : platformWide
       const isAllowed = may(line, principal, place)

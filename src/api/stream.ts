@@ -88,7 +88,7 @@ async function* withHeartbeats<T>(source: AsyncIterable<T>, clock: Clock): Async
       yield winner.value
     }
   } finally {
-    // The source hears of its end by the signal; nobody needs its last word.
+    // The source hears of its end by the signal; no one needs its last word.
     pending.catch(() => undefined)
     void iterator.return?.()?.then(undefined, () => undefined)
   }

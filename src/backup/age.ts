@@ -3,7 +3,7 @@ import { AppError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
 
 /**
- * Scrypt's work factor makes a guess dear. A recovery code is 256 random bits, which nobody guesses; what a person thinks
+ * Scrypt's work factor makes a guess dear. A recovery code is 256 random bits, which no one guesses; what a person thinks
  * up gets the format's own default. Powers of two.
  */
 const workFactor = { recoveryCode: 10, passphrase: 18 }

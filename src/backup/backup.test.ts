@@ -14,7 +14,7 @@ import { checkSqliteFile, openSqliteStore } from '../store/sqlite.ts'
 import { decrypted, encrypted } from './age.ts'
 import { entry } from './format.ts'
 import { pack } from './pack.ts'
-import { tryRestore, type TrialTools } from './trial.ts'
+import { tryRestore, type TrialDeps } from './trial.ts'
 import { unpack } from './unpack.ts'
 
 const code = '5a'.repeat(32)
@@ -105,7 +105,7 @@ async function* chunked(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += 10_000) yield bytes.subarray(at, at + 10_000)
 }
 
-const tools: TrialTools = {
+const deps: TrialDeps = {
   checkStore: checkSqliteFile,
   openStore: (path, dataKey) => openSqliteStore({ path, dataKey }),
   restoreRepository: async (root, app, bundle) => {
@@ -124,7 +124,7 @@ test('what was packed is restored: rows, secrets, every ref of every repository,
   assert.ok(!(await readdir(root)).includes('packing'))
 
   const folder = join(root, 'trial')
-  assert.deepEqual(await tryRestore(chunked(file), recoveryCode, folder, tools), {
+  assert.deepEqual(await tryRestore(chunked(file), recoveryCode, folder, deps), {
     apps: 2,
     releases: 0,
     repositories: 1,
@@ -186,7 +186,7 @@ test('a backup whose parts do not belong together is told with all that is wrong
   const { root, packed } = await platform(t)
   const other = { [entry.recoveryCode]: `${'5b'.repeat(32)}\n`, [entry.token]: '\n' }
   const file = await collect(encrypted(packed(other), recoveryCode))
-  await assert.rejects(tryRestore(chunked(file), recoveryCode, join(root, 'trial'), tools), error => {
+  await assert.rejects(tryRestore(chunked(file), recoveryCode, join(root, 'trial'), deps), error => {
     const { message, details } = error as { message: string; details: string[] }
     assert.equal(message, 'the backup cannot be restored')
     assert.match(details.join('\n'), /sealed with data key[^]*keys\/token is empty/)
@@ -194,7 +194,7 @@ test('a backup whose parts do not belong together is told with all that is wrong
   })
 })
 
-test('a file that somebody made does not choose where it lands', async t => {
+test('a file that someone made does not choose where it lands', async t => {
   const { root } = await platform(t)
   const stamp = { uid: 0, gid: 0, modified: 0 }
   for (const path of ['keys/other', 'git/../shop.bundle', 'git/Shop.bundle', '/etc/passwd', 'store/lading.db/x']) {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Secret } from '../core/secret.ts'
 import { result, type Result, type Verified } from './job.ts'
 import { s3Access } from './s3-access.ts'
-import type { Kept } from './shelf.ts'
+import type { Kept } from './storage.ts'
 
 /** When backups are made by themselves, and where they go. */
 export const scheduleSchema = z.strictObject({
@@ -14,7 +14,7 @@ export const scheduleSchema = z.strictObject({
     .min(1)
     .max(31 * 24),
   keep: z.number().int().min(1).max(1000),
-  /** For places in an S3 store; its secret is told to nobody. */
+  /** For places in an S3 store; its secret is told to no one. */
   s3: s3Access.omit({ secretAccessKey: true }).optional(),
 })
 
@@ -49,7 +49,7 @@ export interface BackupStatus {
   readonly running: boolean
 }
 
-/** Backups as the doors see them; one at a time. */
+/** Backups as the listeners see them; one at a time. */
 export interface Backups {
   status(): Promise<BackupStatus>
   /** Rejects `invalid-input` for a place that the control plane does not reach. */

@@ -50,7 +50,7 @@ export const entry = {
 
 const fixed: readonly string[] = Object.values(entry).filter(name => typeof name === 'string')
 
-/** Nothing else is unpacked: a file that somebody made must not choose where it lands. */
+/** Nothing else is unpacked: a file that someone made must not choose where it lands. */
 export function isEntry(path: string): boolean {
   if (fixed.includes(path)) return true
   const [, name] = /^git\/([^/]+)\.bundle$/.exec(path) ?? []

@@ -5,7 +5,7 @@ import { s3Access } from './s3-access.ts'
 /** Where the backup program reads its job (a file descriptor): no passphrase stands in a list of processes. */
 export const jobDescriptor = 3
 
-/** Of a backing service (src/services/shelf.ts). */
+/** Of a backing service (src/services/storage.ts). */
 const name = z.string().regex(/^service-[a-z0-9-]+-\d{8}T\d{6}Z(?:\.auto)?\.age$/)
 const place = { to: z.string(), s3: s3Access.nullable() }
 

@@ -16,7 +16,7 @@ export interface Sources {
   /** Small files: keys and tokens, by their name in the backup. */
   readonly files: Readonly<Record<string, string>>
   readonly manifest: (apps: Manifest['apps']) => Promise<Manifest>
-  /** Told of each part as it begins. */
+  /** Called with each part as it begins. */
   readonly say: (line: string) => void
 }
 

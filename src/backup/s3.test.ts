@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { test, type TestContext } from 'node:test'
-import { parseS3, s3Shelf } from './s3.ts'
+import { parseS3, s3Storage } from './s3.ts'
 
 const signal = new AbortController().signal
 
@@ -80,8 +80,8 @@ async function store(t: TestContext) {
   t.after(() => server.close())
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const access = { endpoint, region: 'eu', accessKeyId: 'key', secretAccessKey: 'hush' }
-  const shelf = s3Shelf(parseS3('s3://my-backups/lading')!, access)
-  return { objects, uploads, seen, access, shelf, failAt: (what: string) => (failAt = what) }
+  const storage = s3Storage(parseS3('s3://my-backups/lading')!, access)
+  return { objects, uploads, seen, access, storage, failAt: (what: string) => (failAt = what) }
 }
 
 async function* megabytes(count: number): AsyncGenerator<Uint8Array> {
@@ -89,63 +89,63 @@ async function* megabytes(count: number): AsyncGenerator<Uint8Array> {
 }
 
 test('a backup is there when all of its parts are, and is what was put', async t => {
-  const { objects, uploads, shelf, seen } = await store(t)
-  assert.equal(await shelf.put('b.age', megabytes(40), signal), 40_000_000)
+  const { objects, uploads, storage, seen } = await store(t)
+  assert.equal(await storage.put('b.age', megabytes(40), signal), 40_000_000)
   assert.equal(seen.filter(what => what.startsWith('PUT')).length, 3)
   assert.equal(uploads.size, 0)
   const read: Uint8Array[] = []
-  for await (const chunk of shelf.read('b.age', signal)) read.push(chunk)
+  for await (const chunk of storage.read('b.age', signal)) read.push(chunk)
   const expected: Uint8Array[] = []
   for await (const chunk of megabytes(40)) expected.push(chunk)
   assert.ok(Buffer.concat(read).equals(Buffer.concat(expected)))
   assert.deepEqual([...objects.keys()], ['lading/b.age'])
-  assert.equal(await shelf.put('empty.age', megabytes(0), signal), 0)
+  assert.equal(await storage.put('empty.age', megabytes(0), signal), 0)
 })
 
 test('what fails on its way is not there, and leaves no open upload', async t => {
-  const { objects, uploads, shelf, failAt } = await store(t)
+  const { objects, uploads, storage, failAt } = await store(t)
   async function* cut(): AsyncGenerator<Uint8Array> {
     yield* megabytes(20)
     throw new Error('cut')
   }
-  await assert.rejects(shelf.put('a.age', cut(), signal), /cut/)
+  await assert.rejects(storage.put('a.age', cut(), signal), /cut/)
   failAt('POST uploadId')
-  await assert.rejects(shelf.put('a.age', megabytes(1), signal), {
+  await assert.rejects(storage.put('a.age', megabytes(1), signal), {
     code: 'unavailable',
     message: /refuses my-backups: it is InvalidRequest & no more \(400, InvalidRequest\)/,
   })
   assert.equal(objects.size + uploads.size, 0)
 })
 
-test('an upload that a kill left open is aborted by the next, and nobody else’s', async t => {
-  const { uploads, shelf } = await store(t)
-  uploads.set('lading/killed.age', new Map()).set('lading/somebody.zip', new Map())
-  await shelf.put('a.age', megabytes(1), signal)
-  assert.deepEqual([...uploads.keys()], ['lading/somebody.zip'])
+test('an upload that a kill left open is aborted by the next, and no one else’s', async t => {
+  const { uploads, storage } = await store(t)
+  uploads.set('lading/killed.age', new Map()).set('lading/someone.zip', new Map())
+  await storage.put('a.age', megabytes(1), signal)
+  assert.deepEqual([...uploads.keys()], ['lading/someone.zip'])
 })
 
 test('a list is all pages of this folder, oldest first, and backups only', async t => {
-  const { objects, shelf } = await store(t)
+  const { objects, storage } = await store(t)
   for (const key of ['lading/2.age', 'lading/1.age', 'lading/3.age', 'lading/notes', 'lading/old/0.age', 'other/9.age'])
     objects.set(key, Buffer.from('x'))
   assert.deepEqual(
-    (await shelf.list(signal)).map(({ name }) => name),
+    (await storage.list(signal)).map(({ name }) => name),
     ['1.age', '2.age', '3.age'],
   )
-  await shelf.remove('2.age', signal)
+  await storage.remove('2.age', signal)
   assert.deepEqual(
-    (await shelf.list(signal)).map(({ name }) => name),
+    (await storage.list(signal)).map(({ name }) => name),
     ['1.age', '3.age'],
   )
 })
 
 test('a store that refuses, or is away, is told with what to do', async t => {
   const { access } = await store(t)
-  const wrongBucket = s3Shelf(parseS3('s3://other-bucket')!, access)
+  const wrongBucket = s3Storage(parseS3('s3://other-bucket')!, access)
   await assert.rejects(wrongBucket.list(signal), { code: 'not-found', message: /NoSuchBucket/, hint: /credentials/ })
-  const wrongKey = s3Shelf(parseS3('s3://my-backups')!, { ...access, accessKeyId: 'other' })
+  const wrongKey = s3Storage(parseS3('s3://my-backups')!, { ...access, accessKeyId: 'other' })
   await assert.rejects(wrongKey.list(signal), { code: 'unavailable', message: /AccessDenied/, hint: /credentials/ })
-  const nowhere = s3Shelf(parseS3('s3://my-backups')!, { ...access, endpoint: 'http://127.0.0.1:9' })
+  const nowhere = s3Storage(parseS3('s3://my-backups')!, { ...access, endpoint: 'http://127.0.0.1:9' })
   await assert.rejects(nowhere.list(signal), { code: 'unavailable', message: /cannot be reached/ })
 })
 

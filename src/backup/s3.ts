@@ -1,7 +1,7 @@
 import { AwsClient } from 'aws4fetch'
 import { AppError } from '../core/errors.ts'
 import type { S3Access } from './s3-access.ts'
-import type { Kept, Shelf } from './shelf.ts'
+import type { Kept, BackupStorage } from './storage.ts'
 
 export interface S3Place {
   readonly bucket: string
@@ -29,7 +29,7 @@ export function parseS3(address: string): S3Place | null {
  * A place in a store that speaks S3 (path style). A backup is a multipart upload that is completed last: whole or not
  * there. One that a kill left open is aborted by the next.
  */
-export function s3Shelf({ bucket, prefix }: S3Place, access: S3Access): Shelf {
+export function s3Storage({ bucket, prefix }: S3Place, access: S3Access): BackupStorage {
   const { endpoint, region, accessKeyId, secretAccessKey } = access
   const client = new AwsClient({ accessKeyId, secretAccessKey, region, service: 's3', retries: 3 })
   const root = `${endpoint.replace(/\/+$/, '')}/${bucket}`

@@ -8,7 +8,7 @@ import { unpack } from './unpack.ts'
 import { verify } from './verify.ts'
 
 /** With these a backup is restored into a throwaway place. */
-export interface TrialTools {
+export interface TrialDeps {
   readonly checkStore: (path: string) => void
   readonly openStore: (path: string, dataKey: Secret) => Promise<Store>
   /** Makes a repository below `root` from a bundle; rejects when an object is missing. */
@@ -21,25 +21,25 @@ export async function tryRestore(
   chunks: AsyncIterable<Uint8Array>,
   passphrase: Secret,
   folder: string,
-  tools: TrialTools,
+  deps: TrialDeps,
 ): Promise<Verified> {
   try {
     await unpack(chunks, passphrase, folder)
-    return await verifyUnpacked(folder, tools)
+    return await verifyUnpacked(folder, deps)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
 /** The same of one that is open already, and stays. */
-export async function verifyUnpacked(folder: string, tools: TrialTools): Promise<Verified> {
+export async function verifyUnpacked(folder: string, deps: TrialDeps): Promise<Verified> {
   const root = join(folder, 'repositories')
   await mkdir(root, { recursive: true, mode: 0o700 })
   try {
     return await verify(folder, {
-      ...tools,
+      ...deps,
       restoreRepository: async (app, bundle) => {
-        await tools.restoreRepository(root, app, bundle)
+        await deps.restoreRepository(root, app, bundle)
         await rm(join(root, `${app}.git`), { recursive: true, force: true })
       },
     })

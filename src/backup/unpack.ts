@@ -10,7 +10,7 @@ import { decrypted } from './age.ts'
 import { entry, isEntry, parseManifest, type Manifest } from './format.ts'
 
 /**
- * Opens a backup into `folder`, which is made anew. Rejects `invalid-input` where it is no backup, where the passphrase is
+ * Opens a backup into `folder`, which is made again. Rejects `invalid-input` where it is no backup, where the passphrase is
  * another one, and where a byte of it is wrong or missing; then the folder is gone.
  */
 export async function unpack(chunks: AsyncIterable<Uint8Array>, passphrase: Secret, folder: string): Promise<Manifest> {

@@ -11,7 +11,7 @@ import type { Verified } from './job.ts'
 import { readManifest } from './unpack.ts'
 
 /** What a backup is restored with; the same hands do it in earnest. */
-export interface VerifyTools {
+export interface VerifyDeps {
   /** Rejects when the file is damaged. */
   readonly checkStore: (path: string) => void
   readonly openStore: (path: string, dataKey: Secret) => Promise<Store>
@@ -22,10 +22,10 @@ export interface VerifyTools {
 
 /**
  * A backup that was not restored is none: the rows are opened, one secret of each environment unsealed, each repository
- * is made anew and asked for the commits that serve, keys are tried on what they belong to. Rejects `invalid-input` with
+ * is made again and asked for the commits that serve, keys are tried on what they belong to. Rejects `invalid-input` with
  * everything that is wrong.
  */
-export async function verify(folder: string, tools: VerifyTools): Promise<Verified> {
+export async function verify(folder: string, deps: VerifyDeps): Promise<Verified> {
   const manifest = await readManifest(folder)
   const wrong: string[] = []
   const attempt = async (work: () => Promise<void> | void) => {
@@ -39,14 +39,14 @@ export async function verify(folder: string, tools: VerifyTools): Promise<Verifi
   let releases = 0
   let known: readonly AppName[] = []
   await attempt(async () => {
-    tools.say('store')
-    ;({ releases, apps: known } = await checkRows(folder, tools))
+    deps.say('store')
+    ;({ releases, apps: known } = await checkRows(folder, deps))
   })
   const bundled = manifest.apps.filter(({ hasBundle }) => hasBundle).map(({ app }) => parseAppName(app))
   for (const app of bundled)
     await attempt(async () => {
-      tools.say(`git ${app}`)
-      await tools.restoreRepository(app, join(folder, entry.bundle(app)))
+      deps.say(`git ${app}`)
+      await deps.restoreRepository(app, join(folder, entry.bundle(app)))
     })
   await attempt(() => checkAuthority(folder))
   for (const name of [entry.token, entry.registryToken])
@@ -61,7 +61,7 @@ export async function verify(folder: string, tools: VerifyTools): Promise<Verifi
   return { apps: known.length, releases, repositories: bundled.length }
 }
 
-async function checkRows(folder: string, { checkStore, openStore }: VerifyTools) {
+async function checkRows(folder: string, { checkStore, openStore }: VerifyDeps) {
   const path = join(folder, entry.store)
   checkStore(path)
   const code = (await readFile(join(folder, entry.recoveryCode), 'utf8')).trim()

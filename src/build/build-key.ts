@@ -9,7 +9,7 @@ export interface BuildKeyParts {
   readonly method: Image['method']
   /** The Dockerfile's text as it is built, the generated one included; null where there is none. */
   readonly dockerfile: string | null
-  /** Each base as it is named, with what it stands for: a digest, or the bare name of a tag nobody resolved. */
+  /** Each base as it is named, with what it stands for: a digest, or the bare name of a tag no one resolved. */
   readonly bases: Readonly<Record<string, string>>
   /** Settings of the build that come from outside of the commit, npm's among them. */
   readonly config: Readonly<Record<string, string>>

@@ -271,11 +271,11 @@ class ImageBuilder implements StoppableBuilder {
 
   async #inBuilder<T>(work: Place, build: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const onWait = () => work.say('       Waiting for a place: other builds are running')
-    const withDoor = async () => {
+    const withGate = async () => {
       await this.#gate.open()
       return this.#container.use(build, signal)
     }
-    return this.#queue.run(work.source.app, withDoor, onWait, signal)
+    return this.#queue.run(work.source.app, withGate, onWait, signal)
   }
 
   async #run(
@@ -287,11 +287,11 @@ class ImageBuilder implements StoppableBuilder {
     const { clock, ids, npmrc, limits, proxy = {} } = this.#options
     const { app } = work.source
     const secrets: BuildJob['secrets'] = npmrc && job.tells !== null ? { npmrc } : {}
-    const tools = { container: this.#container, clock, timeLimit: limits().buildSeconds * 1000 }
+    const deps = { container: this.#container, clock, timeLimit: limits().buildSeconds * 1000 }
     using pass = this.#gate.admit(app)
     const [id, ours] = [ids.hex(8), `${registryName}/${app}:${tag}`]
     const whole = { ...job, id, app, pass, secrets, proxy: Object.keys(proxy), tag: ours, say: work.say }
-    const digest = await runBuild(whole, tools, signal)
+    const digest = await runBuild(whole, deps, signal)
     const image = await storedImage(this.#registry, app, digest, signal)
     if (image) return image
     throw new AppError('unavailable', 'the registry does not have the image that was pushed', { retryable: true })

@@ -13,7 +13,7 @@ export interface BuilderOptions {
   readonly store: Pick<Store, 'findImage' | 'saveImage'>
   readonly engine: EngineHttp
   readonly registry: RegistryAddress
-  /** The builder's door to the registry: where this process makes its socket, and where the node's engine sees it. */
+  /** The builder's gate to the registry: where this process makes its socket, and where the node's engine sees it. */
   readonly gate: { readonly socketPath: string; readonly onNode: string }
   /** Id of the builder's image. */
   readonly builderImage: string
@@ -33,7 +33,7 @@ export interface BuilderOptions {
   readonly limits: () => Limits
   /** Free on the disk that images go to. */
   readonly freeBytes: () => Promise<number>
-  /** Told of what failed in the background. */
+  /** Called with what failed in the background. */
   readonly warn: (sentence: string, error: unknown) => void
 }
 

@@ -2,7 +2,7 @@ import type { AppName, CommitId, ImageReference } from '../core/names.ts'
 import type { Image } from '../core/release.ts'
 import type { WantedImages } from './registry/retention.ts'
 
-/** The build stage's door: commit in, image out. */
+/** The build stage's port: commit in, image out. */
 export interface Builder {
   /**
    * Finds the image by its build key, or makes it. Rejects `build-failed` with a sentence fit for `ng`

@@ -11,7 +11,7 @@ import { parseLadingYaml, requireFew } from './lading-yaml.ts'
 import { planNode } from './stacks/node/package.ts'
 import { ownCommand } from './own-command.ts'
 import { parseProcfile } from './procfile.ts'
-import { Progress } from './builder/progress.ts'
+import { BuildProgress } from './builder/progress.ts'
 import { satisfies } from './stacks/version-range.ts'
 
 /** Null when it was refused, as everything hostile may be; any other error ends the test with its input. */
@@ -147,7 +147,7 @@ test('of package.json bytes, depth and keys are counted before it is parsed, and
   const many = Object.fromEntries(Array.from({ length: 30_000 }, (_, n) => [`k${n}`, '1']))
   refuses(() => plan(JSON.stringify({ dependencies: many })), /^package.json has more than 50000 keys and values$/)
   refuses(() => plan(`{"packageManager":"yarn@1.1.${'1'.repeat(100_000)}!"}`), /^package.json: packageManager/)
-  // What nobody can satisfy is no reason to refuse: as without the field.
+  // What no one can satisfy is no reason to refuse: as without the field.
   plan(`{"engines":{"node":"${'1 - '.repeat(100_000)}"}}`)
   refuses(
     () => plan(JSON.stringify({ dependencies: { ['x'.repeat(100_000)]: 1 } })),
@@ -191,7 +191,7 @@ test("no output of a build's steps is more than its lines: without an end, full 
     7,
   )) {
     const said: string[] = []
-    const progress = new Progress(line => said.push(line))
+    const progress = new BuildProgress(line => said.push(line))
     const log = { vertexes: [{ digest: 'd', name: `[1/2] RUN ${text}` }], logs: [{ vertex: 'd', data: btoa(text) }] }
     for (const part of [text, `\n${JSON.stringify(log)}\n`, text]) progress.push(Buffer.from(part, 'latin1'))
     progress.end()
@@ -201,7 +201,7 @@ test("no output of a build's steps is more than its lines: without an end, full 
 
 test('a step that writes without a line break for ever is held by its end alone', () => {
   const said: string[] = []
-  const progress = new Progress(line => said.push(line))
+  const progress = new BuildProgress(line => said.push(line))
   const report = `${JSON.stringify({ logs: [{ vertex: 'd', data: btoa('\x1b]x'.repeat(20_000)) }] })}\n`
   for (let n = 0; n < 200; n++) progress.push(Buffer.from(report))
   progress.end()

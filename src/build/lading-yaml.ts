@@ -207,12 +207,12 @@ function dockerfileOf({ dockerfile, build }: z.infer<typeof ladingYamlSchema>): 
 }
 
 function refusalOf(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): AppError {
-  const { path, message } = told(issue)
+  const { path, message } = describe(issue)
   return refusal(lineOf(document, path, lines), path, message)
 }
 
 /** Where a value may be of several kinds, what is wrong with the kind that it comes nearest to. */
-function told(issue: z.core.$ZodIssue): { readonly path: readonly PropertyKey[]; readonly message: string } {
+function describe(issue: z.core.$ZodIssue): { readonly path: readonly PropertyKey[]; readonly message: string } {
   if (issue.code === 'unrecognized_keys') {
     return { path: [...issue.path, issue.keys[0]!], message: 'this key is not known' }
   }
@@ -221,7 +221,7 @@ function told(issue: z.core.$ZodIssue): { readonly path: readonly PropertyKey[];
   if (issue.code !== 'invalid_union') return issue
   const nearest = issue.errors
     .flatMap(kind => kind.slice(0, 1))
-    .map(told)
+    .map(describe)
     .toSorted((a, b) => b.path.length - a.path.length)[0]
   return nearest === undefined || nearest.path.length === 0
     ? issue

@@ -1,10 +1,10 @@
 import { AppError } from '../core/errors.ts'
-import { inWords, type Limits } from '../core/limits.ts'
+import { formatAmount, type Limits } from '../core/limits.ts'
 
 /** Rejects `no-room`: a disk that is full stops more than builds: the store, the registry, every app that writes. */
 export function requireRoom(free: number, { buildDiskBytes }: Limits): void {
   if (free >= buildDiskBytes) return
-  const least = inWords(buildDiskBytes, 'bytes')
+  const least = formatAmount(buildDiskBytes, 'bytes')
   throw new AppError(
     'no-room',
     `the disk has ${(free / 1024 ** 3).toFixed(2)} GiB free, and builds stop below ${least}`,

@@ -22,7 +22,7 @@ for (const file of await readdir(folder)) {
     let seen = ''
     for (const line of golden.split('\n').filter(line => line.startsWith('$ '))) {
       const args = line.slice('$ lading'.length).match(/'[^']*'|[^ ]+/g) ?? []
-      seen += `${line}\n${told(await rig.lading(args.map(arg => arg.replaceAll("'", ''))))}\n`
+      seen += `${line}\n${transcript(await rig.lading(args.map(arg => arg.replaceAll("'", ''))))}\n`
     }
     if (process.env['UPDATE_GOLDEN']) await writeFile(new URL(file, folder), seen)
     else assert.equal(seen, golden)
@@ -70,7 +70,7 @@ async function rigWithWorld(): Promise<CliRig> {
 }
 
 /** What the eye sees; ids and times, which differ each time, by their kind. */
-function told({ out, err, code }: Result): string {
+function transcript({ out, err, code }: Result): string {
   const progress = err.split('\n').slice(0, -1)
   const lines = [
     ...progress.map(line => `! ${line}`),

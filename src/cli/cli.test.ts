@@ -21,16 +21,16 @@ async function rigOf(t: TestContext): Promise<CliRig> {
   return rig
 }
 
-async function networkRig(t: TestContext, door: Access | 'network' = access) {
+async function networkRig(t: TestContext, listener: Access | 'network' = access) {
   const rig = await rigOf(t)
-  const made = await makeTestApi({ access: door })
+  const made = await makeTestApi({ access: listener })
   const origin = await rig.servePort(made.api)
   made.place.url = origin
-  if (door === 'network') rig.environment['LADING_URL'] = origin
+  if (listener === 'network') rig.environment['LADING_URL'] = origin
   return { ...made, rig, origin }
 }
 
-test('nobody to ask is said with what to do', async t => {
+test('a server that does not answer is said with what to do', async t => {
   const rig = await rigOf(t)
   const nowhere = await rig.lading(['apps'])
   assert.equal(nowhere.code, 2)
@@ -41,7 +41,7 @@ test('nobody to ask is said with what to do', async t => {
   rig.environment['LADING_URL'] = 'http://127.0.0.1:1'
   const dead = await rig.lading(['apps'])
   assert.equal(dead.code, 6)
-  assert.match(dead.err, /^lading: nobody answers at http:\/\/127.0.0.1:1 \(ECONNREFUSED\)\nIs the server up/)
+  assert.match(dead.err, /^lading: no answer from http:\/\/127.0.0.1:1 \(ECONNREFUSED\)\nIs the server up/)
   assert.doesNotMatch(dead.err, /\n {4}at /)
   assert.match((await rig.lading(['apps', '--verbose'])).err, /\n {4}at /)
 })
@@ -49,9 +49,9 @@ test('nobody to ask is said with what to do', async t => {
 test('the network asks for a token, which a login keeps for that platform alone', async t => {
   const { rig, origin } = await networkRig(t)
   rig.environment['LADING_URL'] = origin
-  const nobody = await rig.lading(['apps'])
-  assert.equal(nobody.code, 4)
-  assert.match(nobody.err, /a token is needed/)
+  const withoutToken = await rig.lading(['apps'])
+  assert.equal(withoutToken.code, 4)
+  assert.match(withoutToken.err, /a token is needed/)
   assert.equal((await rig.lading(['login', origin], { input: 'wrong\n' })).code, 4)
   const login = await rig.lading(['login', origin], { input: `${token}\n` })
   assert.equal(login.err + login.out, `You are owner at ${origin}.\n`)
@@ -144,7 +144,7 @@ test('a token is not sent where it would travel in clear', async t => {
     refused.err,
     'lading: over http://lading.example.com a token would travel in clear\nUse https://lading.example.com\n',
   )
-  // Said before stdin is read: nobody is asked for a token that will not be used.
+  // Said before stdin is read: no one is asked for a token that will not be used.
   assert.deepEqual(await rig.lading(['login', 'http://lading.example.com']), refused)
 })
 
@@ -295,9 +295,9 @@ test('a reader that leaves is no error', async t => {
 })
 
 test('a developer looks at the state of things and leaves no refusal in the record', async t => {
-  const { rig, roll, audit } = await networkRig(t, 'network')
-  await roll.grant('ann', { role: 'developer', app: null }, 'test')
-  const { token } = await roll.create({ name: 'laptop', holder: 'ann', by: 'test', expiresAt: null })
+  const { rig, accounts, audit } = await networkRig(t, 'network')
+  await accounts.grant('ann', { role: 'developer', app: null }, 'test')
+  const { token } = await accounts.create({ name: 'laptop', holder: 'ann', by: 'test', expiresAt: null })
   rig.environment['LADING_TOKEN'] = token.reveal()
   for (const command of ['status', 'version', 'apps']) assert.equal((await rig.lading([command])).code, 0, command)
   assert.deepEqual(await Array.fromAsync(audit.read(null)), [])

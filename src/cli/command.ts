@@ -8,7 +8,7 @@ export interface Common {
   readonly verbose?: boolean
 }
 
-interface Words {
+interface CommandText {
   readonly summary: string
   /** Command lines without the `$`. */
   readonly examples: readonly string[]
@@ -19,7 +19,11 @@ interface Words {
 }
 
 /** A command with the common options and its help. Names in capitals are arguments. */
-export function addCommand(parent: Command, usage: string, { summary, examples, more, isAppless }: Words): Command {
+export function addCommand(
+  parent: Command,
+  usage: string,
+  { summary, examples, more, isAppless }: CommandText,
+): Command {
   const command = parent.command(usage).description(summary)
   // It runs by itself too, so Commander takes a mistyped command below it for an argument: see `on`.
   if (parent.parent) parent.allowExcessArguments()

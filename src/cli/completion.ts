@@ -11,7 +11,7 @@ interface Level {
   readonly options: readonly string[]
 }
 
-/** A script that the shell reads at its start. It asks nobody: it knows what this program knew when it wrote it. */
+/** A script that the shell reads at its start. It asks no one: it knows what this program knew when it wrote it. */
 export function completionScript(program: Command, shell: Shell): string {
   const levels = levelsOf(program, '')
   if (shell === 'fish') return fish(levels)

@@ -11,7 +11,7 @@ export interface CliConfig {
   /** What git itself reads (GIT_SSL_CAINFO). */
   readonly gitCaFile: string | null
   readonly app: string | null
-  /** Root's door, on the server. */
+  /** Root's socket, on the server. */
   readonly socket: string
   /** What "lading up" wrote, on the server. */
   readonly serverTokenFile: string

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { AppError } from '../core/errors.ts'
 
 /**
- * The text as somebody leaves it in his editor, from a file of his own (0600) that is gone afterwards. `editor` may have
+ * The text as someone leaves it in his editor, from a file of his own (0600) that is gone afterwards. `editor` may have
  * arguments, as in `code --wait`; no shell reads it. Rejects `invalid-input` when the editor cannot be started or fails.
  */
 export async function edited(text: string, editor: string): Promise<string> {

@@ -4,7 +4,7 @@ import { wentLive } from '../core/states.ts'
 import type { Common } from './command.ts'
 import type { Session } from './session.ts'
 
-/** A connection that was cut is made anew for so long without a word (ms): a control plane restarts in seconds. */
+/** A connection that was cut is made again for so long silently (ms): a control plane restarts in seconds. */
 const patienceMs = 60_000
 const retryMs = 1_000
 
@@ -37,11 +37,11 @@ export async function follow(session: Session, id: string): Promise<Run> {
   const { terminal, clock, signal } = session
   const client = await session.client()
   let seen = 0
-  let lastWord = clock.monotonic()
+  let lastLineAt = clock.monotonic()
   for (;;) {
     try {
       for await (const event of client.follow(id, seen)) {
-        lastWord = clock.monotonic()
+        lastLineAt = clock.monotonic()
         if (event.kind === 'outcome') return event.run
         seen = event.seq
         terminal.say(event.text)
@@ -52,7 +52,7 @@ export async function follow(session: Session, id: string): Promise<Run> {
         throw error
       }
       const mayPass = error instanceof AppError && error.retryable
-      if (!mayPass || clock.monotonic() - lastWord > patienceMs) throw error
+      if (!mayPass || clock.monotonic() - lastLineAt > patienceMs) throw error
     }
     await clock.sleep(retryMs, signal)
   }

@@ -38,9 +38,9 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (isCommanders(error) && error.exitCode === 0) return exitCodes.ok[0]
     if (stop.signal.aborted) return exitCodes.interrupted[0]
-    const told = isCommanders(error) ? usageError(error) : asAppError(error)
-    terminal.error(told, args.includes('--verbose'))
-    return exitCodeOf(told.code)
+    const appError = isCommanders(error) ? usageError(error) : asAppError(error)
+    terminal.error(appError, args.includes('--verbose'))
+    return exitCodeOf(appError.code)
   } finally {
     done.abort()
   }
@@ -59,7 +59,7 @@ function isCommanders(error: unknown): error is CommanderError {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
 }
 
-/** After so long without a word, somebody who watches is told that we wait (ms). */
+/** After so long without output a terminal says that we wait (ms). */
 const patienceMs = 1_000
 
 /** `error: unknown command 'deplyo'\n(Did you mean deploy?)` in our own way. */

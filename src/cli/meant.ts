@@ -1,6 +1,6 @@
 const session =
   'There is no session in a process yet; what must be done before traffic stands as "release:" in the Procfile.'
-const restart = 'A change of config starts the processes anew: lading set RESTARTED=now'
+const restart = 'A change of config restarts the processes: lading set RESTARTED=now'
 
 /** Names that people bring from Heroku, Docker, Dokku and Kamal, with what does the same here. */
 const commands: Readonly<Record<string, string>> = {
@@ -42,7 +42,7 @@ const commands: Readonly<Record<string, string>> = {
   rm: 'lading destroy',
   secrets: 'lading config',
   setenv: 'lading set KEY=value',
-  // eslint-disable-next-line no-restricted-syntax -- a word that somebody types, no option of a child
+  // eslint-disable-next-line no-restricted-syntax -- a word that someone types, no option of a child
   shell: session,
   ssh: session,
   start: 'lading scale web=1',
@@ -69,7 +69,7 @@ const options: Readonly<Record<string, string>> = {
   '--quiet': 'Progress goes to stderr, results to stdout: add 2>/dev/null.',
 }
 
-/** What somebody meant who knows another platform; null where nobody knows. `message` is Commander's, without `error: `. */
+/** What someone meant who knows another platform; null where no one knows. `message` is Commander's, without `error: `. */
 export function meant(message: string): string | null {
   const [, kind, word = ''] = /^unknown (command|option) '([^']+)'/.exec(message) ?? []
   if (kind === undefined) return null

@@ -7,12 +7,12 @@ import { type TestContext, test } from 'node:test'
 import { getRequestListener } from '@hono/node-server'
 import { OperatorLimits } from '../pipeline/operator-limits.ts'
 import { Audit } from '../access/audit.ts'
-import { Roll } from '../access/roll.ts'
+import { Accounts } from '../access/accounts.ts'
 import { tokenAccess } from '../access/tokens.ts'
 import { createApi } from '../api/api.ts'
 import { fakeCertificates, fakeServices } from '../../test/doubles/api.ts'
 import { FakeBuilder } from '../../test/doubles/builder.ts'
-import { createGitDoor } from '../commit/http/listener.ts'
+import { createGitListener } from '../commit/http/listener.ts'
 import { gitProgram } from '../commit/git/program.ts'
 import { GitRepositories } from '../commit/git/repositories.ts'
 import { environmentLabels } from '../core/labels.ts'
@@ -62,9 +62,9 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
     stop.signal,
   )
   const file = tokenAccess([{ name: 'owner', token: new Secret(token) }])
-  const access = await Roll.open({ store, clock: systemClock, file, report: error => assert.fail(String(error)) })
+  const access = await Accounts.open({ store, clock: systemClock, file, report: error => assert.fail(String(error)) })
   const audit = new Audit(store, systemClock, error => assert.fail(String(error)))
-  const git = createGitDoor({
+  const git = createGitListener({
     ...common,
     pipeline,
     runDir: join(rig.folder, 'run'),
@@ -94,7 +94,7 @@ async function platformOf(t: TestContext, rig: CliRig): Promise<string> {
       ejector: new Ejector({ ...common, builder, limits: limits.current }),
       platform,
       access,
-      roll: access,
+      accounts: access,
       audit,
       report: log,
     }).fetch,

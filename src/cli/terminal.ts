@@ -11,7 +11,7 @@ interface Stream {
 }
 
 /**
- * Where words go: results to stdout, progress and errors to stderr, so that `lading … --json | jq` works while somebody
+ * Where words go: results to stdout, progress and errors to stderr, so that `lading … --json | jq` works while someone
  * watches. Colours only on a terminal. Everything that is printed goes through here (lint): whoever wrote it, the terminal
  * obeys nothing of it.
  */
@@ -63,7 +63,7 @@ export class Terminal {
     }
   }
 
-  /** For somebody who watches a terminal that has said nothing yet. */
+  /** For someone who watches a terminal that has said nothing yet. */
   sayUnlessSpoken(line: string): void {
     if (this.#isSilent && this.#err.isTTY) this.say(this.#paint(line, 'dim', this.#err))
   }

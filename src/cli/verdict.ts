@@ -1,5 +1,5 @@
 import type { Verdict } from '../core/release.ts'
-import { stepLine } from '../verify/words.ts'
+import { stepLine } from '../verify/format.ts'
 
 /** The graph of steps as lines, each with what it came after; nothing where no step is known. */
 export function graphLines(verdict: Verdict | null): readonly string[] {

@@ -94,7 +94,7 @@ test('an engine that does not say whether the holder has ended leaves its lease 
   assert.ok(second.lease)
 })
 
-test('a keeper that is away for two fifths of a lease costs nobody the lease, whenever it goes', async () => {
+test('a keeper that is away for two fifths of a lease costs no one the lease, whenever it goes', async () => {
   const { clock, candidate } = scene()
   const { lease, ...first } = await held(candidate('a'))
   for (let shift = 0; shift < leaseMs / 4; shift += 100) {

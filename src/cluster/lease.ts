@@ -22,7 +22,7 @@ export interface LeaseOptions {
   readonly leaseMs: number
   /**
    * The highest term that the keepers remember; absent: 0. It is above all versions of the config when the swarm was made
-   * anew, or when somebody has called a keeper with a term out of thin air.
+   * again, or when someone has called a keeper with a term out of thin air.
    */
   readonly floor?: (signal: AbortSignal) => Promise<number>
   /**
@@ -32,7 +32,7 @@ export interface LeaseOptions {
   readonly hasEnded?: (holder: string, signal: AbortSignal) => Promise<boolean>
   /** The longest that one call of the holder before may still be under way after its lease (ms). */
   readonly longestCallMs?: number
-  /** Told when the lease is acquired, lost or a renewal fails. */
+  /** Called when the lease is acquired, lost or a renewal fails. */
   readonly say?: (line: string) => void
 }
 
@@ -60,7 +60,7 @@ const labels: Labels = { [label.role]: 'platform' }
 
 /**
  * Waits for the lease and takes it: labels on a Swarm config, changed by compare-and-swap on its version, which only a
- * majority of managers can do (docs/design/lease.md). Nobody compares wall clocks: a candidate takes the lease when it
+ * majority of managers can do (docs/design/lease.md). No one compares wall clocks: a candidate takes the lease when it
  * has seen the same version for one whole lease on its own monotonic clock, or when the holder's process is known to have
  * ended. Rejects with the signal's reason.
  */
@@ -192,8 +192,8 @@ class HeldLease implements Lease {
     if (lost) return
     const { clock, leaseMs, say } = this.#options
     const limit = new AbortController()
-    const told = new AbortController()
-    const timer = clock.sleep(leaseMs / 4, told.signal).then(
+    const answered = new AbortController()
+    const timer = clock.sleep(leaseMs / 4, answered.signal).then(
       () => limit.abort(new AppError('unavailable', 'no answer in time')),
       () => undefined,
     )
@@ -202,7 +202,7 @@ class HeldLease implements Lease {
     } catch (error) {
       say?.(`lease: not given back, ${asAppError(error).message}`)
     } finally {
-      told.abort()
+      answered.abort()
       await timer
     }
   }
@@ -261,7 +261,7 @@ class HeldLease implements Lease {
   }
 }
 
-/** Somebody else has moved it: `conflict` by version, `lease-lost` by term. */
+/** Someone else has moved it: `conflict` by version, `lease-lost` by term. */
 function isRefusal(error: AppError): boolean {
   return error.code === 'conflict' || error.code === 'lease-lost'
 }

@@ -5,7 +5,7 @@ import { readIfThere } from '../lib/files.ts'
 
 /**
  * What `lading up` writes beside the store before it replaces a control plane by one of another image: that release keeps
- * its doors shut until it has proven itself, and ends its own trial by removing the file (docs/design/upgrade.md). To any
+ * its listeners shut until it has proven itself, and ends its own trial by removing the file (docs/design/upgrade.md). To any
  * other release it says nothing.
  */
 const schema = z.strictObject({
@@ -27,7 +27,7 @@ export async function readTrial(stateDir: string, release: number): Promise<Tria
   return trial.release === release ? trial : null
 }
 
-/** From here on there is no way back: the doors may open. */
+/** From here on there is no way back: the listeners may open. */
 export async function endTrial(stateDir: string): Promise<void> {
   await rm(trialFile(stateDir), { force: true })
 }

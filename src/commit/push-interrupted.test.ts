@@ -103,7 +103,7 @@ test('a stopping server cancels open pushes and tells the pusher', async () => {
   await rig.commit({ a: '1' })
   const push = rig.push('main')
   await rig.run(push, 1)
-  await rig.door.stop()
+  await rig.listener.stop()
   const { code, stderr } = await push.end
   assert.equal(code, 1)
   assert.match(stderr, /! \[remote rejected\] main -> main \(Lading is being restarted; push again in a moment\)/)
@@ -116,7 +116,7 @@ test('a stopping server lets a run past the point of no return go on and says so
   const push = rig.push('main')
   const run = await rig.run(push, 1)
   run.pastNoReturn = true
-  await rig.door.stop()
+  await rig.listener.stop()
   const { stderr } = await push.end
   assert.match(stderr, /\(this deploy cannot be stopped any more and goes on by itself\)/)
   assert.match(stderr, /remote:  !     See "lading runs show run00000001"/)

@@ -110,7 +110,7 @@ export interface CommitFacts {
  * the branch is where the client saw it; a new branch only where no other's name is in the way. Rejects `conflict`; its
  * message is fit for `ng`.
  *
- * Asked three times: at the door (a push that cannot win must not supersede one that can), when the run's turn comes
+ * Asked three times: at the listener (a push that cannot win must not supersede one that can), when the run's turn comes
  * before the build, and again before the move.
  */
 export async function judgeMove(

@@ -32,7 +32,7 @@ export const defaults = {
   logFiles: 3,
   /** Of each environment on each node: lines of all its processes, past ones too, and of the router. The oldest go first. */
   logKeptBytes: 64 * MiB,
-  /** Kept lines lie in files of about this length; the oldest file goes as a whole. */
+  /** Retained logs lie in files of about this length; the oldest file goes as a whole. */
   logSegmentBytes: 4 * MiB,
   /** Of one container, and of the router; what comes faster is counted and left out. A line of more than 1 KiB counts as several. */
   logLinesPerSecond: 10_000,
@@ -43,7 +43,7 @@ export const defaults = {
   logStrangersBurst: 1000,
   /** Free on the disk; below it no line is kept. */
   logFreeBytes: 512 * MiB,
-  /** Kept lines of an environment of which nothing runs go when there was no line for so long (ms). */
+  /** Retained logs of an environment of which nothing runs go when there was no line for so long (ms). */
   logIdleMs: 30 * 24 * 60 * 60_000,
   /** All of them together with the request line; the edge answers 400 above it. */
   requestHeaderBytes: 15 * 1024,
@@ -107,7 +107,7 @@ export const defaults = {
   imagesKept: 10,
   /** Of each environment the last so many runs keep their lines, and their commits their pins; rows stay for ever. */
   runsKept: 200,
-  /** Between two cleanings of images that nobody needs (ms). */
+  /** Between two cleanings of images that nothing needs (ms). */
   cleaningMs: 60 * 60_000,
   builderIdleSeconds: 5 * 60,
   configBytes: 64 * 1024,

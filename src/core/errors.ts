@@ -1,5 +1,5 @@
 /**
- * The closed set of errors that a person or a program can meet. Every door maps them once: the API to RFC 9457
+ * The closed set of errors that a person or a program can meet. Every listener maps them once: the API to RFC 9457
  * problem+json, the CLI to one red line, the pipeline to the reason of a run. `hint` says what to do next.
  */
 const codes = {
@@ -54,7 +54,7 @@ export class AppError extends Error {
     this.details = facts.details ?? []
   }
 
-  /** The HTTP status this error has at every HTTP door. */
+  /** The HTTP status this error has at every HTTP listener. */
   get status(): number {
     return codes[this.code]
   }

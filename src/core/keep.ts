@@ -6,7 +6,7 @@ import { isFinal, serves } from './states.ts'
  * the answer is drained and removed. `runs`: all runs of the environment that are open or went live.
  *
  * Of releases that went live one right after the other only the last has a warm predecessor: whoever pushes every few
- * seconds must not fill the node with releases that nobody would go back to.
+ * seconds must not fill the node with releases that no one would go back to.
  */
 export function releasesToKeep(runs: readonly Run[]): ReadonlySet<number> {
   const keep = new Set<number>()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defaults } from './defaults.ts'
-import { defaultLimits, fixedLimits, inWords, limitNames, parseLimit, parseLimitName, rules } from './limits.ts'
+import { defaultLimits, fixedLimits, formatAmount, limitNames, parseLimit, parseLimitName, rules } from './limits.ts'
 
 test('every default of the platform is either settable or fixed with a reason, and holds its own bounds', () => {
   const platform = Object.keys(defaults).filter(name => name !== 'settings')
@@ -34,11 +34,16 @@ test('what is no limit is told where it belongs', () => {
 
 test('values are told as people read them', () => {
   assert.deepEqual(
-    [inWords(2 * 1024 ** 3, 'bytes'), inWords(65536, 'bytes'), inWords(0, 'bytes'), inWords(90, 'seconds')],
+    [
+      formatAmount(2 * 1024 ** 3, 'bytes'),
+      formatAmount(65536, 'bytes'),
+      formatAmount(0, 'bytes'),
+      formatAmount(90, 'seconds'),
+    ],
     ['2 GiB', '64 KiB', '0', '90 s'],
   )
   assert.deepEqual(
-    [inWords(3600, 'seconds'), inWords(1.5, 'CPUs'), inWords(0.25, 'share')],
+    [formatAmount(3600, 'seconds'), formatAmount(1.5, 'CPUs'), formatAmount(0.25, 'share')],
     ['60 min', '1.5 CPUs', '0.25'],
   )
 })

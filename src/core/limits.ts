@@ -220,7 +220,7 @@ export function parseLimit(name: LimitName, text: string): number {
   const value = numberOf(text, rule.unit)
   if (value !== null && value >= rule.least && value <= rule.most) return value
   throw new AppError('invalid-input', `${name} cannot be ${JSON.stringify(text)}`, {
-    hint: `It is ${whatIs(rule.unit)} from ${inWords(rule.least, rule.unit)} to ${inWords(rule.most, rule.unit)}.`,
+    hint: `It is ${whatIs(rule.unit)} from ${formatAmount(rule.least, rule.unit)} to ${formatAmount(rule.most, rule.unit)}.`,
   })
 }
 
@@ -246,7 +246,7 @@ function whatIs(unit: Unit): string {
 }
 
 /** `256 MiB`, `30 min`: as people read it. */
-export function inWords(value: number, unit: Unit): string {
+export function formatAmount(value: number, unit: Unit): string {
   switch (unit) {
     case 'bytes': {
       const [scale, name] = value >= GiB ? [GiB, 'GiB'] : value >= MiB ? [MiB, 'MiB'] : [1024, 'KiB']

@@ -2,7 +2,7 @@ import { AppError } from './errors.ts'
 
 /**
  * Names and ids as types. A string from outside becomes one of these through its parser, by allow-list, and nowhere
- * else (law: parsed-at-the-door), so that no function further in needs to doubt it.
+ * else (law: parsed-on-entry), so that no function further in needs to doubt it.
  */
 declare const brand: unique symbol
 type Branded<Name extends string> = string & { readonly [brand]: Name }

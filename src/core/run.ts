@@ -47,7 +47,7 @@ export function automaticRollbackOf(run: RunId): RunId {
   return parseRunId(`${run}r`)
 }
 
-/** Nobody waits for its answer at the other end of a connection: a control plane that starts anew carries it on. */
+/** No one waits for its answer at the other end of a connection: a control plane that restarts carries it on. */
 export function goesOnByItself({ intent }: Run): boolean {
   return intent.kind === 'restore' || (intent.kind === 'rollback' && intent.automatic)
 }

@@ -64,7 +64,7 @@ export const serverCommands = {
   },
   doctor: {
     arguments: '[options]',
-    summary: 'find what is wrong with the platform on this machine, and what mends it (root)',
+    summary: 'find what is wrong with the platform on this machine, and how to fix it (root)',
     more: 'Changes nothing. Exits 1 when something is wrong.',
     options: {
       '--json': 'every check with its fact or its obstacles, as JSON',
@@ -117,7 +117,7 @@ export const serverCommands = {
   rotate: {
     arguments: '<owner-token|registry-token>',
     summary: 'change a key or a token while apps serve (root)',
-    more: 'Stopped half-way, the same command goes on. owner-token: the new one stands in /etc/lading/token; the old one is refused from then on, and what was open with it is cut; whoever had it logs in again: "lading login". registry-token: what engines show when they pull; both are taken until every service carries the new one, and nobody has to do anything.',
+    more: 'Stopped half-way, the same command goes on. owner-token: the new one stands in /etc/lading/token; the old one is refused from then on, and what was open with it is cut; log in again where it was used: "lading login". registry-token: what engines show when they pull; both are taken until every service carries the new one, and nothing else is to be done.',
     options: {},
     examples: ['lading rotate owner-token', 'lading rotate registry-token'],
   },

@@ -54,7 +54,7 @@ export function serves(state: RunState): boolean {
 
 /**
  * The point of no return: the release phase was started, or every edge has proof. Past it a run is neither cancelled
- * nor superseded; whoever holds the lease carries it to its own end.
+ * nor superseded; the holder of the lease carries it to its own end.
  */
 export function pastNoReturn(run: { readonly state: RunState; readonly releasePhaseStarted: boolean }): boolean {
   return run.releasePhaseStarted || run.state === 'proven' || wentLive(run.state)

@@ -1,4 +1,4 @@
-import { inWords } from './limits.ts'
+import { formatAmount } from './limits.ts'
 import { label, type Labels } from './labels.ts'
 
 /** That the platform stopped a process type of a release, and why. It stands at its swarm service, with whatever else says what runs. */
@@ -23,7 +23,7 @@ export function stoppedOf(labels: Labels): Stopped | null {
 
 /** `web of v3 was stopped by the platform: it had written 1.2 GiB, and the disk was nearly full`. */
 export function stoppedSentence(type: string, release: string | number, { bytes }: Stopped): string {
-  return `${type} of v${release} was stopped by the platform: it had written ${inWords(bytes, 'bytes')}, and the disk was nearly full`
+  return `${type} of v${release} was stopped by the platform: it had written ${formatAmount(bytes, 'bytes')}, and the disk was nearly full`
 }
 
 /** What its owner does then. */

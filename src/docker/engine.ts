@@ -142,7 +142,7 @@ export interface TaskView {
   readonly node: string | null
   readonly container: string | null
   readonly state: string
-  /** Swarm's own words: `no suitable node (…)`, `No such image: …`. */
+  /** Swarm's own text: `no suitable node (…)`, `No such image: …`. */
   readonly error: string | null
   readonly exitCode: number | null
 }

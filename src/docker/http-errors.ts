@@ -24,8 +24,8 @@ export function errorOfResponse(status: number, contentType: string | undefined,
 
 /** No answer at all. */
 export function errorOfConnection(cause: unknown): AppError {
-  const words = cause instanceof Error ? cause.message : String(cause)
-  return new AppError('unavailable', `the engine does not answer: ${words}`, { retryable: true, cause })
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new AppError('unavailable', `the engine does not answer: ${reason}`, { retryable: true, cause })
 }
 
 function errorOfKeeper(status: number, body: string): AppError {

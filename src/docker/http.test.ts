@@ -28,7 +28,7 @@ before(async () => {
   })
   server.on('upgrade', (_request, socket) => {
     socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nhello ')
-    // The last test's client goes away without a word.
+    // The last test's client goes away silently.
     socket.on('error', () => socket.destroy())
     // Answers only after the other side has ended: half-close.
     const heard: Buffer[] = []

@@ -21,7 +21,7 @@ interface ContainerJson {
 /**
  * One-off containers, started once and never twice, whatever crashed in between. A container that was created and not
  * started belongs to a caller that died, or to one whose start is still under way: it is removed without force (which
- * a running one refuses) and made anew, and starts go by id, so that the late start of a removed one finds nothing.
+ * a running one refuses) and made again, and starts go by id, so that the late start of a removed one finds nothing.
  */
 export class OneOffs {
   readonly #http: DockerHttp
@@ -90,7 +90,7 @@ export class OneOffs {
     const json = oneOffJson(spec, spec.neverRoot ? notRoot(await this.#userOf(spec.image, signal)) : null)
     await this.#create(spec, json, signal)
     const made = await this.#find(spec.name, signal)
-    if (made === null) throw new AppError('conflict', `one-off ${spec.name} was removed by somebody else`)
+    if (made === null) throw new AppError('conflict', `one-off ${spec.name} was removed by someone else`)
     assertOneOffKept(spec.name, json, made)
     if (neverStarted(made)) await this.#connect(made, spec.moreNetworks ?? [], signal)
     return made

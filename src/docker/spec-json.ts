@@ -89,7 +89,7 @@ export function notRoot(user: string): string {
   return name === '' || isRoot(name) || isRoot(group) ? nobody : user
 }
 
-/** Rejects when the engine kept another policy than `sent`: an older one drops fields without a word. */
+/** Rejects when the engine kept another policy than `sent`: an older one drops fields silently. */
 export function assertServiceKept(sent: ReturnType<typeof serviceJson>, kept: unknown): void {
   const { TaskTemplate: task } = sent
   assertKept(sent.Name, kept, {

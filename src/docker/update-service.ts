@@ -20,7 +20,7 @@ const tries = 5
 
 /**
  * One update of a service of ours; none where it is gone. What `change` does not touch is repeated as it is, so that no
- * task is made anew for it.
+ * task is made again for it.
  */
 export async function updateService(
   http: DockerHttp,
@@ -55,7 +55,7 @@ interface Update {
 }
 
 /**
- * Gives every process of an app the token with which its engine pulls from now on. Swarm starts no task anew for it: what a
+ * Gives every process of an app the token with which its engine pulls from now on. Swarm starts no task again for it: what a
  * task was pulled with is not compared (swarmkit, `IsTaskDirty`). Returns how many services there are.
  */
 export async function renewPullTokens(http: DockerHttp, token: RegistryToken, signal: AbortSignal): Promise<number> {

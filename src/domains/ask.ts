@@ -48,7 +48,7 @@ async function ask(
   signal: AbortSignal,
 ): Promise<Answer> {
   const request = url.startsWith('https:') ? askSafely : askInClear
-  // A connection of its own: some CAs close idle ones without a word.
+  // A connection of its own: some CAs close idle ones silently.
   const options = { method, signal, agent: false, headers: { 'user-agent': userAgent, ...headers }, ...(ca && { ca }) }
   if (!isInternal) refuseInner(new URL(url).hostname)
   const way = isInternal ? options : { ...options, lookup: lookupOuter }
@@ -71,16 +71,16 @@ function unreached(url: string, cause: Error): AppError {
   if (cause instanceof AppError) return cause
   const { host, hostname } = new URL(url)
   if (hasNoAddress(cause)) return new NoAddress(hostname, cause)
-  return new AppError('unavailable', `${host} cannot be reached: ${words(cause)}`, { retryable: true, cause })
+  return new AppError('unavailable', `${host} cannot be reached: ${networkReason(cause)}`, { retryable: true, cause })
 }
 
 function hasNoAddress({ code }: NodeJS.ErrnoException): boolean {
   return code === 'ENOTFOUND' || code === 'EAI_AGAIN'
 }
 
-function words(error: NodeJS.ErrnoException): string {
+function networkReason(error: NodeJS.ErrnoException): string {
   const { code } = error
-  if (code === 'ECONNREFUSED') return 'nobody listens there'
+  if (code === 'ECONNREFUSED') return 'nothing listens there'
   if (code === 'ABORT_ERR') return `no answer within ${answerMs / 1000} s`
   return error.message
 }

@@ -30,7 +30,7 @@ export class Authority {
     this.#clock = clock
   }
 
-  /** Certificate, CA and key in one PEM text, as HAProxy reads it; made anew when it ends within 30 days. */
+  /** Certificate, CA and key in one PEM text, as HAProxy reads it; made again when it ends within 30 days. */
   async certificate(host: DomainName, signal: AbortSignal): Promise<Secret> {
     const path = this.#path(host)
     const present = await readIfThere(path)
@@ -46,7 +46,7 @@ export class Authority {
     )
   }
 
-  /** Certificate and key of a host that nobody has any more; no error when there are none. */
+  /** Certificate and key of a host that no one has any more; no error when there are none. */
   async forget(host: DomainName): Promise<void> {
     const path = this.#path(host)
     await Promise.all([path, ...parts.map(part => path + part)].map(file => rm(file, { force: true })))

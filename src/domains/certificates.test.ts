@@ -39,7 +39,7 @@ function days() {
   }
 }
 
-test('a host that nobody deploys gets its new certificate, and one that fails keeps no other from its own', async () => {
+test('a host that no one deploys gets its new certificate, and one that fails keeps no other from its own', async () => {
   const hosts = ['broken.example.org', 'shop.example.org'].map(parseHostName)
   const app = parseAppName('shop')
   const pems = new Map<DomainName, string>(hosts.map(host => [host, `first of ${host}`]))
@@ -112,7 +112,7 @@ test('of the certificates that cover a host one that was given comes first, then
   assert.equal(shown('example.org', 100), 'later')
 })
 
-test('names that nobody has lose certificate and key at the edges and at the platform CA, and get no other', async t => {
+test('names that no one has lose certificate and key at the edges and at the platform CA, and get no other', async t => {
   const store = await openSqliteStore({ path: ':memory:', dataKey: new Secret('5a'.repeat(32)) })
   t.after(() => store.close())
   const folder = await mkdtemp(join(tmpdir(), 'lading-authority-'))
@@ -166,13 +166,13 @@ test('names that nobody has lose certificate and key at the edges and at the pla
   await shown.forgetStrangers(signal)
   assert.deepEqual(await files(), all.slice(1))
   assert.deepEqual(await rows(), ['c3'])
-  await assert.rejects(shown.certify([domain], signal), /the name of nobody here/)
+  await assert.rejects(shown.certify([domain], signal), /belongs to no app here/)
   await store.markAppDestroyed(shop.app, 2)
   await shown.forgetStrangers(signal)
   assert.deepEqual(await files(), ['lading.example.org.pem'])
   assert.deepEqual([...atEdge.keys()], [ownHost])
   for (const stranger of ['co.uk', 'bank.example.com', 'shop.example.org', 'nobody.example.org'])
-    await assert.rejects(shown.certify([parseHostName(stranger)], signal), /the name of nobody here/)
+    await assert.rejects(shown.certify([parseHostName(stranger)], signal), /belongs to no app here/)
 })
 
 test('where ACME is on, hosts that show a certificate of it keep their visitors to HTTPS, and no other does', async t => {

@@ -12,7 +12,7 @@ import type { Certificates } from './domains.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 
-export interface CertificateTools {
+export interface CertificateDeps {
   readonly store: Pick<
     Store,
     | 'listApps'
@@ -60,51 +60,51 @@ export function bestOf(rows: readonly CertificateRow[], host: DomainName, now: n
 
 /**
  * Which certificate each host shows (docs/design/domains.md, law: certificate-shown): looked at when rows change, and
- * once a day, so that an app that nobody deploys does not end with its certificate. One that cannot be made keeps no
+ * once a day, so that an app that no one deploys does not end with its certificate. One that cannot be made keeps no
  * other host from its own.
  */
 export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownFor'> {
-  readonly #tools: CertificateTools
+  readonly #deps: CertificateDeps
   readonly #signal: AbortSignal
   readonly #given = new Map<DomainName, string>()
   readonly #looks = new Mutex()
   readonly #wakeup: Wakeup
 
-  constructor(tools: CertificateTools, signal: AbortSignal) {
-    this.#tools = tools
+  constructor(deps: CertificateDeps, signal: AbortSignal) {
+    this.#deps = deps
     this.#signal = signal
-    this.#wakeup = new Wakeup(tools.clock)
+    this.#wakeup = new Wakeup(deps.clock)
   }
 
   /** The platform's own host, which shows no certificate but the platform CA's. */
   isPinned(host: DomainName): boolean {
-    return host === this.#tools.ownHost
+    return host === this.#deps.ownHost
   }
 
   async shownFor(host: DomainName): Promise<CertificateRow | null> {
-    return this.rowFor(host, await this.#tools.store.listCertificates())
+    return this.rowFor(host, await this.#deps.store.listCertificates())
   }
 
   /** Which of these certificates a host shows; null: the platform CA's. */
   rowFor(host: DomainName, rows: readonly CertificateRow[]): CertificateRow | null {
-    return this.isPinned(host) ? null : bestOf(rows, host, this.#tools.clock.now())
+    return this.isPinned(host) ? null : bestOf(rows, host, this.#deps.clock.now())
   }
 
   /** Certificates before names: one that comes meanwhile is in the rows of names before it has a certificate. */
   async facts(): Promise<CertificateFacts> {
-    const { store } = this.#tools
+    const { store } = this.#deps
     const [rows, acme] = [await store.listCertificates(), await store.readAcme()]
     return { rows, acme, wanted: await this.#wanted() }
   }
 
-  /** Chain and key for a host. Rejects `not-found` for a name that nobody here has. */
+  /** Chain and key for a host. Rejects `not-found` for a name that no one here has. */
   async pemFor(host: DomainName, { rows, wanted }: CertificateFacts, signal: AbortSignal): Promise<Secret> {
     const row = this.rowFor(host, rows)
-    const pem = row && (await this.#tools.store.openCertificate(row.id))
+    const pem = row && (await this.#deps.store.openCertificate(row.id))
     if (pem) return pem
     // The platform CA signs what the rows hold: names of the base domain that apps have, and domains that were proven.
-    if (wanted.has(host)) return this.#tools.byOwnCa(host, signal)
-    throw new AppError('not-found', `${host} is the name of nobody here, and gets no certificate`)
+    if (wanted.has(host)) return this.#deps.byOwnCa(host, signal)
+    throw new AppError('not-found', `${host} belongs to no app here, and gets no certificate`)
   }
 
   /** For hosts that are about to be routed. */
@@ -115,8 +115,8 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
       await this.#give(host, facts, signal)
       // No release waits for it: the next look repeats it.
       if (this.#isHttpsOnly(host, facts))
-        await this.#tools.edges.onlyHttps(host, true, signal).catch((error: unknown) => {
-          if (!signal.aborted) this.#tools.warn(`visitors of ${host} are not kept to HTTPS`, error)
+        await this.#deps.edges.onlyHttps(host, true, signal).catch((error: unknown) => {
+          if (!signal.aborted) this.#deps.warn(`visitors of ${host} are not kept to HTTPS`, error)
         })
     }
   }
@@ -136,8 +136,8 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
 
   /** A day, or less when a certificate ends before: what it was shown for shows the next one then (ms). */
   async #untilNextEnd(): Promise<number> {
-    const now = this.#tools.clock.now()
-    const rows = await this.#tools.store.listCertificates().catch(() => [])
+    const now = this.#deps.clock.now()
+    const rows = await this.#deps.store.listCertificates().catch(() => [])
     const left = rows.map(({ notAfter }) => notAfter - now).filter(ms => ms > 0)
     return Math.min(dayMs, ...left)
   }
@@ -148,7 +148,7 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
   }
 
   async #lookNow(): Promise<void> {
-    const { warn } = this.#tools
+    const { warn } = this.#deps
     const signal = this.#signal
     try {
       const look = await this.#see(signal)
@@ -170,13 +170,13 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
 
   /** What is there first: a name that comes meanwhile is in the rows before it has a certificate. */
   async #see(signal: AbortSignal): Promise<Look> {
-    const { edges, keptByOwnCa } = this.#tools
+    const { edges, keptByOwnCa } = this.#deps
     const [state, kept] = [await edges.state(signal), await keptByOwnCa.hosts()]
     return { state, kept, ...(await this.facts()) }
   }
 
   /**
-   * Certificates and keys of names that nobody has go everywhere: from HAProxy and its disk, from the platform CA's folder,
+   * Certificates and keys of names that no one has go everywhere: from HAProxy and its disk, from the platform CA's folder,
    * and from the store, whoever made them. Rejects when an edge is away.
    */
   async forgetStrangers(signal: AbortSignal): Promise<void> {
@@ -184,20 +184,20 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
   }
 
   async #forgetStrangersOf({ state, kept, rows, wanted }: Look, signal: AbortSignal): Promise<void> {
-    const { edges, store, keptByOwnCa } = this.#tools
+    const { edges, store, keptByOwnCa } = this.#deps
     for (const host of state.certificates.filter(one => !wanted.has(one))) {
       await edges.uncertify(host, signal)
       this.#given.delete(host)
     }
     for (const host of kept.filter(one => !wanted.has(one))) await keptByOwnCa.forget(host)
-    const isOfSomebody = ({ names }: CertificateRow) =>
+    const isInUse = ({ names }: CertificateRow) =>
       names.some(name => [...wanted].some(host => host === name || covers(name, host)))
-    for (const row of rows) if (!isOfSomebody(row)) await store.removeCertificate(row.id)
+    for (const row of rows) if (!isInUse(row)) await store.removeCertificate(row.id)
   }
 
   /** The platform's own name, those of all apps, also of one that has yet to serve, and the domains; not of an app that is being destroyed. */
   async #wanted(): Promise<ReadonlySet<DomainName>> {
-    const { store, hosts, ownHost } = this.#tools
+    const { store, hosts, ownHost } = this.#deps
     const [apps, environments, domains] = [
       await store.listApps(),
       await store.listEnvironments(),
@@ -216,7 +216,7 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
     const routed = look.acme === null ? [] : routes.flatMap(({ hosts }) => hosts)
     for (const host of new Set([...routed, ...httpsOnly])) {
       const isOn = this.#isHttpsOnly(host, look)
-      if (httpsOnly.includes(host) !== isOn) await this.#tools.edges.onlyHttps(host, isOn, signal)
+      if (httpsOnly.includes(host) !== isOn) await this.#deps.edges.onlyHttps(host, isOn, signal)
     }
   }
 
@@ -233,7 +233,7 @@ export class ShownCertificates implements Pick<Certificates, 'changed' | 'shownF
   async #give(host: DomainName, facts: CertificateFacts, signal: AbortSignal): Promise<void> {
     const pem = await this.pemFor(host, facts, signal)
     if (this.#given.get(host) === pem.reveal()) return
-    await this.#tools.edges.certify(host, pem, signal)
+    await this.#deps.edges.certify(host, pem, signal)
     this.#given.set(host, pem.reveal())
   }
 }

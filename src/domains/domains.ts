@@ -32,7 +32,7 @@ export interface HostCertificate {
   readonly issuer: string
   /** Ms since the epoch. */
   readonly notAfter: number
-  /** Null: nobody renews it but who has given it. */
+  /** Null: no one renews it but who has given it. */
   readonly renewsAt: number | null
   /** Why it was not renewed, or not ordered. */
   readonly error: string | null

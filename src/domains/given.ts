@@ -17,8 +17,8 @@ const skewMs = 5 * 60_000
 const leastRsaBits = 2048
 
 /**
- * A certificate with its chain, and its key, as somebody gives them. Rejects `invalid-input` with what is wrong: a visitor's
- * browser would say less. The order of the chain is mended.
+ * A certificate with its chain, and its key, as someone gives them. Rejects `invalid-input` with what is wrong: a visitor's
+ * browser would say less. The order of the chain is fixed.
  */
 export function checkGiven(given: { readonly chain: string; readonly key: string }, now: number): Checked {
   const key = keyOf(given.key)
@@ -116,7 +116,7 @@ function isByKnownRoot(leaf: X509Certificate): boolean {
 function nameIn(distinguished: string): string {
   const parts = new Map(distinguished.split('\n').map(line => [line.split('=')[0], line.slice(line.indexOf('=') + 1)]))
   const [common, organization] = [parts.get('CN'), parts.get('O')]
-  if (common === undefined) return organization ?? 'somebody without a name'
+  if (common === undefined) return organization ?? 'an issuer without a name'
   return organization === undefined || common.includes(organization) ? common : `${organization} ${common}`
 }
 

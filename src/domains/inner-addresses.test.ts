@@ -18,7 +18,7 @@ void suite('addresses that are not on the internet', () => {
       assert.ok(!isInner(address), address)
   })
 
-  test('are asked nothing unless that was allowed, and whether somebody listens there makes no difference', async t => {
+  test('are asked nothing unless that was allowed, and whether something listens there makes no difference', async t => {
     let asked = 0
     const server = createServer((_, answer) => void answer.end(`answer ${++asked}`))
     await new Promise<void>(resolve => server.listen(0, resolve))

@@ -2,7 +2,7 @@ import { lookup } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { AppError } from '../core/errors.ts'
 
-/** Everything that is nobody's address on the internet: IANA's special-purpose registries (RFC 6890), multicast, NAT64 and tunnels. */
+/** Everything that is no one's address on the internet: IANA's special-purpose registries (RFC 6890), multicast, NAT64 and tunnels. */
 const inner = new BlockList()
 for (const [network, prefix] of [
   ['0.0.0.0', 8],
@@ -34,7 +34,7 @@ for (const [network, prefix] of [
 ] as const)
   inner6.addSubnet(network, prefix, 'ipv6')
 
-/** Whether an address is one of this machine, of its network or of nobody: what a stranger must not learn of through us. */
+/** Whether an address is one of this machine, of its network or of no one: what a stranger must not learn of through us. */
 export function isInner(address: string): boolean {
   const [plain = ''] = address.replace(/^\[|\]$/g, '').split('%')
   const family = isIP(plain)

@@ -207,7 +207,7 @@ test('a refusal of the rehearsal keeps the CA from being asked; Retry-After is k
   )
 })
 
-test('a wildcard without a hook says what it needs; what nobody has any more is forgotten', async t => {
+test('a wildcard without a hook says what it needs; what no one has any more is forgotten', async t => {
   const { store, round } = await world(t)
   const name = parseDomainName('*.example.com')
   await store.addDomain({ ...shop, name, by: 'ann', at: 1 })

@@ -24,7 +24,7 @@ export const underWay = 'being ordered'
 /** One order, from the look at the name to its certificate. */
 const mostMs = 10 * minute
 
-export interface OrderTools {
+export interface OrderDeps {
   readonly store: Pick<
     Store,
     | 'listDomains'
@@ -51,7 +51,7 @@ export function renewalOf({ notBefore, notAfter }: Pick<CertificateRow, 'notBefo
   return Math.round(notAfter - (notAfter - notBefore) / 3)
 }
 
-/** How long a name that does not lead here is left alone; that costs nobody anything. */
+/** How long a name that does not lead here is left alone; that costs nothing. */
 export function pauseUnseen(attempts: number): number {
   return Math.min(30 * second * 2 ** (attempts - 1), 30 * minute)
 }
@@ -63,15 +63,15 @@ export function pauseRefused(attempts: number, waitMs: number | null): number {
 
 /** Certificates by ACME for all domains, one at a time (docs/design/domains.md). Ends with the signal, the lease. */
 export class Orders {
-  readonly #tools: OrderTools
+  readonly #deps: OrderDeps
   readonly #signal: AbortSignal
   readonly #clients = new Map<string, AcmeClient>()
   readonly #wakeup: Wakeup
 
-  constructor(tools: OrderTools, signal: AbortSignal) {
-    this.#tools = tools
+  constructor(deps: OrderDeps, signal: AbortSignal) {
+    this.#deps = deps
     this.#signal = signal
-    this.#wakeup = new Wakeup(tools.clock)
+    this.#wakeup = new Wakeup(deps.clock)
   }
 
   /** Rows have changed: looked at now. */
@@ -88,16 +88,16 @@ export class Orders {
   async run(): Promise<void> {
     while (!this.#signal.aborted) {
       const next = await this.#round().catch((error: unknown) => {
-        if (!this.#signal.aborted) this.#tools.log('orders were not looked at', { error: asAppError(error).message })
-        return this.#tools.clock.now() + minute
+        if (!this.#signal.aborted) this.#deps.log('orders were not looked at', { error: asAppError(error).message })
+        return this.#deps.clock.now() + minute
       })
-      await this.#wakeup.wait(Math.min(Math.max(next - this.#tools.clock.now(), 0), day), this.#signal)
+      await this.#wakeup.wait(Math.min(Math.max(next - this.#deps.clock.now(), 0), day), this.#signal)
     }
   }
 
   /** Every name whose time has come; resolves with when the next one's does. */
   async #round(): Promise<number> {
-    const { store, clock } = this.#tools
+    const { store, clock } = this.#deps
     await this.#withdrawLeftovers()
     await this.#tidy()
     let next = clock.now() + day
@@ -112,9 +112,9 @@ export class Orders {
     return next
   }
 
-  /** Null: somebody has given a certificate that covers the name; there is nothing to order. */
+  /** Null: someone has given a certificate that covers the name; there is nothing to order. */
   async #orderOf(name: DomainName): Promise<OrderRow | null> {
-    const { store, clock } = this.#tools
+    const { store, clock } = this.#deps
     const now = clock.now()
     const given = (await store.listCertificates()).filter(row => row.source === 'own')
     if (bestOf(given, name, now) !== null) {
@@ -139,13 +139,13 @@ export class Orders {
       return await this.#order(seen, acme, signal)
     } catch (error) {
       this.#signal.throwIfAborted()
-      const now = (await this.#tools.store.listOrders()).find(one => one.name === order.name)
+      const now = (await this.#deps.store.listOrders()).find(one => one.name === order.name)
       if (!now) return order
       // The next try was written down before this one; a CA may want a longer pause.
       const waitMs = error instanceof Refused ? (error.waitMs ?? 0) : 0
-      const nextAt = Math.max(now.nextAt, this.#tools.clock.now() + waitMs)
+      const nextAt = Math.max(now.nextAt, this.#deps.clock.now() + waitMs)
       const { message, cause } = asAppError(error)
-      this.#tools.log('a certificate was not made', { name: order.name, reason: message, cause })
+      this.#deps.log('a certificate was not made', { name: order.name, reason: message, cause })
       return this.#write({ ...now, reason: message, nextAt })
     }
   }
@@ -159,7 +159,7 @@ export class Orders {
     if (isWildcard(name) && acme.dnsHook === null) {
       throw new AppError('conflict', 'a wildcard needs a hook that writes into DNS: lading acme on --dns-hook NAME')
     }
-    if (!isWildcard(name)) await assertLeadsHere(name, this.#tools, signal)
+    if (!isWildcard(name)) await assertLeadsHere(name, this.#deps, signal)
     // From here on it is a CA that is asked: its refusals are counted by themselves.
     return {
       ...tried,
@@ -178,16 +178,16 @@ export class Orders {
     }
     const { chain, key } = await this.#certificate(order.name, acme, acme.directory, signal)
     const facts = factsOf(new X509Certificate(chain))
-    const row = { ...facts, source: 'acme', by: 'acme', at: this.#tools.clock.now() } as const
-    await this.#tools.store.saveCertificate(row, new Secret(`${chain.trim()}\n${key.reveal()}`))
+    const row = { ...facts, source: 'acme', by: 'acme', at: this.#deps.clock.now() } as const
+    await this.#deps.store.saveCertificate(row, new Secret(`${chain.trim()}\n${key.reveal()}`))
     const done = await this.#write({ ...order, ...certified(row) })
-    await this.#tools.changed()
-    this.#tools.log('a certificate was made', { name: order.name, issuer: row.issuer, notAfter: row.notAfter })
+    await this.#deps.changed()
+    this.#deps.log('a certificate was made', { name: order.name, issuer: row.issuer, notAfter: row.notAfter })
     return done
   }
 
   async #certificate(name: DomainName, acme: AcmeRow, directory: string, signal: AbortSignal) {
-    const { edges, hooks } = this.#tools
+    const { edges, hooks } = this.#deps
     const { key, csr } = await newRequest(name, signal)
     const proof = {
       http: (token: string, answer: string | null, until: AbortSignal) => edges.challenge(token, answer, until),
@@ -204,21 +204,21 @@ export class Orders {
     const id = JSON.stringify([directory, email, ca, isInternal, acme.at])
     const known = this.#clients.get(id)
     if (known) return known
-    const client = new AcmeClient({ directory, email, ca, isInternal, key }, this.#tools)
+    const client = new AcmeClient({ directory, email, ca, isInternal, key }, this.#deps)
     this.#clients.set(id, client)
     return client
   }
 
   /** Answers that a control plane before this one could not take back. */
   async #withdrawLeftovers(): Promise<void> {
-    const { edges } = this.#tools
+    const { edges } = this.#deps
     const { challenges } = await edges.state(this.#signal)
     for (const token of challenges) await edges.challenge(token, null, this.#signal)
   }
 
-  /** What belongs to names that nobody has any more, and certificates that a newer one has replaced. */
+  /** What belongs to names that no one has any more, and certificates that a newer one has replaced. */
   async #tidy(): Promise<void> {
-    const { store } = this.#tools
+    const { store } = this.#deps
     const names = new Set<string>((await store.listDomains()).map(({ name }) => name))
     const isOn = (await store.readAcme()) !== null
     for (const { name } of await store.listOrders()) if (!isOn || !names.has(name)) await store.removeOrder(name)
@@ -232,12 +232,12 @@ export class Orders {
   }
 
   #in(ms: number): number {
-    return this.#tools.clock.now() + ms
+    return this.#deps.clock.now() + ms
   }
 
   async #write(order: OrderRow): Promise<OrderRow> {
-    const written = { ...order, changedAt: this.#tools.clock.now() }
-    await this.#tools.store.saveOrder(written)
+    const written = { ...order, changedAt: this.#deps.clock.now() }
+    await this.#deps.store.saveOrder(written)
     return written
   }
 }

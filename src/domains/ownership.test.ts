@@ -30,8 +30,8 @@ function world({ answer, texts = {} }: { answer: (token: string) => Answer; text
   return { ownership, challenges, texts }
 }
 
-const nobody = (): Answer => {
-  throw new AppError('unavailable', 'it cannot be reached: nobody listens there')
+const unreachable = (): Answer => {
+  throw new AppError('unavailable', 'it cannot be reached: nothing listens there')
 }
 const status = (status: number, text: string): Answer => ({ status, headers: {}, text })
 
@@ -48,7 +48,7 @@ void suite('a foreign name', () => {
 
   test('is not proven by what leads elsewhere, and nothing is told of what answers there', async () => {
     const answers: ((token: string) => Answer)[] = [
-      nobody,
+      unreachable,
       () => status(200, ''),
       () => status(200, 'token'),
       () => status(302, 'token1'),
@@ -57,19 +57,19 @@ void suite('a foreign name', () => {
       token => status(500, token),
       () => status(401, 'internal panel 10.0.0.7'),
     )
-    const told = new Set<string>()
+    const refusals = new Set<string>()
     for (const answer of answers) {
       const { ownership, challenges } = world({ answer })
       await ownership()
         .assert(name, shop, signal)
         .then(
           () => assert.fail('it was taken'),
-          (error: AppError) => told.add(`${error.code} ${error.message} ${error.hint}`),
+          (error: AppError) => refusals.add(`${error.code} ${error.message} ${error.hint}`),
         )
       assert.equal(challenges.size, 0)
     }
-    assert.equal(told.size, 1)
-    assert.match([...told].join(), /^not-allowed shop.example.com is not proven to be yours: .* does not lead here/)
+    assert.equal(refusals.size, 1)
+    assert.match([...refusals].join(), /^not-allowed shop.example.com is not proven to be yours: .* does not lead here/)
   })
 
   test('that has no address is told so, and nothing else is, whatever its sentence says', async () => {
@@ -95,7 +95,7 @@ void suite('a foreign name', () => {
   })
 
   test('is proven by its record in DNS, to one environment of one platform', async () => {
-    const { ownership, texts } = world({ answer: nobody })
+    const { ownership, texts } = world({ answer: unreachable })
     for (const one of [name, wild]) {
       const { record, value } = ownership().record(one, shop)
       texts[record] = ['v=spf1 -all', value]

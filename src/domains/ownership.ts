@@ -6,13 +6,13 @@ import { type DomainName, type EnvironmentKey, isWildcard } from '../core/names.
 import type { Edges } from '../edge/edges.ts'
 import { type Ask, NoAddress } from './ask.ts'
 
-export interface LookTools {
+export interface LookDeps {
   readonly edges: Pick<Edges, 'challenge'>
   readonly ids: Pick<Ids, 'hex'>
   readonly ask: Ask
 }
 
-export interface OwnershipTools extends LookTools {
+export interface OwnershipDeps extends LookDeps {
   /** The texts of a record's TXT entries; none where there is no such record. */
   readonly readTxt: (record: string, signal: AbortSignal) => Promise<readonly string[]>
   /** Told apart by it: a record for one platform proves nothing to another. */
@@ -27,7 +27,7 @@ const lookMs = 15_000
  */
 export async function assertLeadsHere(
   name: DomainName,
-  { edges, ids, ask }: LookTools,
+  { edges, ids, ask }: LookDeps,
   signal: AbortSignal,
 ): Promise<void> {
   const token = ids.hex(16)
@@ -48,17 +48,17 @@ export async function assertLeadsHere(
 
 /** Whose a name is, before it is routed or certified: it leads here, or its owner says so in DNS. */
 export class Ownership {
-  readonly #tools: OwnershipTools
+  readonly #deps: OwnershipDeps
 
-  constructor(tools: OwnershipTools) {
-    this.#tools = tools
+  constructor(deps: OwnershipDeps) {
+    this.#deps = deps
   }
 
   /** Rejects `not-allowed` with what proves it. A wildcard is proven in DNS only: no page stands for all its names. */
   async assert(name: DomainName, key: EnvironmentKey, until: AbortSignal): Promise<void> {
     const signal = AbortSignal.any([until, AbortSignal.timeout(lookMs)])
     const { record, value } = this.record(name, key)
-    const texts = await this.#tools.readTxt(record, signal).catch(() => [])
+    const texts = await this.#deps.readTxt(record, signal).catch(() => [])
     if (texts.some(text => text.trim() === value)) return
     const why = isWildcard(name) ? `there is no ${record} that says so` : await this.#whyNotHere(name, signal)
     until.throwIfAborted()
@@ -72,14 +72,14 @@ export class Ownership {
   /** What an owner writes into DNS: for this platform and this environment alone. */
   record(name: DomainName, key: EnvironmentKey): { readonly record: string; readonly value: string } {
     const base = isWildcard(name) ? name.slice(2) : name
-    const facts = [this.#tools.platform, environmentId(key), base].join('\n')
+    const facts = [this.#deps.platform, environmentId(key), base].join('\n')
     const digest = createHash('sha256').update(facts).digest('hex').slice(0, 40)
     return { record: `_lading.${base}`, value: `lading=${digest}` }
   }
 
   async #whyNotHere(name: DomainName, signal: AbortSignal): Promise<string | null> {
     try {
-      await assertLeadsHere(name, this.#tools, signal)
+      await assertLeadsHere(name, this.#deps, signal)
       return null
     } catch (error) {
       return signal.aborted ? 'it did not answer in time' : asAppError(error).message

@@ -98,7 +98,7 @@ void suite('a keeper that takes calls and does not answer', () => {
     await isClosed()
   })
 
-  test('a watch that does not begin is opened anew', async () => {
+  test('a watch that does not begin is opened again', async () => {
     const own = new AbortController()
     const views: EnvironmentView[] = []
     const reading = (async () => {
@@ -135,7 +135,7 @@ void suite('a keeper that takes calls and does not answer', () => {
     await isClosed()
   })
 
-  test('a log that nobody begins to read is not asked for', async () => {
+  test('a log that no one begins to read is not asked for', async () => {
     edges().routerLog(key, { tail: 10, follow: false }, never)
     await clock.pass(20_000)
     assert.deepEqual(asked, [])

@@ -6,7 +6,7 @@ import type { LogLine } from '../docker/engine.ts'
 import type { Edges, EdgeState, EnvironmentView } from './edges.ts'
 import { retry } from '../lib/async/retry.ts'
 import { callKeeper, openStream, readItems, silenceMs, type KeeperCall } from './keeper-http.ts'
-import { mergeStates, mergeViews, type Heard } from './merge.ts'
+import { mergeStates, mergeViews, type KeeperReport } from './merge.ts'
 import { Wakeup } from '../lib/async/wakeup.ts'
 
 export interface KeeperEdgesOptions {
@@ -39,8 +39,8 @@ export function keeperEdges(options: KeeperEdgesOptions): Edges {
   }
 
   return {
-    lease: (lane, signal) => change({ method: 'PUT', path: '/edge/lanes', body: JSON.stringify(lane) }, signal),
-    giveBack: ({ app, environment, release }, signal) =>
+    allocate: (lane, signal) => change({ method: 'PUT', path: '/edge/lanes', body: JSON.stringify(lane) }, signal),
+    release: ({ app, environment, release }, signal) =>
       change({ method: 'DELETE', path: `/edge/lanes/${app}/${environment}/${release}` }, signal),
     route: (route, signal) => change({ method: 'PUT', path: '/edge/routes', body: JSON.stringify(route) }, signal),
     unroute: ({ app, environment }, signal) =>
@@ -144,7 +144,7 @@ async function next<T>(source: AsyncGenerator<T, void, undefined>, at: number) {
   return { at, source, result: await source.next() }
 }
 
-interface WatchTools {
+interface WatchDeps {
   readonly sockets: readonly KeeperSocket[]
   readonly term: () => number
   readonly clock: Clock
@@ -153,7 +153,7 @@ interface WatchTools {
 /** Each keeper's newest view in a box of its own; the reader gets their merger whenever a box has changed. */
 async function* watchAll(
   key: EnvironmentKey,
-  { sockets, term, clock }: WatchTools,
+  { sockets, term, clock }: WatchDeps,
   signal: AbortSignal,
 ): AsyncIterable<EnvironmentView> {
   const boxes = sockets.map(({ node }): { node: NodeName; view: EnvironmentView | null } => ({ node, view: null }))
@@ -178,7 +178,7 @@ async function* watchAll(
     let last = ''
     while (!signal.aborted) {
       if (failure !== null) throw failure
-      const view = mergeViews(boxes satisfies readonly Heard[])
+      const view = mergeViews(boxes satisfies readonly KeeperReport[])
       const text = JSON.stringify(view)
       if (view && text !== last) yield view
       last = text

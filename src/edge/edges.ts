@@ -4,7 +4,7 @@ import type { LogLine } from '../docker/engine.ts'
 
 /**
  * All edges and keepers of the cluster behind one port. The control plane states what should be (lanes, routes); each
- * keeper admits processes by itself, on the word of the engine that runs them (decision: keeper-admits), and reports
+ * keeper admits processes by itself, as reported by the engine that runs them (decision: keeper-admits), and reports
  * what it sees. All changing calls are idempotent, carry the term, and have been written to every edge's state
  * directory, applied and read back when they return. Contract suite: test/contract/edges.contract.ts.
  */
@@ -13,9 +13,9 @@ export interface Edges {
    * Leases one lane per edge for a release and arms its slots, ahead of the first container. Same release: the same
    * lane. Rejects `no-room` when the environment holds four lanes or the pool is empty and cannot be refilled.
    */
-  lease(lane: LaneSpec, signal: AbortSignal): Promise<void>
+  allocate(lane: LaneSpec, signal: AbortSignal): Promise<void>
   /** Sets the slots to rest and gives the lane back. No error when there is none. */
-  giveBack(release: ReleaseKey, signal: AbortSignal): Promise<void>
+  release(release: ReleaseKey, signal: AbortSignal): Promise<void>
   /** One map switch: from its return on, no new request reaches the release that served before. */
   route(route: Route, signal: AbortSignal): Promise<void>
   /** The hosts of this environment answer 404 from then on. */

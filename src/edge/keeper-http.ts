@@ -14,7 +14,7 @@ export interface KeeperCall {
 }
 
 /**
- * Longer than the longest lawful call (ms): a lease that waits for a reload (30 s at most), behind a hand-over that
+ * Longer than the longest lawful call (ms): an allocation that waits for a reload (30 s at most), behind a hand-over that
  * fails (30 s too). The signal of a call under the lease ends it long before, when the lease does (law:
  * one-control-plane-writes).
  */
@@ -76,8 +76,8 @@ export async function* readItems<T>(response: IncomingMessage): AsyncIterable<T 
 }
 
 function away(cause: unknown): AppError {
-  const words = cause instanceof Error ? cause.message : String(cause)
-  return new AppError('unavailable', `the keeper does not answer: ${words}`, { retryable: true, cause })
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new AppError('unavailable', `the keeper does not answer: ${reason}`, { retryable: true, cause })
 }
 
 function silent({ method, path }: KeeperCall, ms: number): AppError {

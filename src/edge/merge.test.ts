@@ -88,11 +88,11 @@ void suite('the word of several keepers', () => {
       httpsOnly,
       challenges: ['a'],
     })
-    // A keeper from before it was asked for says nothing of it: then nobody knows.
+    // A keeper from before it was asked for says nothing of it: then no one knows.
     const silent = { lanes: [], routes: [], certificates: [], challenges: [] }
     assert.equal(mergeStates([silent, { ...silent, httpsOnly }]).httpsOnly, undefined)
-    const told = (connections: number) => ({ ...silent, sourceLimits: { connections, requestsPerSecond: 9 } })
-    assert.deepEqual(mergeStates([told(1), told(1)]).sourceLimits, { connections: 1, requestsPerSecond: 9 })
-    for (const other of [told(2), silent]) assert.equal(mergeStates([told(1), other]).sourceLimits, undefined)
+    const reported = (connections: number) => ({ ...silent, sourceLimits: { connections, requestsPerSecond: 9 } })
+    assert.deepEqual(mergeStates([reported(1), reported(1)]).sourceLimits, { connections: 1, requestsPerSecond: 9 })
+    for (const other of [reported(2), silent]) assert.equal(mergeStates([reported(1), other]).sourceLimits, undefined)
   })
 })

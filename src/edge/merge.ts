@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { NodeName } from '../core/names.ts'
 import { sameEnvironment, sameRelease, type EdgeState, type EnvironmentView, type ProcessView } from './edges.ts'
 
-/** One keeper's word; null while it does not answer, or has not yet. */
-export interface Heard {
+/** One keeper's report; null while it does not answer, or has not yet. */
+export interface KeeperReport {
   readonly node: NodeName
   readonly view: EnvironmentView | null
 }
@@ -12,17 +12,17 @@ export interface Heard {
  * One view from the keepers' views. Facts of a process come from the keeper of its own node; proof counts only when
  * every edge has it, so a silent keeper takes it away. Null until at least one keeper has spoken.
  */
-export function mergeViews(heard: readonly Heard[]): EnvironmentView | null {
-  if (heard.every(one => one.view === null)) return null
+export function mergeViews(reports: readonly KeeperReport[]): EnvironmentView | null {
+  if (reports.every(one => one.view === null)) return null
   const byContainer = new Map<string, ProcessView>()
-  for (const { node, view } of heard) {
+  for (const { node, view } of reports) {
     for (const process of view?.processes ?? []) {
       if (!byContainer.has(process.container) || process.node === node) byContainer.set(process.container, process)
     }
   }
-  const processes = [...byContainer.values()].map(process => withProofOfAll(process, heard))
+  const processes = [...byContainer.values()].map(process => withProofOfAll(process, reports))
   const inFlight: Record<number, number> = {}
-  for (const { view } of heard) {
+  for (const { view } of reports) {
     for (const [release, count] of Object.entries(view?.inFlight ?? {})) {
       inFlight[Number(release)] = (inFlight[Number(release)] ?? 0) + count
     }
@@ -32,8 +32,8 @@ export function mergeViews(heard: readonly Heard[]): EnvironmentView | null {
 
 const worstFirst = ['down', 'checking', 'proven'] as const
 
-function withProofOfAll(process: ProcessView, heard: readonly Heard[]): ProcessView {
-  const said = heard.map(({ view }) => view?.processes.find(one => one.container === process.container) ?? null)
+function withProofOfAll(process: ProcessView, reports: readonly KeeperReport[]): ProcessView {
+  const said = reports.map(({ view }) => view?.processes.find(one => one.container === process.container) ?? null)
   // Without a port or a lane there is nothing to prove, whoever is asked.
   if (said.every(one => one === null || one.proof === 'none')) return process
   const proofs = said.map(one => (one === null || one.proof === 'none' ? 'checking' : one.proof))
@@ -58,7 +58,7 @@ export function mergeStates(states: readonly EdgeState[]): EdgeState {
     routes,
     certificates: union(states.map(state => state.certificates)),
     ...(states.every(state => state.httpsOnly) && { httpsOnly: union(states.map(state => state.httpsOnly ?? [])) }),
-    // Where edges differ, nobody knows.
+    // Where edges differ, no one knows.
     ...(first?.sourceLimits &&
       others.every(state => isDeepStrictEqual(state.sourceLimits, first.sourceLimits)) && {
         sourceLimits: first.sourceLimits,

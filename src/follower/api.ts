@@ -17,7 +17,7 @@ const mostWaiting = 50_000
  * The follower's API, on a Unix socket that only root may open:
  * `GET /health`, `GET /environments/<app>/<environment>/lines?tail&since&source&follow`, `DELETE /environments/<app>/<environment>`.
  */
-export async function openDoor(follower: Follower, path: string, clock: Clock): Promise<Server> {
+export async function openListener(follower: Follower, path: string, clock: Clock): Promise<Server> {
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
     answer(follower, { request, response, clock }).catch((error: unknown) => refuse(response, error))
   })

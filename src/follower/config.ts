@@ -8,7 +8,7 @@ export interface FollowerConfig {
   readonly containers: string
   readonly socket: string
   /** What the keeper shows of the router (src/proxy/haproxy/files.ts). */
-  readonly router: Pick<EdgePaths, 'newestRouter' | 'tenantsSocket'>
+  readonly router: Pick<EdgePaths, 'newestRouter' | 'occupantsSocket'>
 }
 
 /** The follower's environment variables. `lading up` writes them. */

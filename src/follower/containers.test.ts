@@ -35,7 +35,7 @@ test('a container whose record comes after its folder is asked for again, and wh
   const texts = [...recordsSince(logs.pathsOf(shop), '')].map(({ text }) => text)
   assert.deepEqual(texts, ['short', 'lived'])
 
-  // One that is somebody else's is no puzzle.
+  // One that is someone else's is no puzzle.
   new TestContainer(folder, { id: 'b', labels: {} })
   containers.discover(300)
   assert.equal(containers.isPuzzled, false)

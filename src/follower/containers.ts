@@ -60,14 +60,14 @@ export class Containers {
   }
 
   /**
-   * Containers whose lines are kept and that are gone: removed while nobody followed. What they wrote after the last
+   * Containers whose lines are kept and that are gone: removed while nothing followed. What they wrote after the last
    * line that is there went with them, if there was any.
    */
   missOut(): void {
     for (const key of this.#logs.all())
       for (const [container, { name, time }] of this.#logs.of(key).positions) {
         if (existsSync(join(this.#folder, container))) continue
-        const text = `lines of ${name} after ${time} may be missing: its container was removed while nobody followed it`
+        const text = `lines of ${name} after ${time} may be missing: its container was removed while nothing followed it`
         this.#logs.write(key, [this.#logs.note(text)], new Map([[container, null]]))
       }
   }
@@ -88,7 +88,7 @@ export class Containers {
     return isMore
   }
 
-  /** Whatever its containers still say is nobody's. */
+  /** Whatever its containers still say is no one's. */
   ignore(key: EnvironmentKey): void {
     for (const { tail } of this.#followed.values()) {
       if (environmentId(tail.writer.key) !== environmentId(key)) continue

@@ -59,7 +59,7 @@ export class EnvironmentLog {
     if (isNew) this.#begin((last?.number ?? 0) + 1)
     const segment = this.#segments.at(-1)!
     this.#file ??= openSync(this.#path(segment.number), 'r+')
-    // The first mark of a segment holds all positions: nobody needs to read the one before it.
+    // The first mark of a segment holds all positions: no one needs to read the one before it.
     const batch = batchBytes(records, segment.bytes === 0 ? new Map([...this.#positions, ...moves]) : moves)
     try {
       writeWhole(this.#file, batch, segment.bytes)
@@ -142,7 +142,7 @@ export class EnvironmentLog {
   }
 }
 
-/** A disk that is full takes a part without a word, and says so at the next call only. */
+/** A disk that is full takes a part silently, and says so at the next call only. */
 function writeWhole(file: number, bytes: Buffer, position: number): void {
   for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done, bytes.length - done, position + done)
 }

@@ -58,7 +58,7 @@ test('what grows by more than 8 MiB a second is a flood at once: an engine at it
   assert.deepEqual(floods.look(1000), [one.id])
 })
 
-test('a late look is no flood, nor is what was there before, nor a container of the platform or of somebody else', () => {
+test('a late look is no flood, nor is what was there before, nor a container of the platform or of someone else', () => {
   const late = container('e', 'process')
   late.grow(90 * MiB)
   const [own, other] = [container('f', 'platform'), container('0', null)]

@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { eventually } from '../../test/rig/eventually.ts'
 import { parseAppName, parseEnvironmentName } from '../core/names.ts'
 import { followerLines } from '../observe/client.ts'
-import type { KeptLine, KeptQuery } from '../observe/kept-lines.ts'
+import type { RetainedLine, RetainedLogsQuery } from '../observe/retained-logs.ts'
 import { parseRecord } from './record.ts'
 import { TestContainer } from '../../test/doubles/follower-engine.ts'
 
@@ -48,7 +48,7 @@ async function killed(child: ChildProcess): Promise<void> {
   children.delete(child)
 }
 
-async function read(query: Partial<KeptQuery> = {}, signal = never): Promise<KeptLine[]> {
+async function read(query: Partial<RetainedLogsQuery> = {}, signal = never): Promise<RetainedLine[]> {
   const all = { ...shop, tail: 10_000, follow: false, sources: [], ...query }
   return Array.fromAsync(lines.lines(all, signal))
 }
@@ -107,7 +107,7 @@ test('killed again and again in the middle of a stream of numbered lines, it kee
   assert.deepEqual(await read({ sources: ['router'] }), [])
   assert.deepEqual(await read({ since: '2999' }), [])
 
-  // Removed while nobody follows: said, not hidden.
+  // Removed while no one follows: said, not hidden.
   await killed(follower)
   containers[1]!.remove()
   follower = await started()
@@ -137,7 +137,7 @@ test('killed again and again in the middle of a stream of numbered lines, it kee
     Array.from({ length: 5000 }, (_, at) => `new ${at}`),
   )
 
-  // An app is destroyed while its last container still speaks; the next one of its name begins anew.
+  // An app is destroyed while its last container still speaks; the next one of its name starts over.
   await lines.forget(shop, never)
   containers[2]!.say('goes')
   const next = new TestContainer(places.containers, { id: 'd' })

@@ -20,7 +20,7 @@ export interface FollowerOptions {
 
 /** Logs that are written to are read so often (ms). */
 const hotEveryMs = 100
-/** Without a word of the kernel, new containers are looked for so often (ms). */
+/** Without a report of the kernel, new containers are looked for so often (ms). */
 const discoverEveryMs = 2_000
 const diskEveryMs = 1_000
 /** So often is looked for containers that print without end (ms). */
@@ -123,7 +123,7 @@ export class Follower {
   /** The keeper does it, and the owner reads it in the log. Asked again at the next look while it goes on. */
   #slow(container: string, { now, mayWrite }: { now: number; mayWrite: boolean }, signal: AbortSignal): void {
     const { config, clock, log } = this.#options
-    const call = { socketPath: config.router.tenantsSocket, method: 'PUT', path: `/brakes/${container}` } as const
+    const call = { socketPath: config.router.occupantsSocket, method: 'PUT', path: `/brakes/${container}` } as const
     callKeeper({ ...call, term: 0, clock }, signal).catch((error: unknown) => {
       if (!signal.aborted) log(`logs: ${container.slice(0, 12)} is not slowed: ${asAppError(error).message}`)
     })

@@ -55,7 +55,7 @@ export class Logs {
     return log
   }
 
-  /** Segments, the oldest first; none of an environment that nobody has heard of. */
+  /** Segments, the oldest first; none of an environment that no one has heard of. */
   pathsOf(key: EnvironmentKey): readonly string[] {
     return existsSync(this.folderOf(key)) ? this.of(key).paths : []
   }
@@ -123,7 +123,7 @@ export class Logs {
     if (existsSync(app) && readdirSync(app).length === 0) rmdirSync(app)
   }
 
-  /** Of environments that have written nothing for long, nobody will ask any more. */
+  /** Of environments that have written nothing for long, no one will ask any more. */
   forgetIdle(isNeeded: (key: EnvironmentKey) => boolean): void {
     const { clock, limits, log } = this.#options
     for (const key of this.all()) {

@@ -1,6 +1,6 @@
 import { asAppError } from '../core/errors.ts'
 import { systemClock } from '../core/system.ts'
-import { openDoor } from './api.ts'
+import { openListener } from './api.ts'
 import { readConfig } from './config.ts'
 import { Follower } from './follower.ts'
 
@@ -12,7 +12,7 @@ for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop
 try {
   const config = readConfig()
   const follower = new Follower({ config, clock: systemClock, log })
-  await openDoor(follower, config.socket, systemClock)
+  await openListener(follower, config.socket, systemClock)
   log(`logs: following ${config.containers}`)
   await follower.run(stop.signal)
   process.exit(0)

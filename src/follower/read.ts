@@ -8,7 +8,7 @@ export interface Wanted {
   readonly tail: number
   /** Nanoseconds, as in records; empty: from the first. */
   readonly since: string
-  /** As in `KeptQuery`. */
+  /** As in `RetainedLogsQuery`. */
   readonly sources: readonly string[]
 }
 
@@ -106,7 +106,7 @@ function recordsOf(path: string): LineRecord[] {
     .flatMap(line => parseRecord(line) ?? [])
 }
 
-/** A segment may go, by the quota, while somebody reads. */
+/** A segment may go, by the quota, while someone reads. */
 function readOrEmpty(path: string): string {
   try {
     return readFileSync(path, 'utf8')

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import type { KeptLine } from '../observe/kept-lines.ts'
+import type { RetainedLine } from '../observe/retained-logs.ts'
 
 /**
  * How lines lie in a segment: text, a record a line, so that `tail` and `grep` read it where nothing else works.
@@ -50,7 +50,7 @@ export function recordText({ time, source, release, container, stream, partial, 
   return `${time}\t${source}\t${release}\t${container}\t${letter}\t${text.replaceAll('\n', '␤')}\n`
 }
 
-/** Null for what is no record: marks, and what nobody wrote here. */
+/** Null for what is no record: marks, and what no one wrote here. */
 export function parseRecord(line: string): LineRecord | null {
   const [time, source, release, container, letter] = line.split('\t', 5)
   if (time?.length !== 30 || !source || !release || !container || !letter) return null
@@ -99,6 +99,6 @@ export function inNanoseconds(time: string): string {
   return `${utc.slice(0, 19)}.${utc.slice(20, -1).padEnd(9, '0').slice(0, 9)}Z`
 }
 
-export function keptLine({ time, source, stream, text, release }: LineRecord): KeptLine {
+export function keptLine({ time, source, stream, text, release }: LineRecord): RetainedLine {
   return { time, source, stream, text, release: release === '-' ? null : release }
 }

@@ -12,7 +12,7 @@ import type { LineRecord } from './record.ts'
 import { RouterLog } from './router.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'lading-router-'))
-const paths = { newestRouter: join(root, 'newest.json'), tenantsSocket: join(root, 'nobody.sock') }
+const paths = { newestRouter: join(root, 'newest.json'), occupantsSocket: join(root, 'nobody.sock') }
 after(() => rmSync(root, { recursive: true }))
 
 /** What a HAProxy's runtime socket says: its ring from the oldest line on, then what comes; and what is in flight. */
@@ -71,7 +71,7 @@ class Ring {
   }
 }
 
-const nobody = {
+const noWriters = {
   paths,
   clock: systemClock,
   log: () => undefined,
@@ -81,7 +81,7 @@ const nobody = {
 function reader(kept: readonly LineRecord[]) {
   const stop = new AbortController()
   const log = new RouterLog({
-    ...nobody,
+    ...noWriters,
     kept: (key, since) => (key.app === 'shop' ? kept.filter(({ time }) => time >= since) : []),
   })
   const running = log.run(stop.signal)
@@ -127,7 +127,7 @@ test('a HAProxy that is replaced is heard until its last request has ended, and 
   old.say('shop/production', 'late')
   assert.deepEqual(await both.ids(3), ['a', 'b', 'late'])
   old.inFlight = 0
-  await eventually('nobody listens to the old one', () => old.readers.size === 0)
+  await eventually('nothing listens to the old one', () => old.readers.size === 0)
   assert.equal(next.readers.size, 1)
   await both.end()
 })
@@ -140,7 +140,7 @@ test("strangers' requests lie apart and are sampled, and take nothing from the l
   for (let n = 0; n < 5; n++) ring.say('shop/production', `a${n}`, '404')
   ring.become()
   const stop = new AbortController()
-  const log = new RouterLog({ ...nobody, kept: () => [] })
+  const log = new RouterLog({ ...noWriters, kept: () => [] })
   const running = log.run(stop.signal)
   const kept = new Map<string, number>()
   await eventually('the last line is there', () => {

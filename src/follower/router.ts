@@ -15,8 +15,8 @@ import { inNanoseconds, type LineRecord } from './record.ts'
 import { keyOf, strangersKey } from './strangers.ts'
 
 export interface RouterOptions {
-  /** What the keeper shows of it (src/keeper/router-door.ts). */
-  readonly paths: Pick<EdgePaths, 'newestRouter' | 'tenantsSocket'>
+  /** What the keeper shows of it (src/keeper/router-socket.ts). */
+  readonly paths: Pick<EdgePaths, 'newestRouter' | 'occupantsSocket'>
   readonly clock: Clock
   readonly log: (line: string) => void
   readonly writerOf: (container: string) => Writer | undefined
@@ -24,7 +24,7 @@ export interface RouterOptions {
   readonly kept: (key: EnvironmentKey, since: string) => readonly LineRecord[]
 }
 
-/** What the router said and nobody has written yet. */
+/** What the router said and no one has written yet. */
 export interface RouterBatch {
   readonly key: EnvironmentKey
   readonly records: LineRecord[]
@@ -34,8 +34,8 @@ export interface RouterBatch {
 
 /** The newest HAProxy is looked for so often (ms). */
 const lookMs = 500
-/** Slots change their tenants; who was asked so long ago (ms) is asked again. */
-const tenantsMs = 1_000
+/** Slots change their occupants; who was asked so long ago (ms) is asked again. */
+const occupantsMs = 1_000
 /** While the disk takes nothing, so many lines of one environment wait. */
 const mostWaiting = 20_000
 const askMs = 500
@@ -51,8 +51,8 @@ export class RouterLog {
   /** Of strangers, who take nothing from the lines of apps. */
   readonly #strangers: Bucket
   #newest = ''
-  #tenants: ReadonlyMap<string, string> = new Map()
-  #tenantsAt = -Infinity
+  #occupants: ReadonlyMap<string, string> = new Map()
+  #occupantsAt = -Infinity
 
   constructor(options: RouterOptions) {
     this.#options = options
@@ -124,7 +124,7 @@ export class RouterLog {
       const splitter = new LineSplitter()
       for await (const text of new Runtime(socket, clock).stream('show events router -w', either)) {
         const lines = splitter.push(text)
-        await this.#refreshTenants(either)
+        await this.#refreshOccupants(either)
         this.#bucket.refill(clock.monotonic())
         this.#strangers.refill(clock.monotonic())
         for (const line of lines) this.#line(line, seen)
@@ -161,7 +161,7 @@ export class RouterLog {
     }
     const entry = parseRouterLine(text)
     if (entry === null) return
-    const writer = this.#options.writerOf(this.#tenants.get(entry.slot) ?? '')
+    const writer = this.#options.writerOf(this.#occupants.get(entry.slot) ?? '')
     const line = asLogLine(entry, () => writer?.name ?? null)
     const time = inNanoseconds(line.time)
     const record: LineRecord = {
@@ -184,16 +184,16 @@ export class RouterLog {
   }
 
   /** Names are better than nothing: while no keeper answers, those of before. */
-  async #refreshTenants(signal: AbortSignal): Promise<void> {
+  async #refreshOccupants(signal: AbortSignal): Promise<void> {
     const { clock, paths } = this.#options
-    if (clock.monotonic() - this.#tenantsAt < tenantsMs) return
-    this.#tenantsAt = clock.monotonic()
+    if (clock.monotonic() - this.#occupantsAt < occupantsMs) return
+    this.#occupantsAt = clock.monotonic()
     try {
       const text = await callKeeper(
-        { socketPath: paths.tenantsSocket, method: 'GET', path: '/edge/tenants', term: 0, clock },
+        { socketPath: paths.occupantsSocket, method: 'GET', path: '/edge/tenants', term: 0, clock },
         signal,
       )
-      this.#tenants = new Map(Object.entries(JSON.parse(text) as Record<string, string>))
+      this.#occupants = new Map(Object.entries(JSON.parse(text) as Record<string, string>))
     } catch (error) {
       if (signal.aborted) throw error
     }

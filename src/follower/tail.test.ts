@@ -57,7 +57,7 @@ test('another one goes on where the first was killed, in a file that has another
   assert.deepEqual(notes, [])
 })
 
-test('what was written over while nobody followed is said', () => {
+test('what was written over while nothing followed is said', () => {
   const container = new TestContainer(root, { id: '3', maxBytes: 1_000 })
   const first = tailOf(container)
   numbers(0, 5).forEach(text => container.say(text))
@@ -84,7 +84,7 @@ test('the last lines of a container that is removed are read, and then its posit
   assert.deepEqual(notes, [])
 })
 
-test('one that was removed while nobody followed is said', () => {
+test('one that was removed while nothing followed is said', () => {
   const container = new TestContainer(root, { id: '5' })
   const first = tailOf(container)
   container.say('first')
@@ -92,7 +92,7 @@ test('one that was removed while nobody followed is said', () => {
   first.close()
   container.remove()
   const { notes, position: after } = readAll(tailOf(container, position))
-  assert.match(notes.join(), /its container was removed while nobody followed it/)
+  assert.match(notes.join(), /its container was removed while nothing followed it/)
   assert.equal(after, null)
 })
 

@@ -55,7 +55,7 @@ export class Tail {
   #head = { length: 0, sum: 0 }
   #time = ''
   #dropped: number
-  #toldAt = -Infinity
+  #reportedAt = -Infinity
   #unreadable = 0
 
   constructor({ container, folder, writer, position }: TailOptions) {
@@ -103,7 +103,7 @@ export class Tail {
     if (this.#isDue(bucket, now)) {
       notes.push(`${this.#dropped} lines of ${this.writer.name} were not kept: it writes faster than its log may grow`)
       this.#dropped = 0
-      this.#toldAt = now
+      this.#reportedAt = now
     }
     if (this.#unreadable > 0) {
       notes.push(`${this.#unreadable} lines in the engine's log of ${this.writer.name} are damaged`)
@@ -113,11 +113,11 @@ export class Tail {
   }
 
   #isDue(bucket: Bucket, now: number): boolean {
-    return this.#dropped > 0 && (now - this.#toldAt >= tellMs || !bucket.isEmpty)
+    return this.#dropped > 0 && (now - this.#reportedAt >= tellMs || !bucket.isEmpty)
   }
 
   #end(notes: string[]): Piece {
-    if (this.#resume !== null) notes.push(this.#missing('its container was removed while nobody followed it'))
+    if (this.#resume !== null) notes.push(this.#missing('its container was removed while nothing followed it'))
     if (this.#dropped > 0)
       notes.push(`${this.#dropped} lines of ${this.writer.name} were not kept: it writes faster than its log may grow`)
     this.close()
@@ -152,7 +152,7 @@ export class Tail {
     const at = resume === null ? 0 : files.findIndex(one => isFileOf(one, resume))
     this.#resume = null
     if (resume !== null && at < 0)
-      notes.push(this.#missing('the engine wrote over them while nobody followed, for a container’s log is bounded'))
+      notes.push(this.#missing('the engine wrote over them while nothing followed, for a container’s log is bounded'))
     const chosen = Math.max(0, at)
     files.forEach((one, index) => index === chosen || closeSync(one.file))
     this.#go(files[chosen]!, at < 0 || resume === null ? 0 : resume.off)

@@ -29,8 +29,8 @@ async function folderOf(t: TestContext, programs: Record<string, string>): Promi
 test("a program finds root's folders where PATH leaves them out, after its own", async t => {
   const folder = await folderOf(t, { tellPath: 'echo "$PATH"' })
   const run = "runProgram('tellPath', [], {}, new AbortController().signal)"
-  const told = resultOf('host/run-program.ts', run, { PATH: `${folder}:/usr/bin:/bin` })
-  assert.deepEqual(String(told).split(delimiter), [
+  const result = resultOf('host/run-program.ts', run, { PATH: `${folder}:/usr/bin:/bin` })
+  assert.deepEqual(String(result).split(delimiter), [
     folder,
     '/usr/bin',
     '/bin',

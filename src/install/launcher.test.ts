@@ -24,7 +24,7 @@ class Checkout {
     const folder = await realpath(await mkdtemp(join(tmpdir(), 'lading-launcher-')))
     t.after(() => rm(folder, { recursive: true }))
     await copyFile(join(checkout, 'lading'), join(folder, 'lading'))
-    await cp(join(checkout, 'src/cli/words.ts'), join(folder, 'src/words.ts'))
+    await cp(join(checkout, 'src/cli/format.ts'), join(folder, 'src/words.ts'))
     await writeFile(join(folder, 'package-lock.json'), '{}')
     return new Checkout(folder)
   }

@@ -34,8 +34,8 @@ import { missingPackages, recordedPackages } from './host/packages.ts'
 import { checkout, paths } from './paths.ts'
 import { platformSteps } from './platform/platform.ts'
 import { portTable } from './firewall/ports-to-open.ts'
-import { complain, outliveReaders, print, progress as startProgress } from './printer.ts'
-import type { Progress } from './steps/progress.ts'
+import { printError, ignoreClosedPipes, print, progress as startProgress } from './printer.ts'
+import type { StepProgress } from './steps/progress.ts'
 import { proxyFor } from './host/proxy.ts'
 import { purgeSteps } from './commands/purge.ts'
 import { platformVersion } from './images/recipes.ts'
@@ -82,7 +82,7 @@ export async function upgrade(options: UpOptions, signal: AbortSignal): Promise<
   const found = await lookAtAll(checks, progress, signal)
   if (found.some(({ obstacles }) => obstacles.length > 0))
     throw new AppError('conflict', 'something is wrong with the platform, and nothing was changed', {
-      hint: 'After each arrow stands what mends it. To upgrade all the same: lading up --no-hello',
+      hint: 'The fix stands after each arrow. To upgrade all the same: lading up --no-hello',
     })
   const start = systemClock.monotonic()
   await converge({ site, machine, options, progress }, signal)
@@ -96,7 +96,7 @@ interface Convergence {
   readonly site: Site
   readonly machine: Machine
   readonly options: UpOptions
-  readonly progress: Progress
+  readonly progress: StepProgress
 }
 
 /** Makes this machine what this checkout says. A control plane that is replaced can come back (docs/design/upgrade.md). */
@@ -122,7 +122,7 @@ async function converge({ site, machine, options, progress }: Convergence, signa
   return domainBefore
 }
 
-/** Within it the control plane has made all repositories anew; the doors open after that (s). */
+/** Within it the control plane has made all repositories again; the listeners open after that (s). */
 const restoreSeconds = 3600
 
 /** A bare machine becomes the platform that a backup was made of (docs/design/backup.md). Idempotent. */
@@ -156,12 +156,12 @@ export async function restore(options: RestoreOptions, signal: AbortSignal): Pro
     failed.length === 1 ? 'one app is not back' : `${failed.length} apps are not back`,
     {
       details: failed,
-      hint: 'The others are. Mend the cause, then "lading deploy" or a push brings each back.',
+      hint: 'The others are. Fix the cause, then "lading deploy" or a push brings each back.',
     },
   )
 }
 
-async function appsBack(progress: Progress, signal: AbortSignal): Promise<readonly string[]> {
+async function appsBack(progress: StepProgress, signal: AbortSignal): Promise<readonly string[]> {
   await using line = progress.begin('apps')
   line.working()
   const failed = await waitForApps(text => line.say(text), signal)
@@ -171,8 +171,13 @@ async function appsBack(progress: Progress, signal: AbortSignal): Promise<readon
 }
 
 /** Says of each check how it went, and changes nothing; rejects `conflict` when one stands in the way. */
-async function checkOnly(site: Site, checks: readonly Check[], progress: Progress, signal: AbortSignal): Promise<void> {
-  // Before the first `up` it is in nobody's PATH.
+async function checkOnly(
+  site: Site,
+  checks: readonly Check[],
+  progress: StepProgress,
+  signal: AbortSignal,
+): Promise<void> {
+  // Before the first `up` it is in no one's PATH.
   const lading = site.decided ? 'lading' : `${checkout}/lading`
   const found = await lookAtAll(checks, progress, signal)
   print(`\n${portTable}\n`)
@@ -183,7 +188,7 @@ async function checkOnly(site: Site, checks: readonly Check[], progress: Progres
   print(`\nThis machine is ready: ${lading} up\n`)
 }
 
-/** Finds what is wrong with the platform on this machine, and says what mends it. Changes nothing. */
+/** Finds what is wrong with the platform on this machine, and says what fixes it. Changes nothing. */
 export async function doctor({ json, bundle }: DoctorOptions, signal: AbortSignal): Promise<void> {
   const machine = await readMachine('doctor')
   const site = await Site.load({ keepsNothing: true })
@@ -211,7 +216,7 @@ export async function doctor({ json, bundle }: DoctorOptions, signal: AbortSigna
   const count = found.flatMap(({ obstacles }) => obstacles).length
   if (count > 0)
     throw new AppError('conflict', count === 1 ? 'one thing is wrong' : `${count} things are wrong`, {
-      hint: json ? 'Each has its "next".' : 'After each arrow stands what mends it.',
+      hint: json ? 'Each has its "next".' : 'The fix stands after each arrow.',
     })
   if (!json) print('\nNothing is wrong.\n')
 }
@@ -248,7 +253,7 @@ async function outcome({ purge }: DownOptions): Promise<string> {
   return `${said}\nYour ${backups} backups stay, in ${defaultSchedule.to}: "lading restore FILE" makes a bare machine of them what this one was.`
 }
 
-/** Nobody's backups go with what they are backups of. */
+/** No one's backups go with what they are backups of. */
 async function backupsLeft(): Promise<number> {
   const names = await readdir(defaultSchedule.to).catch(() => [])
   if (names.length === 0) await rm(defaultSchedule.to, { recursive: true, force: true })
@@ -298,7 +303,7 @@ async function run(command: Command, signal: AbortSignal): Promise<void> {
 
 /** The command line of this root; returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  outliveReaders()
+  ignoreClosedPipes()
   const stop = new AbortController()
   setMaxListeners(0, stop.signal)
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -309,7 +314,7 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const { message, hint, details } = asAppError(error)
     const lines = [`lading: ${message}`, ...details.map(line => `  ${line}`), ...(hint === undefined ? [] : [hint])]
-    complain(`\n${lines.join('\n')}\n`)
+    printError(`\n${lines.join('\n')}\n`)
     return 1
   }
 }

@@ -108,22 +108,30 @@ test('the pages name every option that is parsed, and no other', () => {
 })
 
 test('what "backup" is told is one thing to do, and options that do not belong to it are refused', () => {
-  const told = (...args: string[]) => {
+  const parsed = (...args: string[]) => {
     const command = parseCommand(['backup', ...args])
     return command.name === 'backup' ? command.command : null
   }
-  assert.deepEqual(told(), { do: 'now', json: false })
-  assert.deepEqual(told('--to', '-', '--passphrase-file', 'p'), { do: 'to', to: '-', passphraseFile: 'p', json: false })
-  assert.deepEqual(told('ls', '--json'), { do: 'ls', json: true })
-  assert.deepEqual(told('verify', 'a.age'), { do: 'verify', file: 'a.age', passphraseFile: null, json: false })
-  assert.deepEqual(told('schedule'), { do: 'schedule', change: {}, s3: null, json: false })
-  assert.deepEqual(told('schedule', '--to', 's3://b/x', '--endpoint', 'https://s3.example.com', '--credentials', 'f'), {
-    do: 'schedule',
-    change: { to: 's3://b/x' },
-    s3: { endpoint: 'https://s3.example.com', region: 'us-east-1', credentials: 'f' },
+  assert.deepEqual(parsed(), { do: 'now', json: false })
+  assert.deepEqual(parsed('--to', '-', '--passphrase-file', 'p'), {
+    do: 'to',
+    to: '-',
+    passphraseFile: 'p',
     json: false,
   })
-  assert.deepEqual(told('schedule', '--off', '--every', '6', '--keep', '28', '--to', '/var/backups/x'), {
+  assert.deepEqual(parsed('ls', '--json'), { do: 'ls', json: true })
+  assert.deepEqual(parsed('verify', 'a.age'), { do: 'verify', file: 'a.age', passphraseFile: null, json: false })
+  assert.deepEqual(parsed('schedule'), { do: 'schedule', change: {}, s3: null, json: false })
+  assert.deepEqual(
+    parsed('schedule', '--to', 's3://b/x', '--endpoint', 'https://s3.example.com', '--credentials', 'f'),
+    {
+      do: 'schedule',
+      change: { to: 's3://b/x' },
+      s3: { endpoint: 'https://s3.example.com', region: 'us-east-1', credentials: 'f' },
+      json: false,
+    },
+  )
+  assert.deepEqual(parsed('schedule', '--off', '--every', '6', '--keep', '28', '--to', '/var/backups/x'), {
     do: 'schedule',
     change: { on: false, to: '/var/backups/x', everyHours: 6, keep: 28 },
     s3: null,
@@ -141,7 +149,7 @@ test('what "backup" is told is one thing to do, and options that do not belong t
     ['schedule', '--endpoint', 'https://s3.example.com'],
     ['everything'],
   ])
-    assert.throws(() => told(...wrong), { code: 'invalid-input' }, wrong.join(' '))
+    assert.throws(() => parsed(...wrong), { code: 'invalid-input' }, wrong.join(' '))
   assert.throws(() => parseCommand(['restore']), { message: 'which backup?' })
   assert.throws(() => parseCommand(['restore', 'a', 'b']), { code: 'invalid-input' })
 })

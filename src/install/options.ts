@@ -106,7 +106,7 @@ export type Command =
 /** Rejects `invalid-input` with where to read on as hint. */
 export function parseCommand(args: readonly string[]): Command {
   const [name, ...rest] = args
-  if (isServerCommand(name) && rest.some(word => word === '--help' || word === '-h'))
+  if (isServerCommand(name) && rest.some(argument => argument === '--help' || argument === '-h'))
     return { name: 'help', page: serverHelp(name) }
   if (name === 'up') return { name, options: parseUp(rest) }
   if (name === 'upgrade') return { name, options: parseUpgrade(rest) }
@@ -224,8 +224,8 @@ function parseDoctor(args: string[]): DoctorOptions {
   return { json: values['json'] === true, bundle: textOf(values, 'bundle') }
 }
 
-function parseRotated([word, ...more]: string[]): Rotated {
-  const what = rotated.find(one => one === word)
+function parseRotated([argument, ...more]: string[]): Rotated {
+  const what = rotated.find(one => one === argument)
   if (what !== undefined && more.length === 0) return what
   throw new AppError('invalid-input', `"lading rotate" takes one of: ${rotated.join(', ')}`, {
     hint: hintFor('rotate'),
@@ -233,7 +233,7 @@ function parseRotated([word, ...more]: string[]): Rotated {
 }
 
 function parseBackup(args: string[]): BackupCommand {
-  const { values, positionals } = parsedWords('backup', args, {
+  const { values, positionals } = parsedArguments('backup', args, {
     to: string,
     'passphrase-file': string,
     every: string,
@@ -256,7 +256,7 @@ function parseBackup(args: string[]): BackupCommand {
     const other = Object.keys(values).find(name => !['json', ...names].includes(name))
     if (other !== undefined) refuse(`"lading backup${verb === null ? '' : ` ${verb}`}" has no option --${other} here`)
   }
-  if (more.length > 0 || (verb !== 'verify' && file !== null)) refuse(`too many words: ${positionals.join(' ')}`)
+  if (more.length > 0 || (verb !== 'verify' && file !== null)) refuse(`too many arguments: ${positionals.join(' ')}`)
   switch (verb) {
     case null: {
       only('to', 'passphrase-file')
@@ -295,7 +295,7 @@ function parseBackup(args: string[]): BackupCommand {
 }
 
 function parseRestore(args: string[]): RestoreOptions {
-  const { values, positionals } = parsedWords('restore', args, {
+  const { values, positionals } = parsedArguments('restore', args, {
     'passphrase-file': string,
     domain: string,
     'cluster-address': string,
@@ -305,9 +305,13 @@ function parseRestore(args: string[]): RestoreOptions {
   })
   const [file, ...more] = positionals
   if (file === undefined || more.length > 0)
-    throw new AppError('invalid-input', file === undefined ? 'which backup?' : `too many words: ${more.join(' ')}`, {
-      hint: hintFor('restore'),
-    })
+    throw new AppError(
+      'invalid-input',
+      file === undefined ? 'which backup?' : `too many arguments: ${more.join(' ')}`,
+      {
+        hint: hintFor('restore'),
+      },
+    )
   const text = (name: string) => textOf(values, name)
   const domain = text('domain')
   return {
@@ -324,15 +328,15 @@ function parseRestore(args: string[]): RestoreOptions {
 type Options = Readonly<Record<string, { type: 'string' | 'boolean' }>>
 
 function parsed(name: ServerCommandName, args: string[], options: Options): Values {
-  const { values, positionals } = parsedWords(name, args, options)
-  const [word] = positionals
-  if (word === undefined) return values
-  throw new AppError('invalid-input', `"lading ${name}" takes no word, and was given ${JSON.stringify(word)}`, {
+  const { values, positionals } = parsedArguments(name, args, options)
+  const [argument] = positionals
+  if (argument === undefined) return values
+  throw new AppError('invalid-input', `"lading ${name}" takes no argument, and was given ${JSON.stringify(argument)}`, {
     hint: hintFor(name),
   })
 }
 
-function parsedWords(
+function parsedArguments(
   name: ServerCommandName,
   args: string[],
   options: Options,

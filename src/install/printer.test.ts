@@ -9,10 +9,10 @@ const hostile = '\u001b[2J\u001b]0;title\u0007\u009b52;c;YQ==\u0007 end'
 
 test('nothing that an app, a program or a server has said on the server is obeyed by the terminal', () => {
   const text = JSON.stringify(hostile)
-  const script = `import { complain, print, printJson, progress } from ${JSON.stringify(printer)}
+  const script = `import { printError, print, printJson, progress } from ${JSON.stringify(printer)}
     print(${text} + '\\n')
     printJson({ fact: ${text} })
-    complain(${text} + '\\n')
+    printError(${text} + '\\n')
     await using line = progress().begin(${text})
     line.working()
     line.failed(${text}, ${text})`

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { systemClock } from '../core/system.ts'
 import { visible, visibleJson } from '../core/visible.ts'
-import { Progress } from './steps/progress.ts'
+import { StepProgress } from './steps/progress.ts'
 
 /**
  * Where words of this root go. Everything that is printed passes here or through `Progress` (lint): facts and errors are
@@ -17,12 +17,12 @@ export function printJson(value: unknown, indent?: number): void {
 }
 
 /** Errors and questions. */
-export function complain(text: string): void {
+export function printError(text: string): void {
   process.stderr.write(visible(text))
 }
 
-export function progress(): Progress {
-  return new Progress(process.stdout, systemClock)
+export function progress(): StepProgress {
+  return new StepProgress(process.stdout, systemClock)
 }
 
 /** True where what is written is seen and not passed on. */
@@ -36,7 +36,7 @@ export async function passOn(bytes: Uint8Array, signal: AbortSignal): Promise<vo
 }
 
 /** Whoever read what is printed may go; the work goes on. */
-export function outliveReaders(): void {
+export function ignoreClosedPipes(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
   })

@@ -53,9 +53,9 @@ export function keeperApi(options: ApiOptions): (request: IncomingMessage, respo
   const { edge, engineWatch, views } = options
 
   const handlers: Readonly<Record<string, Handler>> = {
-    'PUT lanes': async ({ request }) => edge.lease(parseLane(await readJson(request)), termOf(request)),
+    'PUT lanes': async ({ request }) => edge.allocate(parseLane(await readJson(request)), termOf(request)),
     'DELETE lanes': async ({ request, parts: [, , app, environment, release] }) =>
-      edge.giveBack(parseRelease(app, environment, release), termOf(request)),
+      edge.release(parseRelease(app, environment, release), termOf(request)),
     'PUT routes': async ({ request }) => edge.route(parseRoute(await readJson(request)), termOf(request)),
     'DELETE routes': async ({ request, parts: [, , app, environment] }) =>
       edge.unroute(parseEnvironment(app, environment), termOf(request)),
@@ -72,7 +72,7 @@ export function keeperApi(options: ApiOptions): (request: IncomingMessage, respo
       edge.challenge(parseChallenge(parts[2]), parseChallenge(await readText(request)), termOf(request)),
     'DELETE challenges': async ({ request, parts }) => edge.challenge(parseChallenge(parts[2]), null, termOf(request)),
     'GET state': async () => edge.state(),
-    'GET tenants': async () => edge.admission.tenants(),
+    'GET tenants': async () => edge.admission.occupants(),
     'GET health': () => options.health(),
     'POST hand-over': async ({ request }) => options.handOver(Number((await readJson(request)).generation)),
     'GET listening': async ({ parts }) => {

@@ -20,7 +20,7 @@ export interface KeeperConfig {
   readonly build: string
   readonly haproxy: string
   readonly edge: Omit<EdgeSettings, 'registryTokens'>
-  /** What engines may show at the registry's door; it is followed. Null: nobody is let in there. */
+  /** What engines may show at the registry's listener; it is followed. Null: no one is let in there. */
   readonly registryTokenFile: string | null
 }
 

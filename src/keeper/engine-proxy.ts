@@ -31,13 +31,13 @@ export async function proxyToEngine(socketPath: string, request: IncomingMessage
   // Events and logs begin without a byte: the reader must see that they have begun.
   response.flushHeaders()
   await pipeline(answer, response).catch((error: unknown) => {
-    // Either side may go at any time; both are then closed, and there is nobody left to tell.
+    // Either side may go at any time; both are then closed, and there is no one left to tell.
     if (!response.destroyed) response.destroy(error instanceof Error ? error : undefined)
   })
 }
 
 /**
- * The door for upgrades: passed on once `admit` has resolved, else refused. Node has taken its own listener off the socket by
+ * The handler of upgrades: passed on once `admit` has resolved, else refused. Node has taken its own listener off the socket by
  * then, so a client that goes before it is answered would end the keeper.
  */
 export function engineUpgrades(socketPath: string, admit: (request: IncomingMessage) => Promise<void>) {

@@ -10,7 +10,7 @@ import { Wakeup } from '../lib/async/wakeup.ts'
 const lookMs = 60_000
 
 export interface EngineTokensOptions {
-  /** `/etc/lading/registry-token`; null: there is no door that engines show a token at. */
+  /** `/etc/lading/registry-token`; null: there is no listener that engines show a token at. */
   readonly path: string | null
   readonly clock: Clock
   readonly log: (line: string) => void
@@ -19,7 +19,7 @@ export interface EngineTokensOptions {
 }
 
 /**
- * What engines may show at the registry's door, as the file says it now (docs/design/secrets.md): `lading rotate
+ * What engines may show at the registry's listener, as the file says it now (docs/design/secrets.md): `lading rotate
  * registry-token` writes a second line, and takes it away again. What holds no token changes nothing.
  */
 export class EngineTokens {

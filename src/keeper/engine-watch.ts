@@ -5,14 +5,14 @@ import { label } from '../core/labels.ts'
 import type { DockerHttp } from '../docker/http.ts'
 import { wholeLines } from '../lib/async/lines.ts'
 import { Wakeup } from '../lib/async/wakeup.ts'
-import { Processes, processOf, startTimeOf, type Inspected, type Process } from './processes.ts'
+import { Processes, processOf, startTimeOf, type Inspected, type RunningProcess } from './processes.ts'
 
 export interface EngineWatchOptions {
   readonly engine: DockerHttp
   readonly clusterAddress: string
   readonly clock: Clock
   readonly log: (line: string) => void
-  readonly changed: (process: Process) => void
+  readonly changed: (process: RunningProcess) => void
 }
 
 interface EngineEvent {
@@ -160,7 +160,7 @@ export class EngineWatch {
       if (error instanceof AppError && error.code === 'not-found') return
       throw error
     }
-    let process: Process | null
+    let process: RunningProcess | null
     try {
       process = await processOf(inspected, clusterAddress)
     } catch (error) {
@@ -201,11 +201,11 @@ export class EngineWatch {
     }
   }
 
-  #exit(process: Process, exitCode: number | null): void {
+  #exit(process: RunningProcess, exitCode: number | null): void {
     this.#set({ ...process, state: 'exited', exitCode, address: null })
   }
 
-  #set(process: Process): void {
+  #set(process: RunningProcess): void {
     this.processes.set(process)
     this.#options.changed(process)
   }

@@ -7,7 +7,7 @@ import { DockerHttp } from '../docker/http.ts'
 import { listenPrivately } from '../lib/files.ts'
 import type { Admission, AdmissionFaults } from '../proxy/admission.ts'
 import { HaproxyEdge } from '../proxy/haproxy/edge.ts'
-import { DrainDoor, EarlierDrains } from '../proxy/haproxy/drains.ts'
+import { DrainSocket, EarlierDrains } from '../proxy/haproxy/drains.ts'
 import { edgePaths } from '../proxy/haproxy/files.ts'
 import { refusedCommand, refusedIn } from '../proxy/haproxy/per-source.ts'
 import { keeperApi, termOf } from './api.ts'
@@ -17,9 +17,9 @@ import { enginePrefix, engineUpgrades } from './engine-proxy.ts'
 import { EngineTokens } from './engine-tokens.ts'
 import { EngineWatch } from './engine-watch.ts'
 import { findPredecessor, Ownership, readOwner, takeOver, writeOwner } from './owner.ts'
-import { shareRegistrySocket } from './registry-door.ts'
-import { openTenantsDoor, showRouter } from './router-door.ts'
-import type { Process } from './processes.ts'
+import { shareRegistrySocket } from './registry-socket.ts'
+import { openOccupantsSocket, showRouter } from './router-socket.ts'
+import type { RunningProcess } from './processes.ts'
 import { Views } from './views.ts'
 
 export interface KeeperOptions {
@@ -59,8 +59,8 @@ export class Keeper {
   readonly #server: Server
   readonly #done = Promise.withResolvers<void>()
   #work = new AbortController()
-  #drainDoor: DrainDoor | null = null
-  #tenantsDoor: Server | null = null
+  #drainSocket: DrainSocket | null = null
+  #occupantsServer: Server | null = null
 
   constructor(options: KeeperOptions) {
     this.#options = options
@@ -78,8 +78,8 @@ export class Keeper {
       started: async (process, pid) => {
         const { generation } = config
         const runtimeSocket = this.#paths.runtimeSocket(process)
-        const doors = new Set([...this.#edge.earlierDoors, this.#paths.drainDoor(generation)])
-        await writeOwner(this.#paths.owner, { generation, process, pid, runtimeSocket, drainDoors: [...doors] })
+        const sockets = new Set([...this.#edge.earlierSockets, this.#paths.drainSocket(generation)])
+        await writeOwner(this.#paths.owner, { generation, process, pid, runtimeSocket, drainDoors: [...sockets] })
         await showRouter(this.#paths, process)
       },
     })
@@ -116,12 +116,12 @@ export class Keeper {
     // Read only now: until the hand-over, another keeper may have written it.
     await this.#edge.load()
     const before = await findPredecessor(this.#paths.owner, clock)
-    const door = this.#paths.drainDoor(config.generation)
-    const doors = ((await readOwner(this.#paths.owner))?.drainDoors ?? []).filter(one => one !== door)
-    this.#drainDoor = await DrainDoor.open(door, () => this.#edge.supervisor.draining())
+    const socket = this.#paths.drainSocket(config.generation)
+    const sockets = ((await readOwner(this.#paths.owner))?.drainDoors ?? []).filter(one => one !== socket)
+    this.#drainSocket = await DrainSocket.open(socket, () => this.#edge.supervisor.draining())
     // A HAProxy that serves goes on until the engine has said who runs; without one, closed slots are better than none.
     while (!(await this.#listed()) && before) await clock.sleep(500)
-    await this.#edge.start(before, new EarlierDrains(doors))
+    await this.#edge.start(before, new EarlierDrains(sockets))
     await this.#serve()
     this.#run()
     log(`keeper: generation ${config.generation} serves ${this.#socketPath}`)
@@ -137,7 +137,7 @@ export class Keeper {
     this.#stop.abort()
     this.#work.abort()
     this.#retired.abort()
-    this.#tenantsDoor?.close()
+    this.#occupantsServer?.close()
     this.#server.close()
     this.#server.closeIdleConnections()
     await this.#edge.supervisor.stop()
@@ -152,7 +152,7 @@ export class Keeper {
       await this.#engineWatch.list(AbortSignal.timeout(firstListMs))
       return true
     } catch (error) {
-      this.#options.log(`keeper: no word of the engine yet: ${asAppError(error).message}`)
+      this.#options.log(`keeper: the engine has not answered yet: ${asAppError(error).message}`)
       return false
     }
   }
@@ -170,7 +170,7 @@ export class Keeper {
     shareRegistrySocket(this.#options, work.signal).catch(failed)
   }
 
-  #processChanged(process: Process): void {
+  #processChanged(process: RunningProcess): void {
     if (this.#options.faults?.admit) return this.#views.changed()
     const { app, environment, release, container, address, stopping } = process
     if (process.state === 'running' && address !== null && process.type === web) {
@@ -203,8 +203,8 @@ export class Keeper {
     }
     this.#server.on('upgrade', engineUpgrades(config.engineSocket, admit))
     await listenPrivately(this.#server, this.#socketPath, `${this.#socketPath}.${config.generation}`)
-    this.#tenantsDoor = await openTenantsDoor(this.#paths.tenantsSocket, config.generation, {
-      tenants: () => this.#edge.admission.tenants(),
+    this.#occupantsServer = await openOccupantsSocket(this.#paths.occupantsSocket, config.generation, {
+      occupants: () => this.#edge.admission.occupants(),
       brake: container => void this.#brakes.hold(container, this.#work.signal),
     })
   }
@@ -244,13 +244,13 @@ export class Keeper {
   /** Streams of the engine that are open (a shell, logs) go on until they end; everything else is the next one's. */
   #retire(): void {
     this.#retired.abort()
-    this.#tenantsDoor?.close()
+    this.#occupantsServer?.close()
     const streams = new Promise(resolve => this.#server.close(resolve))
     this.#server.closeIdleConnections()
     this.#options.log('keeper: handed over; draining')
     const { resolve, reject } = this.#done
     void Promise.all([streams, this.#edge.supervisor.drained()])
-      .then(() => this.#drainDoor?.close())
+      .then(() => this.#drainSocket?.close())
       .then(resolve, reject)
   }
 

@@ -52,7 +52,7 @@ export interface OwnerRecord {
 export async function readOwner(path: string): Promise<OwnerRecord | null> {
   const text = await readIfThere(path)
   if (text === null) return null
-  // A keeper from before there were such doors wrote none.
+  // A keeper from before there were such sockets wrote none.
   return { drainDoors: [], ...(JSON.parse(text) as Omit<OwnerRecord, 'drainDoors'> & Partial<OwnerRecord>) }
 }
 

@@ -23,7 +23,7 @@ function inspected(changes: { labels?: Record<string, string>; running?: boolean
   }
 }
 
-void suite('processes on the word of their engine', () => {
+void suite('processes as reported by their engine', () => {
   test('labels and port come from one inspection', async () => {
     const process = await processOf(inspected(), '10.77.0.1')
     assert.deepEqual(

@@ -4,7 +4,7 @@ import type { EnvironmentKey } from '../core/names.ts'
 import { sameEnvironment, type ProcessFacts, type ReleaseKey } from '../edge/edges.ts'
 
 /** What a view shows of a process, and what only its keeper needs. */
-export interface Process extends ReleaseKey, ProcessFacts {
+export interface RunningProcess extends ReleaseKey, ProcessFacts {
   readonly stopping: boolean
   /** The container's first process on the host, and its start time, so that its end shows without the engine. */
   readonly pid: number
@@ -32,7 +32,7 @@ export interface Inspected {
 const exitedKept = 20
 
 /** Null for containers that are not processes of a release: builders, one-offs, anything that is not ours. */
-export async function processOf(inspected: Inspected, clusterAddress: string): Promise<Process | null> {
+export async function processOf(inspected: Inspected, clusterAddress: string): Promise<RunningProcess | null> {
   const labels = inspected.Config.Labels ?? {}
   const type = labels[label.type]
   const release = Number(labels[label.release])
@@ -70,13 +70,13 @@ export async function startTimeOf(pid: number): Promise<string | null> {
 
 /** All processes of releases on this engine, with the last few that ended. */
 export class Processes {
-  readonly #byContainer = new Map<string, Process>()
+  readonly #byContainer = new Map<string, RunningProcess>()
 
-  get(container: string): Process | undefined {
+  get(container: string): RunningProcess | undefined {
     return this.#byContainer.get(container)
   }
 
-  set(process: Process): void {
+  set(process: RunningProcess): void {
     // Last in, last out: a process that changed counts as the newest.
     this.#byContainer.delete(process.container)
     this.#byContainer.set(process.container, process)
@@ -87,11 +87,11 @@ export class Processes {
     this.#byContainer.delete(container)
   }
 
-  running(): readonly Process[] {
+  running(): readonly RunningProcess[] {
     return [...this.#byContainer.values()].filter(one => one.state === 'running')
   }
 
-  of(key: EnvironmentKey): readonly Process[] {
+  of(key: EnvironmentKey): readonly RunningProcess[] {
     return [...this.#byContainer.values()].filter(one => sameEnvironment(one, key))
   }
 

@@ -3,7 +3,7 @@ import type { EnvironmentKey, NodeName } from '../core/names.ts'
 import type { EnvironmentView, ProcessView } from '../edge/edges.ts'
 import type { HaproxyEdge } from '../proxy/haproxy/edge.ts'
 import { Wakeup } from '../lib/async/wakeup.ts'
-import type { Process, Processes } from './processes.ts'
+import type { RunningProcess, Processes } from './processes.ts'
 
 export interface ViewsOptions {
   readonly processes: Processes
@@ -52,7 +52,7 @@ export class Views {
     return { processes: processes.of(key).map(one => this.#process(one)), inFlight }
   }
 
-  #process(process: Process): ProcessView {
+  #process(process: RunningProcess): ProcessView {
     const { container, release, type, name, state, exitCode, outOfMemory, startedAt, address } = process
     const proof = this.#options.edge.admission.proofOf(container)
     const facts = { container, release, type, name, state, exitCode, outOfMemory, startedAt, address }
@@ -63,7 +63,7 @@ export class Views {
 /** Names of processes for the router's log: `shop/production` and `h1_tcp_4_1/s2` → `web.1`. */
 export function processNames(edge: HaproxyEdge, processes: Processes): (slot: string) => string | null {
   return slot => {
-    const container = edge.admission.tenantOf(slot)
+    const container = edge.admission.occupantOf(slot)
     return (container && processes.get(container)?.name) ?? null
   }
 }

@@ -50,7 +50,7 @@ export async function pointLink(path: string, target: string, beside = `${path}.
 
 /**
  * Lets a server listen on a Unix socket that only its own user may open. It listens under another name (`beside`) and is
- * renamed: nobody meets a socket that is open to more, and a server that closes removes the path that it listened on, where
+ * renamed: no one meets a socket that is open to more, and a server that closes removes the path that it listened on, where
  * its successor's socket may be by then. One server per `beside` at a time.
  */
 export async function listenPrivately(server: Server, path: string, beside = `${path}.next`): Promise<void> {

@@ -2,10 +2,10 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { AppError } from '../core/errors.ts'
 import type { EnvironmentKey } from '../core/names.ts'
 import { wholeLines } from '../lib/async/lines.ts'
-import type { KeptLine, KeptLines, KeptQuery } from './kept-lines.ts'
+import type { RetainedLine, RetainedLogs, RetainedLogsQuery } from './retained-logs.ts'
 
-/** The port `KeptLines` over the Unix socket of this node's follower. */
-export function followerLines(socketPath: string): KeptLines {
+/** The port `RetainedLogs` over the Unix socket of this node's follower. */
+export function followerLines(socketPath: string): RetainedLogs {
   return {
     async *lines(query, signal) {
       const answer = await call(socketPath, 'GET', pathOf(query), signal)
@@ -25,16 +25,17 @@ export function followerLines(socketPath: string): KeptLines {
   }
 }
 
-function pathOf({ app, environment, tail, follow, since, sources }: KeptQuery): string {
+function pathOf({ app, environment, tail, follow, since, sources }: RetainedLogsQuery): string {
   const query = new URLSearchParams({ tail: String(tail), follow: follow ? '1' : '0' })
   if (since !== undefined) query.set('since', since)
   for (const source of sources) query.append('source', source)
   return `/environments/${app}/${environment}/lines?${query.toString()}`
 }
 
-async function* itemsOf(answer: IncomingMessage): AsyncGenerator<KeptLine, void, undefined> {
+async function* itemsOf(answer: IncomingMessage): AsyncGenerator<RetainedLine, void, undefined> {
   // An empty one says that the follower lives.
-  for await (const line of wholeLines(answer.setEncoding('utf8'))) if (line !== '') yield JSON.parse(line) as KeptLine
+  for await (const line of wholeLines(answer.setEncoding('utf8')))
+    if (line !== '') yield JSON.parse(line) as RetainedLine
 }
 
 async function call(
@@ -61,8 +62,8 @@ async function call(
 function away(cause: unknown): AppError {
   if ((cause as NodeJS.ErrnoException).code === 'EACCES')
     return new AppError('not-allowed', 'only root may read it', { hint: 'Run it with sudo, on the server.', cause })
-  const words = cause instanceof Error ? cause.message : String(cause)
-  return new AppError('unavailable', `the log follower does not answer: ${words}`, {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new AppError('unavailable', `the log follower does not answer: ${reason}`, {
     hint: 'On the server: "docker logs lading-logs" tells why, "lading up" starts it.',
     retryable: true,
     cause,

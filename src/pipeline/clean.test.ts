@@ -46,7 +46,7 @@ test('what the operator has set is there after a restart; what no longer fits is
   await limits.change('imagesKept', 3)
   await limits.change('imagesKept', null)
   await store.writeSetting('limit.openFiles', '7')
-  await store.writeSetting('backup', 'somebody else')
+  await store.writeSetting('backup', 'someone else')
 
   const said: unknown[] = []
   const again = await OperatorLimits.open(store, (_, facts) => said.push(facts['name']))

@@ -6,15 +6,15 @@ import { asAppError } from '../core/errors.ts'
 import { imagesToKeep } from '../core/keep.ts'
 import { parseAppName, parseImageReference, partsOfImage, type AppName, type Digest } from '../core/names.ts'
 import type { Pipeline } from './pipeline.ts'
-import type { Tools } from './tools.ts'
+import type { Deps } from './deps.ts'
 
-/** When somebody built: asked again so soon (ms). */
+/** When a build ran: asked again so soon (ms). */
 const busyAgainMs = 60_000
 
-/** Every hour the images that nobody needs go, until the signal. A failure is an event and no more. */
-export async function cleanAgainAndAgain(
+/** Every hour the images that nothing needs go, until the signal. A failure is an event and no more. */
+export async function cleanPeriodically(
   pipeline: Pick<Pipeline, 'clean'>,
-  { clock, log }: { readonly clock: Clock; readonly log: Tools['log'] },
+  { clock, log }: { readonly clock: Clock; readonly log: Deps['log'] },
   signal: AbortSignal,
 ): Promise<void> {
   for (let pause: number = busyAgainMs; ;) {
@@ -37,7 +37,7 @@ export async function cleanAgainAndAgain(
  * theirs, for what they were built from may be built again.
  */
 export async function forgetHistory(
-  { store, repositories, limits }: Pick<Tools, 'store' | 'repositories' | 'limits'>,
+  { store, repositories, limits }: Pick<Deps, 'store' | 'repositories' | 'limits'>,
   signal: AbortSignal,
 ): Promise<void> {
   for (const key of await store.listEnvironments()) {
@@ -50,7 +50,7 @@ export async function forgetHistory(
 }
 
 /** Of each app the images that must stay; all of them while a run of it is under way. */
-export async function wantedImages({ store, limits }: Pick<Tools, 'store' | 'limits'>): Promise<WantedImages> {
+export async function wantedImages({ store, limits }: Pick<Deps, 'store' | 'limits'>): Promise<WantedImages> {
   const wanted = new Map<AppName, Set<Digest> | null>()
   for (const { app } of await store.listApps()) wanted.set(app, new Set())
   for (const key of await store.listEnvironments()) {
@@ -58,7 +58,7 @@ export async function wantedImages({ store, limits }: Pick<Tools, 'store' | 'lim
     const images = await imagesToKeep(await store.standingRuns(key), limits().imagesKept, imageOf)
     for (const image of images) wanted.get(key.app)?.add(partsOfImage(parseImageReference(image)).digest)
   }
-  // Few, and a service that is made anew asks for what it had.
+  // Few, and a service that is made again asks for what it had.
   for (const { kind } of await store.listServices()) wanted.set(parseAppName(kindRepository(kind)), null)
   // Last: a run that began meanwhile may have found an image that is not among those, and may be live by now.
   for (const run of await store.openRuns()) wanted.set(run.app, null)

@@ -8,7 +8,7 @@ import { stoppedOf } from '../core/stopped.ts'
 import { systemClock } from '../core/system.ts'
 import type { Engine } from '../docker/engine.ts'
 import { GiB, MiB } from '../lib/format.ts'
-import { DiskGuard, eaterOf } from './disk-guard.ts'
+import { DiskGuard, largestWriter } from './disk-guard.ts'
 
 const never = new AbortController().signal
 const limits = () => ({ guardFreeBytes: 768 * MiB, guardAppBytes: 256 * MiB })
@@ -63,7 +63,7 @@ test('an app that fills the disk is stopped and named, once; the others live', a
   write('shop-worker', 5 * GiB)
   write('blog-web', 300 * MiB)
   await guard.look(never)
-  assert.equal(names().length, 3, 'while there is room nobody is stopped, whatever he wrote')
+  assert.equal(names().length, 3, 'while there is room nothing is stopped, whatever he wrote')
 
   disk.free = 700 * MiB
   await guard.look(never)
@@ -90,7 +90,7 @@ test('what is left of ended containers counts: an app that writes and crashes ea
   assert.deepEqual(names(), ['blog-web', 'shop-worker'])
 })
 
-test('a disk that is low without an app to blame stops nobody, and is said once', async () => {
+test('a disk that is low without an app to blame stops nothing, and is said once', async () => {
   const { engine, guardOn, disk, said, write, names } = await makeWorld()
   const guard = guardOn(engine)
   write('shop-web', 255 * MiB)
@@ -153,6 +153,6 @@ test('the platform itself is never stopped; a one-off is, by itself', () => {
     ofRole('phase', 'release-phase', 2),
     ofRole('step', 'verify', 3),
   ]
-  assert.equal(eaterOf(all, MiB)?.containers[0]?.container, 'run')
-  assert.equal(eaterOf(all, 2 * GiB), null)
+  assert.equal(largestWriter(all, MiB)?.containers[0]?.container, 'run')
+  assert.equal(largestWriter(all, 2 * GiB), null)
 })

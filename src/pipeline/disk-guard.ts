@@ -4,12 +4,12 @@ import { environmentId, environmentOf, label } from '../core/labels.ts'
 import type { Limits } from '../core/limits.ts'
 import { stoppedLabels, stoppedSentence } from '../core/stopped.ts'
 import type { ContainerDisk, Engine } from '../docker/engine.ts'
-import type { Tools } from './tools.ts'
+import type { Deps } from './deps.ts'
 
 export interface DiskGuardOptions {
   readonly engine: Pick<Engine, 'diskUse' | 'haltService' | 'removeContainer'>
   readonly clock: Clock
-  readonly log: Tools['log']
+  readonly log: Deps['log']
   readonly limits: () => Pick<Limits, 'guardFreeBytes' | 'guardAppBytes'>
   /** On the disk of the engine's containers. */
   readonly freeBytes: () => Promise<number>
@@ -24,7 +24,7 @@ const restShare = 5
 const rolesOfApps = ['process', 'release-phase', 'one-off', 'verify']
 
 /** All containers of one process type of one release, or a one-off. */
-interface Eater {
+interface DiskWriter {
   readonly service: string | null
   readonly containers: readonly ContainerDisk[]
   readonly bytes: number
@@ -66,13 +66,13 @@ export class DiskGuard {
       this.#isLow = false
       return
     }
-    const eater = eaterOf(await engine.diskUse(signal), guardAppBytes)
-    if (eater !== null) await this.#stop(eater, free, signal)
+    const writer = largestWriter(await engine.diskUse(signal), guardAppBytes)
+    if (writer !== null) await this.#stop(writer, free, signal)
     else if (!this.#isLow) log('disk is low', { free, because: `no app has written ${guardAppBytes} bytes` })
     this.#isLow = true
   }
 
-  async #stop({ service, containers, bytes }: Eater, free: number, signal: AbortSignal): Promise<void> {
+  async #stop({ service, containers, bytes }: DiskWriter, free: number, signal: AbortSignal): Promise<void> {
     const { engine, clock, log } = this.#options
     const { labels } = containers[0]!
     const remove = () => Promise.all(containers.map(({ container }) => engine.removeContainer(container, signal)))
@@ -93,13 +93,13 @@ export class DiskGuard {
 }
 
 /** Of those that may be stopped the one that has written most, if it has written at least so much (bytes). */
-export function eaterOf(all: readonly ContainerDisk[], least: number): Eater | null {
+export function largestWriter(all: readonly ContainerDisk[], least: number): DiskWriter | null {
   const ofApps = all.filter(({ labels }) => rolesOfApps.includes(labels[label.role] ?? 'process'))
-  const eaters = [...Map.groupBy(ofApps, one => one.service ?? one.container).values()].map(containers => ({
+  const writers = [...Map.groupBy(ofApps, one => one.service ?? one.container).values()].map(containers => ({
     service: containers[0]!.service,
     containers,
     bytes: containers.reduce((sum, one) => sum + one.bytes, 0),
   }))
-  const largest = eaters.toSorted((a, b) => b.bytes - a.bytes)[0]
+  const largest = writers.toSorted((a, b) => b.bytes - a.bytes)[0]
   return largest === undefined || largest.bytes < least ? null : largest
 }

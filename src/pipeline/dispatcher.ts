@@ -10,9 +10,9 @@ import { goLive } from './go-live.ts'
 import { ActiveRun } from './run-context.ts'
 import { liveLines } from './live-message.ts'
 import type { Pipeline, RunEvent } from './pipeline.ts'
-import { Progress } from './progress.ts'
+import { RunProgress } from './progress.ts'
 import { isAutomatic, settleOrRollBack } from './settle-or-roll-back.ts'
-import type { Tools } from './tools.ts'
+import type { Deps } from './deps.ts'
 import { Traffic } from './traffic.ts'
 import { stoppedTypes } from '../rollout/stopped-types.ts'
 import { withAbort } from '../lib/async/abort.ts'
@@ -31,31 +31,31 @@ import { runStages } from './run-stages.ts'
  * twice or its answer lost; histories from a seed (random.test.ts); the database and the machine lost.
  */
 export class Dispatcher implements Pipeline {
-  readonly #tools: Tools
+  readonly #deps: Deps
   readonly #signal: AbortSignal
-  readonly #progress: Progress
+  readonly #progress: RunProgress
   readonly #turns = new KeyedMutex()
   readonly #active = new Map<RunId, ActiveRun>()
   readonly #upkeep: Upkeep
   readonly #traffic: Traffic
   readonly #places: StepPlaces
 
-  constructor(tools: Tools, signal: AbortSignal) {
-    this.#tools = tools
+  constructor(deps: Deps, signal: AbortSignal) {
+    this.#deps = deps
     this.#signal = signal
-    this.#progress = new Progress(tools.store, tools.clock)
-    this.#upkeep = new Upkeep(tools, signal)
-    this.#traffic = new Traffic(tools)
-    this.#places = new StepPlaces(() => tools.limits().stepsAtOnce)
+    this.#progress = new RunProgress(deps.store, deps.clock)
+    this.#upkeep = new Upkeep(deps, signal)
+    this.#traffic = new Traffic(deps)
+    this.#places = new StepPlaces(() => deps.limits().stepsAtOnce)
   }
 
   /**
    * After a start: runs before the point of no return are cancelled, those past it are carried on, edges and cluster are
-   * brought in line with the rows. Call it before any door opens (law: kill-anywhere).
+   * brought in line with the rows. Call it before any listener opens (law: kill-anywhere).
    */
   async recover(): Promise<void> {
     const carriedOn: Run[] = []
-    for (const run of await this.#tools.store.openRuns()) {
+    for (const run of await this.#deps.store.openRuns()) {
       if (pastNoReturn(run) || goesOnByItself(run)) carriedOn.push(run)
       else
         await this.#stop(
@@ -65,18 +65,18 @@ export class Dispatcher implements Pipeline {
         )
     }
     // Before any run goes on: what is read here as serving would be old by the time it is routed to.
-    for (const key of await this.#tools.store.listEnvironments()) {
+    for (const key of await this.#deps.store.listEnvironments()) {
       await this.#traffic.toServing(key, this.#signal)
       this.#background('sweep', this.#upkeep.sweep(key))
     }
     for (const run of carriedOn) this.#begin(run)
-    for (const { app, destroyedAt, createdBy } of await this.#tools.store.listApps()) {
+    for (const { app, destroyedAt, createdBy } of await this.#deps.store.listApps()) {
       if (destroyedAt !== null) this.#background('destroy', this.#remove(app, createdBy))
     }
   }
 
   async submit({ key, intent, by }: { key: EnvironmentKey; intent: RunIntent; by: string }): Promise<Run> {
-    const { store, repositories, ids, clock } = this.#tools
+    const { store, repositories, ids, clock } = this.#deps
     const app = await store.findApp(key.app)
     if (!app || app.destroyedAt !== null) throw new AppError('not-found', `there is no app ${key.app}`)
     const id = parseRunId(ids.runId())
@@ -85,7 +85,7 @@ export class Dispatcher implements Pipeline {
       if (intent.kind === 'commit') await repositories.pin(key.app, id, intent.commit, this.#signal)
       if (supersedes(intent)) await this.#supersedeOlder(run)
     } catch (error) {
-      // Nobody would ever begin it. When this fails too, the next control plane ends it with the rest.
+      // No one would ever begin it. When this fails too, the next control plane ends it with the rest.
       const reason = `it could not begin: ${asAppError(error).message}`
       await store.advanceRun(id, 'queued', 'failed', { reason, now: clock.now() }).catch(() => undefined)
       throw error
@@ -99,7 +99,7 @@ export class Dispatcher implements Pipeline {
       signal.throwIfAborted()
       const news = this.#progress.changed(id)
       const run = await this.#run(id)
-      for (const line of await this.#tools.store.readLines(id, after)) {
+      for (const line of await this.#deps.store.readLines(id, after)) {
         after = line.seq
         yield { kind: 'line', seq: line.seq, text: line.text }
       }
@@ -123,21 +123,21 @@ export class Dispatcher implements Pipeline {
   }
 
   async destroy(key: EnvironmentKey, by: string): Promise<void> {
-    await this.#tools.store.markAppDestroyed(key.app, this.#tools.clock.now())
+    await this.#deps.store.markAppDestroyed(key.app, this.#deps.clock.now())
     await this.#remove(key.app, by)
   }
 
   async clean(): Promise<Cleaned | null> {
     // As before every delete: a call of an earlier control plane may still make a service of an image that goes.
-    await this.#tools.quiet(this.#signal)
-    await forgetHistory(this.#tools, this.#signal)
-    return this.#tools.builder.clean(() => wantedImages(this.#tools), this.#signal)
+    await this.#deps.quiet(this.#signal)
+    await forgetHistory(this.#deps, this.#signal)
+    return this.#deps.builder.clean(() => wantedImages(this.#deps), this.#signal)
   }
 
   // ——— a run's life
 
   #begin(run: Run): void {
-    const active = new ActiveRun(run, this.#tools, this.#progress, this.#turns)
+    const active = new ActiveRun(run, this.#deps, this.#progress, this.#turns)
     this.#active.set(run.id, active)
     this.#background(`run ${run.id}`, this.#carryThrough(active))
   }
@@ -146,9 +146,9 @@ export class Dispatcher implements Pipeline {
   async #carryThrough(active: ActiveRun): Promise<void> {
     let release: Release
     try {
-      const tools = { ...this.#tools, places: this.#places, lease: this.#signal }
-      release = await runStages(active, tools, AbortSignal.any([active.signal, this.#signal]))
-      await goLive(active, release, { ...this.#tools, traffic: this.#traffic }, this.#signal)
+      const deps = { ...this.#deps, places: this.#places, lease: this.#signal }
+      release = await runStages(active, deps, AbortSignal.any([active.signal, this.#signal]))
+      await goLive(active, release, { ...this.#deps, traffic: this.#traffic }, this.#signal)
     } catch (error) {
       return await this.#failed(active, error)
     } finally {
@@ -157,12 +157,12 @@ export class Dispatcher implements Pipeline {
     await this.#announce(active, release)
     // What this release replaced may be two back by now: it need not stay warm until our own ten seconds are over.
     this.#background('sweep', this.#upkeep.sweep(active.run))
-    const crash = await watchWarm(release, this.#tools, this.#signal)
-    if (await isDestroyed(active.run, this.#tools)) return
+    const crash = await watchWarm(release, this.#deps, this.#signal)
+    if (await isDestroyed(active.run, this.#deps)) return
     const supersede = (other: Run, reason: string) => this.#stop(other, 'superseded', reason)
     const wasStopped = async (number: number) =>
-      (await stoppedTypes({ ...release, release: number }, this.#tools.engine, this.#signal)).length > 0
-    const rollback = await settleOrRollBack(active.run, crash, { ...this.#tools, supersede, wasStopped })
+      (await stoppedTypes({ ...release, release: number }, this.#deps.engine, this.#signal)).length > 0
+    const rollback = await settleOrRollBack(active.run, crash, { ...this.#deps, supersede, wasStopped })
     if (rollback) {
       this.#background('traffic back', this.#traffic.toServing(rollback, this.#signal))
       if (!this.#active.has(rollback.id)) this.#begin(rollback)
@@ -177,12 +177,12 @@ export class Dispatcher implements Pipeline {
     const run = await this.#run(active.run.id)
     if (!isFinal(run.state)) {
       const { code, message, hint, details } = asAppError(error)
-      if (code === 'internal') this.#tools.log('run failed', { run: run.id, error })
-      await this.#tools.store.advanceRun(run.id, run.state, code === 'superseded' ? 'superseded' : 'failed', {
+      if (code === 'internal') this.#deps.log('run failed', { run: run.id, error })
+      await this.#deps.store.advanceRun(run.id, run.state, code === 'superseded' ? 'superseded' : 'failed', {
         reason: message,
         // What to do comes before the evidence, which may be long.
         details: hint ? [hint, ...details] : details,
-        now: this.#tools.clock.now(),
+        now: this.#deps.clock.now(),
       })
     }
     await this.#forget(active)
@@ -192,7 +192,7 @@ export class Dispatcher implements Pipeline {
 
   async #announce(active: ActiveRun, release: Release): Promise<void> {
     const { run } = active
-    const urls = this.#tools.hosts(run).map(host => `${this.#tools.urlOf(host)}/`)
+    const urls = this.#deps.hosts(run).map(host => `${this.#deps.urlOf(host)}/`)
     for (const line of liveLines(release, urls)) active.say(line)
     await this.#progress.flush(run.id)
     active.branchPending = false
@@ -209,7 +209,7 @@ export class Dispatcher implements Pipeline {
   // ——— superseding, cancelling, destroying
 
   async #supersedeOlder(newer: Run): Promise<void> {
-    for (const older of await this.#tools.store.openRuns()) {
+    for (const older of await this.#deps.store.openRuns()) {
       if (older.id === newer.id) break
       if (environmentId(older) !== environmentId(newer) || !supersedes(older.intent) || isAutomatic(older)) continue
       await this.#stop(older, 'superseded', `superseded by ${whatIs(newer)}`)
@@ -221,9 +221,9 @@ export class Dispatcher implements Pipeline {
     for (;;) {
       if (pastNoReturn(run) || isFinal(run.state)) return run
       try {
-        const stopped = await this.#tools.store.advanceRun(run.id, run.state, to, {
+        const stopped = await this.#deps.store.advanceRun(run.id, run.state, to, {
           reason,
-          now: this.#tools.clock.now(),
+          now: this.#deps.clock.now(),
         })
         this.#active.get(run.id)?.abort(new AppError(to, reason))
         this.#progress.publish(run.id)
@@ -238,12 +238,12 @@ export class Dispatcher implements Pipeline {
 
   /** Resolves when nothing of the app runs or answers; what an engine holds on to a little longer goes in the background. */
   async #remove(app: AppName, by: string): Promise<void> {
-    const { store } = this.#tools
+    const { store } = this.#deps
     const inUse: EnvironmentKey[] = []
     for (const key of (await store.listEnvironments()).filter(row => row.app === app)) {
       for (const run of (await store.openRuns()).filter(run => environmentId(run) === environmentId(key))) {
         const { state } = await this.#stop(run, 'cancelled', `${app} was destroyed by ${by}`)
-        // A call of it may still be under way, and what it makes would be nobody's.
+        // A call of it may still be under way, and what it makes would be no one's.
         const ended = isFinal(state) ? this.#active.get(run.id)?.stagesEnded : undefined
         if (ended) await withAbort(ended, this.#signal)
       }
@@ -264,7 +264,7 @@ export class Dispatcher implements Pipeline {
   // ——— small things
 
   async #run(id: RunId): Promise<Run> {
-    const run = await this.#tools.store.findRun(id)
+    const run = await this.#deps.store.findRun(id)
     if (!run) throw new AppError('not-found', `there is no run ${id}`, { hint: '"lading runs" lists them.' })
     return run
   }
@@ -273,7 +273,7 @@ export class Dispatcher implements Pipeline {
   #background(what: string, work: Promise<void>): void {
     work.catch((error: unknown) => {
       if (!this.#signal.aborted)
-        this.#tools.log('background work failed', { what, error: asAppError(error).message, cause: error })
+        this.#deps.log('background work failed', { what, error: asAppError(error).message, cause: error })
     })
   }
 }

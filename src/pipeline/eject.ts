@@ -36,7 +36,7 @@ export interface EjectedService {
   readonly policy: ContainerPolicy
 }
 
-interface EjectTools {
+interface EjectDeps {
   readonly store: Store
   readonly builder: Pick<Builder, 'save'>
   readonly repositories: Pick<Repositories, 'bundle'>
@@ -45,15 +45,15 @@ interface EjectTools {
 
 /** An app on its way out: nothing of it changes here. */
 export class Ejector {
-  readonly #tools: EjectTools
+  readonly #deps: EjectDeps
 
-  constructor(tools: EjectTools) {
-    this.#tools = tools
+  constructor(deps: EjectDeps) {
+    this.#deps = deps
   }
 
   /** Of the release that serves; `not-found` before the first. */
   async describe(key: EnvironmentKey): Promise<Ejected> {
-    const { store, limits } = this.#tools
+    const { store, limits } = this.#deps
     const release = await store.servingRelease(key)
     if (!release) {
       throw new AppError('not-found', `nothing of ${key.app} serves yet, so there is nothing to eject`, {
@@ -66,13 +66,13 @@ export class Ejector {
 
   /** The image of a release as a tar for `docker load`; `not-found` when it is not kept any more. */
   async image(key: EnvironmentKey, number: number, signal: AbortSignal): Promise<SavedImage> {
-    const release = await this.#tools.store.findRelease(key, number)
+    const release = await this.#deps.store.findRelease(key, number)
     if (!release) throw new AppError('not-found', `there is no release v${number}`)
-    return this.#tools.builder.save({ image: release.image.reference, name: imageName(release) }, signal)
+    return this.#deps.builder.save({ image: release.image.reference, name: imageName(release) }, signal)
   }
 
   repository(app: AppName, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    return this.#tools.repositories.bundle(app, signal)
+    return this.#deps.repositories.bundle(app, signal)
   }
 }
 
@@ -113,7 +113,7 @@ function ours(env: ServiceSpec['env']): Record<string, string> {
   )
 }
 
-/** No engine looks for `localhost/…` at Docker Hub, where the app's name may be somebody else's. */
+/** No engine looks for `localhost/…` at Docker Hub, where the app's name may be someone else's. */
 function imageName({ app, number }: Release): string {
   return `localhost/${app}:v${number}`
 }

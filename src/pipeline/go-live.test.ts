@@ -36,8 +36,8 @@ async function landing(asleep: (repositories: FakeRepositories) => Promise<void>
     release: 1,
     details: [],
   }
-  const tools = { repositories, clock, log: () => undefined }
-  await moveBranch(run, { say: line => said.push(line) }, tools, signal)
+  const deps = { repositories, clock, log: () => undefined }
+  await moveBranch(run, { say: line => said.push(line) }, deps, signal)
   return { said, head: await repositories.branch(shop.app, main, signal), commit }
 }
 

@@ -4,41 +4,41 @@ import type { Release } from '../core/release.ts'
 import type { Run } from '../core/run.ts'
 import { wentLive } from '../core/states.ts'
 import { retry } from '../lib/async/retry.ts'
-import type { Tools } from './tools.ts'
+import type { Deps } from './deps.ts'
 import type { Traffic } from './traffic.ts'
 import { isDestroyed } from './upkeep.ts'
 import type { RunContext } from './run-context.ts'
 
 const retryMs = 500
-/** A branch that does not move for so long, although nobody else moves it, stays where it is (ms). */
+/** A branch that does not move for so long, although no one else moves it, stays where it is (ms). */
 const branchMs = 10_000
 
 /**
- * Past the point of no return: one map switch on every edge, the row `live`, the branch. Carried to its end by whoever
+ * Past the point of no return: one map switch on every edge, the row `live`, the branch. Carried to its end by who
  * holds the lease, so what fails is tried again until the signal (the lease) ends it.
  */
 export async function goLive(
   context: RunContext,
   release: Release,
-  { traffic, ...tools }: Tools & { readonly traffic: Traffic },
+  { traffic, ...deps }: Deps & { readonly traffic: Traffic },
   signal: AbortSignal,
 ): Promise<void> {
-  if (wentLive(context.run.state) && (await isOver(release, tools))) return
+  if (wentLive(context.run.state) && (await isOver(release, deps))) return
   const switchOver = async () => {
-    await untilDone('route', () => traffic.moveTo(release, signal), tools, signal)
+    await untilDone('route', () => traffic.moveTo(release, signal), deps, signal)
     await context.enter('live', `v${release.number} is live`)
   }
   await traffic.exclusively(release, switchOver, signal)
-  await moveBranch(context.run, context, tools, signal)
+  await moveBranch(context.run, context, deps, signal)
 }
 
 /**
  * After a crash: if a newer one went live, whatever came of it, traffic and branch are not this run's any more. Nor are
  * those of an app that is being destroyed: its lane may be gone, and an edge would refuse the route for ever.
  */
-async function isOver(release: Release, tools: Tools): Promise<boolean> {
-  if (await isDestroyed(release, tools)) return true
-  const runs = await tools.store.standingRuns(release)
+async function isOver(release: Release, deps: Deps): Promise<boolean> {
+  if (await isDestroyed(release, deps)) return true
+  const runs = await deps.store.standingRuns(release)
   return runs.some(run => wentLive(run.state) && (run.release ?? 0) > release.number)
 }
 
@@ -49,34 +49,34 @@ async function isOver(release: Release, tools: Tools): Promise<boolean> {
 export async function moveBranch(
   run: Run,
   context: Pick<RunContext, 'say'>,
-  tools: Pick<Tools, 'repositories' | 'clock' | 'log'>,
+  deps: Pick<Deps, 'repositories' | 'clock' | 'log'>,
   signal: AbortSignal,
 ): Promise<void> {
   if (run.intent.kind !== 'commit' || !run.intent.move) return
   const { commit, move } = run.intent
-  const until = tools.clock.monotonic() + branchMs
-  const branch = () => tools.repositories.branch(run.app, move.branch, signal)
+  const until = deps.clock.monotonic() + branchMs
+  const branch = () => deps.repositories.branch(run.app, move.branch, signal)
   const isFinal = async (error: unknown, from: CommitId | null) =>
     error instanceof AppError &&
     (error.code === 'not-found' ||
-      (error.code === 'conflict' && tools.clock.monotonic() >= until && (await branch()) === from))
+      (error.code === 'conflict' && deps.clock.monotonic() >= until && (await branch()) === from))
   await untilDone(
     'branch',
     async () => {
       const now = await branch()
       if (now === commit) return
       try {
-        await tools.repositories.moveBranch(run.app, move.branch, { from: now, to: commit }, signal)
+        await deps.repositories.moveBranch(run.app, move.branch, { from: now, to: commit }, signal)
       } catch (error) {
         if (!(await isFinal(error, now))) throw error
         const { message } = asAppError(error)
-        tools.log('branch not moved', { app: run.app, branch: move.branch, run: run.id, error: message })
+        deps.log('branch not moved', { app: run.app, branch: move.branch, run: run.id, error: message })
         context.say(
           ` !     ${move.branch} stays at ${now?.slice(0, 7) ?? 'nothing'}, it could not be moved: ${message}`,
         )
       }
     },
-    tools,
+    deps,
     signal,
   )
 }
@@ -84,7 +84,7 @@ export async function moveBranch(
 async function untilDone(
   what: string,
   work: () => Promise<void>,
-  { clock, log }: Pick<Tools, 'clock' | 'log'>,
+  { clock, log }: Pick<Deps, 'clock' | 'log'>,
   signal: AbortSignal,
 ): Promise<void> {
   const again = (error: unknown) => {

@@ -2,7 +2,7 @@ import type { Cleaned } from '../build/builder.ts'
 import type { EnvironmentKey, RunId } from '../core/names.ts'
 import type { Run, RunIntent } from '../core/run.ts'
 
-/** What the doors (receive, API) may ask of the pipeline. */
+/** What the listeners (receive, API) may ask of the pipeline. */
 export interface Pipeline {
   /**
    * Writes a run row and returns it; the run goes on by itself. A queued or running run of the same environment that
@@ -20,7 +20,7 @@ export interface Pipeline {
   rehost(key: EnvironmentKey): Promise<void>
   /** Removes the app: traffic stops, processes drain and end, rows, images and repository go. Resolves when done. */
   destroy(key: EnvironmentKey, by: string): Promise<void>
-  /** Removes images that no release needs any more (`imagesToKeep`). Null: somebody builds, and nothing was removed. */
+  /** Removes images that no release needs any more (`imagesToKeep`). Null: a build runs, and nothing was removed. */
   clean(): Promise<Cleaned | null>
 }
 

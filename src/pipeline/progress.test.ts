@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import { systemClock } from '../core/system.ts'
 import { parseRunId } from '../core/names.ts'
 import type { RunLine, Store } from '../store/store.ts'
-import { Progress } from './progress.ts'
+import { RunProgress } from './progress.ts'
 
 const run = parseRunId('run00001')
 
-test('a line that the store did not take is told to who waits, lost to nobody, and no crash', async () => {
+test('a line that the store did not take is told to who waits, lost to no one, and no crash', async () => {
   const taken: string[] = []
   let full = true
   const store: Pick<Store, 'appendLines'> = {
@@ -16,7 +16,7 @@ test('a line that the store did not take is told to who waits, lost to nobody, a
       taken.push(...lines.map(({ text }) => text))
     },
   }
-  const progress = new Progress(store as Store, systemClock)
+  const progress = new RunProgress(store as Store, systemClock)
   progress.say(run, 'first')
   await assert.rejects(progress.flush(run), /disk is full/)
   progress.say(run, 'second')

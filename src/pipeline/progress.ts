@@ -3,7 +3,7 @@ import type { RunId } from '../core/names.ts'
 import type { RunLine, Store } from '../store/store.ts'
 
 /** Progress lines of runs: written to the store in order, and news for those who follow one. */
-export class Progress {
+export class RunProgress {
   readonly #store: Store
   readonly #clock: Clock
   readonly #waiting = new Map<RunId, RunLine[]>()

@@ -36,7 +36,7 @@ export interface Traces extends EnvironmentKey {
 
 /**
  * The release that served when the database was lost. An environment with traffic: the one that has it. Without a route
- * (no type `web`, or edges that have lost their state too) nobody has written it down: of those that are there with all
+ * (no type `web`, or edges that have lost their state too) no one has written it down: of those that are there with all
  * their processes, the newest whose processes run and have never ended, else the oldest, which has been good the longest.
  * A release that waits for proof in its lane has not served; nor has one whose processes were not all made yet.
  */
@@ -81,8 +81,8 @@ export function moveOf({ intent }: ReleaseDocument): (RefMove & { readonly to: C
 }
 
 function branchOf({ documents, environment }: Traces): BranchName {
-  const told = documents.findLast(one => one.branch !== null)?.branch
-  return told ?? parseBranchName(environment === production ? 'main' : environment)
+  const recorded = documents.findLast(one => one.branch !== null)?.branch
+  return recorded ?? parseBranchName(environment === production ? 'main' : environment)
 }
 
 interface Fate {

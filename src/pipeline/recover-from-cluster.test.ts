@@ -207,7 +207,7 @@ async function scene() {
     for (const spec of serviceSpecs(made, {})) await engine.createService(spec, signal)
     const lane = laneSpec(made)
     if (lane) {
-      await edges.edges().lease(lane, signal)
+      await edges.edges().allocate(lane, signal)
       const hosts = [parseHostName(`${made.app}.example.com`)]
       const { app, environment, number } = made
       await edges.edges().route({ app, environment, hosts, release: number }, signal)
@@ -216,7 +216,7 @@ async function scene() {
 
   const recover = (key = dataKey, seen: Edges = edges.edges()): Promise<void> => {
     const sealer = createSealer(key, 'snapshot')
-    const tools = {
+    const deps = {
       isOurs: (host: string) => host.endsWith('.example.com'),
       store,
       engine,
@@ -227,7 +227,7 @@ async function scene() {
       log: (event: string, facts: Readonly<Record<string, unknown>>) => said.push(`${event} ${JSON.stringify(facts)}`),
       open: (sealed: Uint8Array, context: string) => sealer.open(context, Buffer.from(sealed).toString()).reveal(),
     }
-    return recoverFromCluster(tools, signal)
+    return recoverFromCluster(deps, signal)
   }
   return { clock, cluster, edges, store, runs, recover, said }
 }

@@ -8,9 +8,9 @@ import { readDocument, type ReleaseDocument } from '../release/document.ts'
 import { releasePhaseName } from '../rollout/spec.ts'
 import type { RestoredApp, RestoredEnvironment } from '../store/store.ts'
 import { moveOf, readBack, whyLeftAlone, type Traces } from './read-back.ts'
-import type { Tools } from './tools.ts'
+import type { Deps } from './deps.ts'
 
-type RecoveryTools = Pick<Tools, 'store' | 'engine' | 'edges' | 'repositories' | 'clock' | 'quiet' | 'log'> & {
+type RecoveryDeps = Pick<Deps, 'store' | 'engine' | 'edges' | 'repositories' | 'clock' | 'quiet' | 'log'> & {
   /** The inverse of `seal`; rejects when the key is another one, or the text does not belong to `context`. */
   readonly open: (sealed: Uint8Array, context: string) => string
   /** A name that the platform gives: no row of a domain was behind it. */
@@ -24,32 +24,32 @@ type RecoveryTools = Pick<Tools, 'store' | 'engine' | 'edges' | 'repositories' |
  * after any start. Only reads, then one batch: killed anywhere, it begins again. Rejects when no document opens: then
  * the data key is another one.
  */
-export async function recoverFromCluster(tools: RecoveryTools, signal: AbortSignal): Promise<void> {
-  const { store, clock, quiet, log } = tools
+export async function recoverFromCluster(deps: RecoveryDeps, signal: AbortSignal): Promise<void> {
+  const { store, clock, quiet, log } = deps
   if ((await store.listApps()).length > 0) return
   const patience = { clock, until: Infinity, signal }
-  if ((await persistently(() => documentsIn(tools, signal), patience)).length === 0) return
+  if ((await persistently(() => documentsIn(deps, signal), patience)).length === 0) return
   log('the database is empty and the cluster is not: reading back what runs', {})
   // What an earlier holder of the lease had under way would be missed, and then swept.
   await quiet(signal)
-  const all = await persistently(() => findTraces(tools, signal), patience)
+  const all = await persistently(() => findTraces(deps, signal), patience)
   const restored: RestoredEnvironment[] = []
   for (const traces of all) {
     const why = whyLeftAlone(traces)
-    if (why === null) restored.push(await rowsOf(traces, tools, signal))
+    if (why === null) restored.push(await rowsOf(traces, deps, signal))
     else log('left alone: it runs on, and no command knows it', { environment: environmentId(traces), why })
   }
   await store.restore(byApp(restored))
-  for (const environment of restored) log('read back from the cluster', told(environment))
+  for (const environment of restored) log('read back from the cluster', logFields(environment))
   log('lost with the database: earlier releases and their runs, apps without a release, config not released yet', {})
 }
 
 async function rowsOf(
   traces: EnvironmentTraces,
-  tools: RecoveryTools,
+  deps: RecoveryDeps,
   signal: AbortSignal,
 ): Promise<RestoredEnvironment> {
-  const { repositories, clock } = tools
+  const { repositories, clock } = deps
   // One that was lost too takes pushes again; one that is there is left as it is.
   await repositories.create(traces.app, signal)
   const heads = new Map<BranchName, CommitId | null>()
@@ -75,17 +75,17 @@ function byApp(environments: readonly RestoredEnvironment[]): readonly RestoredA
 
 type EnvironmentTraces = Omit<Traces, 'heads'>
 
-async function findTraces(tools: RecoveryTools, signal: AbortSignal): Promise<readonly EnvironmentTraces[]> {
-  const { engine, edges, isOurs } = tools
+async function findTraces(deps: RecoveryDeps, signal: AbortSignal): Promise<readonly EnvironmentTraces[]> {
+  const { engine, edges, isOurs } = deps
   const [configs, services, state, phases] = await Promise.all([
-    documentsIn(tools, signal),
+    documentsIn(deps, signal),
     engine.listServices({ [label.role]: 'process' }, signal),
     edges.state(signal),
     engine.listOneOffs({ [label.role]: 'release-phase' }, signal),
   ])
   const steady = new Map<string, boolean>()
-  for (const service of services) steady.set(service.name, await isSteady(service, tools, signal))
-  const documents = openAll(configs, tools)
+  for (const service of services) steady.set(service.name, await isSteady(service, deps, signal))
+  const documents = openAll(configs, deps)
   const keys = [...configs, ...services].map(one => environmentOf(one.labels))
   const homes = new Map(keys.map(key => [environmentId(key), key]))
   return [...homes.values()].map(key => tracesOf(key, { configs, services, steady, state, phases, documents, isOurs }))
@@ -125,13 +125,13 @@ function tracesOf(key: EnvironmentKey, finds: Finds): EnvironmentTraces {
   }
 }
 
-function documentsIn({ engine }: RecoveryTools, signal: AbortSignal): Promise<readonly ConfigView[]> {
+function documentsIn({ engine }: RecoveryDeps, signal: AbortSignal): Promise<readonly ConfigView[]> {
   return engine.listConfigs({ [label.role]: 'snapshot' }, signal)
 }
 
 async function isSteady(
   { name, replicas }: ServiceView,
-  { engine }: RecoveryTools,
+  { engine }: RecoveryDeps,
   signal: AbortSignal,
 ): Promise<boolean> {
   const tasks = await engine.listTasks(name, signal)
@@ -141,7 +141,7 @@ async function isSteady(
 }
 
 /** One that is damaged is said and left out; when none opens, the key is the wrong one, and nothing may be written with it. */
-function openAll(configs: readonly ConfigView[], { open, log }: RecoveryTools): readonly ReleaseDocument[] {
+function openAll(configs: readonly ConfigView[], { open, log }: RecoveryDeps): readonly ReleaseDocument[] {
   const documents: ReleaseDocument[] = []
   const failures: AppError[] = []
   for (const { name, data } of configs) {
@@ -160,7 +160,7 @@ function openAll(configs: readonly ConfigView[], { open, log }: RecoveryTools): 
   })
 }
 
-function told({ app, environment, runs }: RestoredEnvironment): Readonly<Record<string, unknown>> {
+function logFields({ app, environment, runs }: RestoredEnvironment): Readonly<Record<string, unknown>> {
   return {
     environment: environmentId({ app, environment }),
     releases: runs.map(({ run }) => `v${run.release} ${run.state}`),

@@ -8,7 +8,7 @@ import { verdictStep } from '../core/verify-plan.ts'
 import type { Parts } from '../release/make-release.ts'
 import type { StepPlaces } from '../verify/steps/places.ts'
 import { verify, verifyFailed } from '../verify/verify.ts'
-import type { Tools } from './tools.ts'
+import type { Deps } from './deps.ts'
 import type { RunContext } from './run-context.ts'
 
 /** What receive, build and verify made of a commit. */
@@ -23,14 +23,14 @@ type CommitIntent = Extract<Run['intent'], { kind: 'commit' }>
 type RollbackIntent = Extract<Run['intent'], { kind: 'rollback' }>
 
 /** A push is judged against the branch as it is now: before the build, and again when the run's turn to release has come. */
-export async function judge(run: Run, { repositories }: Tools, signal: AbortSignal): Promise<void> {
+export async function judge(run: Run, { repositories }: Deps, signal: AbortSignal): Promise<void> {
   if (run.intent.kind !== 'commit' || !run.intent.move) return
   const { commit, move } = run.intent
   await judgeMove(repositories, { app: run.app, commit, move }, signal)
 }
 
 /** What the stages of a run have beside the ports: places that all runs share. */
-export interface StageTools extends Tools {
+export interface StageDeps extends Deps {
   readonly places: StepPlaces
   readonly lease: AbortSignal
 }
@@ -39,16 +39,16 @@ export interface StageTools extends Tools {
 export async function buildAndVerify(
   context: RunContext,
   intent: CommitIntent,
-  tools: StageTools,
+  deps: StageDeps,
   signal: AbortSignal,
 ): Promise<BuiltCommit> {
-  const built = await buildCommit(context, intent, tools, signal)
+  const built = await buildCommit(context, intent, deps, signal)
   await context.enter('verifying', 'verifying the image')
   const { run } = context
   const say = (line: string) => context.say(line)
-  const found = await verify({ run, image: built.image, fresh: intent.fresh ?? false, say }, tools, signal)
+  const found = await verify({ run, image: built.image, fresh: intent.fresh ?? false, say }, deps, signal)
   // Of a run that fails here there is no release to carry it.
-  await tools.store.saveStep(run.id, verdictStep, found.verdict)
+  await deps.store.saveStep(run.id, verdictStep, found.verdict)
   if (found.verdict.outcome === 'failed') throw verifyFailed(found)
   return { ...built, verdict: found.verdict }
 }
@@ -56,12 +56,12 @@ export async function buildAndVerify(
 async function buildCommit(
   context: RunContext,
   intent: CommitIntent,
-  tools: Tools,
+  deps: Deps,
   signal: AbortSignal,
 ): Promise<Omit<BuiltCommit, 'verdict'>> {
   const { app } = context.run
-  const facts = await tools.repositories.describe(app, intent.commit, signal)
-  const image = await tools.builder.build({ app, commit: intent.commit, say: line => context.say(line) }, signal)
+  const facts = await deps.repositories.describe(app, intent.commit, signal)
+  const image = await deps.builder.build({ app, commit: intent.commit, say: line => context.say(line) }, signal)
   return { commit: intent.commit, author: facts.author, image }
 }
 
@@ -72,13 +72,13 @@ async function buildCommit(
 export async function imageForRestore(
   context: RunContext,
   to: number,
-  tools: Tools,
+  deps: Deps,
   signal: AbortSignal,
 ): Promise<BuiltCommit | null> {
-  const release = await releaseOf(context.run, to, tools)
-  if (await tools.builder.has(release.image.reference, signal)) return null
+  const release = await releaseOf(context.run, to, deps)
+  if (await deps.builder.has(release.image.reference, signal)) return null
   if (release.commit !== null) {
-    const built = await buildCommit(context, { kind: 'commit', commit: release.commit }, tools, signal)
+    const built = await buildCommit(context, { kind: 'commit', commit: release.commit }, deps, signal)
     // Its data came with the verdict that it had.
     return { ...built, verdict: release.verdict }
   }
@@ -87,7 +87,7 @@ export async function imageForRestore(
   })
 }
 
-async function releaseOf(run: Run, number: number, { store }: Tools): Promise<Release> {
+async function releaseOf(run: Run, number: number, { store }: Deps): Promise<Release> {
   const release = await store.findRelease(run, number)
   if (release) return release
   throw new AppError('not-found', `there is no release v${number}`, { hint: '"lading releases" lists them.' })
@@ -97,25 +97,25 @@ async function releaseOf(run: Run, number: number, { store }: Tools): Promise<Re
 export async function releaseInputs(
   run: Run,
   built: BuiltCommit | null,
-  tools: Tools,
+  deps: Deps,
   signal: AbortSignal,
 ): Promise<Parts> {
   const { intent } = run
   switch (intent.kind) {
     case 'commit':
-      return partsOfCommit(run, built, tools)
+      return partsOfCommit(run, built, deps)
     case 'rollback':
-      return partsOfRollback(run, intent, tools, signal)
+      return partsOfRollback(run, intent, deps, signal)
     case 'restore':
-      return { ...partsOf(await releaseOf(run, intent.to, tools)), ...built, description: `Restore v${intent.to}` }
+      return { ...partsOf(await releaseOf(run, intent.to, deps)), ...built, description: `Restore v${intent.to}` }
     case 'config':
-      return { ...partsOf(await serving(run, tools)), config: intent.config, description: intent.summary }
+      return { ...partsOf(await serving(run, deps)), config: intent.config, description: intent.summary }
     case 'scale':
-      return partsOfScaling(await serving(run, tools), intent.formation)
+      return partsOfScaling(await serving(run, deps), intent.formation)
   }
 }
 
-async function partsOfCommit(run: Run, built: BuiltCommit | null, { store }: Tools): Promise<Parts> {
+async function partsOfCommit(run: Run, built: BuiltCommit | null, { store }: Deps): Promise<Parts> {
   if (!built) throw new AppError('internal', 'a commit came to its release without an image')
   const serving = await store.servingRelease(run)
   const { version } = await store.readConfig(run, 0)
@@ -123,23 +123,23 @@ async function partsOfCommit(run: Run, built: BuiltCommit | null, { store }: Too
   return { ...built, config: version, formation: serving?.formation ?? {}, description }
 }
 
-async function partsOfRollback(run: Run, intent: RollbackIntent, tools: Tools, signal: AbortSignal): Promise<Parts> {
-  const to = await releaseOf(run, intent.to, tools)
+async function partsOfRollback(run: Run, intent: RollbackIntent, deps: Deps, signal: AbortSignal): Promise<Parts> {
+  const to = await releaseOf(run, intent.to, deps)
   if (!intent.automatic) {
-    await requireImage(to, tools, signal)
-    await requireAttached(to, tools)
+    await requireImage(to, deps, signal)
+    await requireAttached(to, deps)
   }
   return { ...partsOf(to), description: `${intent.automatic ? 'Automatic rollback' : 'Rollback'} to v${intent.to}` }
 }
 
 function partsOfScaling(from: Release, formation: Release['formation']): Parts {
-  return { ...partsOf(from), formation: scaled(from, formation), description: `Scale ${words(formation)}` }
+  return { ...partsOf(from), formation: scaled(from, formation), description: `Scale ${formationText(formation)}` }
 }
 
 /** Of old releases the image goes after a while (imagesToKeep); its commit can be built again. */
 async function requireImage(
   { image, number, commit }: Release,
-  { builder, limits }: Tools,
+  { builder, limits }: Deps,
   signal: AbortSignal,
 ): Promise<void> {
   // A registry that is away does not stop a rollback: the node may have the image itself.
@@ -154,7 +154,7 @@ async function requireImage(
   })
 }
 
-async function serving(run: Run, { store }: Tools): Promise<Release> {
+async function serving(run: Run, { store }: Deps): Promise<Release> {
   const release = await store.servingRelease(run)
   if (!release) throw new AppError('conflict', `${run.app} has no release yet`, { hint: 'Push a commit first.' })
   return release
@@ -166,7 +166,7 @@ function partsOf(release: Release): Parts {
 }
 
 /** Its config has credentials of its time, and those of a service that was detached since are revoked. */
-async function requireAttached(to: Release, { store }: Tools): Promise<void> {
+async function requireAttached(to: Release, { store }: Deps): Promise<void> {
   const { values } = await store.readConfig(to, to.config)
   const wanted = new Set((await store.listAttachments()).filter(one => one.wanted).map(({ user }) => user))
   const gone = attachedIn(values).find(({ user }) => !wanted.has(user))
@@ -188,7 +188,7 @@ function scaled(release: Release, formation: Readonly<Record<string, number>>): 
   return { ...Object.fromEntries(known.map(type => [type, count(release, type)])), ...formation }
 }
 
-function words(formation: Readonly<Record<string, number>>): string {
+function formationText(formation: Readonly<Record<string, number>>): string {
   return Object.entries(formation)
     .map(([type, wanted]) => `${type}=${wanted}`)
     .join(' ')

@@ -2,8 +2,8 @@ import { AppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
 import type { Run } from '../core/run.ts'
 import { isFinal, runStates, type RunState } from '../core/states.ts'
-import type { Progress } from './progress.ts'
-import type { Tools } from './tools.ts'
+import type { RunProgress } from './progress.ts'
+import type { Deps } from './deps.ts'
 import type { KeyedMutex } from '../lib/async/mutex.ts'
 
 /** A run as its stages see it: its row, and the two things that may be done with it. */
@@ -23,16 +23,16 @@ export class ActiveRun implements RunContext {
   run: Run
   /** The branch has not moved yet, although the run may be live: those who follow must wait for it. */
   branchPending = true
-  readonly #tools: Tools
-  readonly #progress: Progress
+  readonly #deps: Deps
+  readonly #progress: RunProgress
   readonly #turns: KeyedMutex
   readonly #abort = new AbortController()
   readonly #stages = Promise.withResolvers<void>()
   #endTurn: (() => void) | null = null
 
-  constructor(run: Run, tools: Tools, progress: Progress, turns: KeyedMutex) {
+  constructor(run: Run, deps: Deps, progress: RunProgress, turns: KeyedMutex) {
     this.run = run
-    this.#tools = tools
+    this.#deps = deps
     this.#progress = progress
     this.#turns = turns
   }
@@ -47,7 +47,7 @@ export class ActiveRun implements RunContext {
 
   async enter(to: RunState, reason: string): Promise<void> {
     if (order(this.run.state) >= order(to)) return
-    const { store, clock } = this.#tools
+    const { store, clock } = this.#deps
     try {
       this.run = await store.advanceRun(this.run.id, this.run.state, to, { reason, now: clock.now() })
     } catch (error) {
@@ -58,7 +58,7 @@ export class ActiveRun implements RunContext {
   }
 
   async step<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const { store } = this.#tools
+    const { store } = this.#deps
     const stored = await store.findStep(this.run.id, name)
     if (stored) return stored.result as T
     const result = await work()
@@ -87,7 +87,7 @@ export class ActiveRun implements RunContext {
   }
 
   async #endedMeanwhile(): Promise<AppError | null> {
-    const row = await this.#tools.store.findRun(this.run.id)
+    const row = await this.#deps.store.findRun(this.run.id)
     if (!row || !isFinal(row.state)) return null
     return new AppError(row.state === 'superseded' ? 'superseded' : 'cancelled', row.reason)
   }

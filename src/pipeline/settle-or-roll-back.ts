@@ -4,9 +4,9 @@ import { environmentId } from '../core/labels.ts'
 import type { RunId } from '../core/names.ts'
 import { automaticRollbackOf, goesOnByItself, type Run, type RunIntent } from '../core/run.ts'
 import { isFinal, wentLive } from '../core/states.ts'
-import type { Tools } from './tools.ts'
+import type { Deps } from './deps.ts'
 
-type SettleTools = Pick<Tools, 'store' | 'clock'> & {
+type SettleDeps = Pick<Deps, 'store' | 'clock'> & {
   /** Resolves with the row as it is then: one that was past the point of no return goes on. */
   readonly supersede: (run: Run, reason: string) => Promise<Run>
   /** Whether the platform has stopped this release: it comes back by its owner's word alone (docs/design/disk-guard.md). */
@@ -14,25 +14,25 @@ type SettleTools = Pick<Tools, 'store' | 'clock'> & {
 }
 
 /**
- * The end of the warm time of a live run: `settled`, null; or `failed-after-live`, and the run that rolls back is
+ * The end of the observation window of a live run: `settled`, null; or `failed-after-live`, and the run that rolls back is
  * written, for the caller to begin. `crash`: what `watchWarm` saw.
  */
-export async function settleOrRollBack(run: Run, crash: string | null, tools: SettleTools): Promise<Run | null> {
-  const runs = await tools.store.standingRuns(run)
+export async function settleOrRollBack(run: Run, crash: string | null, deps: SettleDeps): Promise<Run | null> {
+  const runs = await deps.store.standingRuns(run)
   const serving = servingRelease(runs)
   const back = predecessor(runs, run)
-  if (serving !== run.release) return settle(run, `v${serving} serves by now`, tools)
-  if (crash === null) return settle(run, `v${run.release} held for ${defaults.warmMs / 1000} s`, tools)
+  if (serving !== run.release) return settle(run, `v${serving} serves by now`, deps)
+  if (crash === null) return settle(run, `v${run.release} held for ${defaults.warmMs / 1000} s`, deps)
   // Of a restored release nothing older runs on this cluster.
-  if (back === null || goesOnByItself(run)) return settle(run, `${crash}; there is nothing to go back to`, tools)
-  if (await tools.wasStopped(back))
-    return settle(run, `${crash}; v${back} was stopped by the platform too, and is not gone back to`, tools)
-  const other = await endRollbacks(run, crash, tools)
-  if (other !== null) return settle(run, `${crash}; run ${other} takes over`, tools)
-  return rollBack(run, back, crash, tools)
+  if (back === null || goesOnByItself(run)) return settle(run, `${crash}; there is nothing to go back to`, deps)
+  if (await deps.wasStopped(back))
+    return settle(run, `${crash}; v${back} was stopped by the platform too, and is not gone back to`, deps)
+  const other = await endRollbacks(run, crash, deps)
+  if (other !== null) return settle(run, `${crash}; run ${other} takes over`, deps)
+  return rollBack(run, back, crash, deps)
 }
 
-async function settle(run: Run, reason: string, { store, clock }: SettleTools): Promise<null> {
+async function settle(run: Run, reason: string, { store, clock }: SettleDeps): Promise<null> {
   await store.advanceRun(run.id, run.state, 'settled', { reason, now: clock.now() })
   return null
 }
@@ -41,7 +41,7 @@ async function settle(run: Run, reason: string, { store, clock }: SettleTools): 
  * A rollback that is on its way when the release that serves meanwhile crashes as well goes back to that one, or no
  * further: it is ended. Null: none is left; else the one that is past the point of no return.
  */
-async function endRollbacks(run: Run, crash: string, { store, supersede }: SettleTools): Promise<RunId | null> {
+async function endRollbacks(run: Run, crash: string, { store, supersede }: SettleDeps): Promise<RunId | null> {
   const own = automaticRollbackOf(run.id)
   for (const other of await store.openRuns()) {
     if (environmentId(other) !== environmentId(run) || !isAutomatic(other) || other.id === own) continue
@@ -53,7 +53,7 @@ async function endRollbacks(run: Run, crash: string, { store, supersede }: Settl
 }
 
 /** Once both rows are written the old release serves, and traffic may go back to its warm processes. */
-async function rollBack(run: Run, back: number, crash: string, { store, clock }: SettleTools): Promise<Run> {
+async function rollBack(run: Run, back: number, crash: string, { store, clock }: SettleDeps): Promise<Run> {
   const { app, environment } = run
   const id = automaticRollbackOf(run.id)
   const intent: RunIntent = { kind: 'rollback', to: back, releasePhase: false, automatic: true }

@@ -6,22 +6,22 @@ import type { Release } from '../core/release.ts'
 import { first } from '../lib/async/ticks.ts'
 import { persistently } from '../lib/async/retry.ts'
 import { laneSpec } from '../rollout/spec.ts'
-import type { Tools } from './tools.ts'
+import type { Deps } from './deps.ts'
 import { KeyedMutex } from '../lib/async/mutex.ts'
 import { isDestroyed } from './upkeep.ts'
 
-type TrafficTools = Pick<Tools, 'store' | 'edges' | 'clock' | 'hosts' | 'certify' | 'forgetStrangers'>
+type TrafficDeps = Pick<Deps, 'store' | 'edges' | 'clock' | 'hosts' | 'certify' | 'forgetStrangers'>
 
 /**
  * Who gets an environment's traffic. Every look at the rows with the switch that follows from it is one critical
- * section per environment, so that nobody routes by rows that another has just changed.
+ * section per environment, so that no one routes by rows that another has just changed.
  */
 export class Traffic {
-  readonly #tools: TrafficTools
+  readonly #deps: TrafficDeps
   readonly #turns = new KeyedMutex()
 
-  constructor(tools: TrafficTools) {
-    this.#tools = tools
+  constructor(deps: TrafficDeps) {
+    this.#deps = deps
   }
 
   async exclusively<T>(key: EnvironmentKey, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -35,7 +35,7 @@ export class Traffic {
 
   /** To a release whose processes have proof; an environment without the type `web` has no route. */
   async moveTo(release: Release, signal: AbortSignal): Promise<void> {
-    const { edges, certify } = this.#tools
+    const { edges, certify } = this.#deps
     const { app, environment, number } = release
     if (!laneSpec(release)) return edges.unroute({ app, environment }, signal)
     const hosts = await this.#hosts(release)
@@ -45,9 +45,9 @@ export class Traffic {
 
   /** The platform's, then the environment's domains; a name that is both stands once. */
   async #hosts(key: EnvironmentKey): Promise<readonly DomainName[]> {
-    const domains = await this.#tools.store.listDomains()
+    const domains = await this.#deps.store.listDomains()
     const own = domains.filter(domain => environmentId(domain) === environmentId(key))
-    return [...new Set<DomainName>([...this.#tools.hosts(key), ...own.map(({ name }) => name)])]
+    return [...new Set<DomainName>([...this.#deps.hosts(key), ...own.map(({ name }) => name)])]
   }
 
   /**
@@ -56,21 +56,21 @@ export class Traffic {
    */
   toServing(key: EnvironmentKey, signal: AbortSignal): Promise<void> {
     const follow = () => this.#toServing(key, signal)
-    const patience = { clock: this.#tools.clock, until: Infinity, signal }
+    const patience = { clock: this.#deps.clock, until: Infinity, signal }
     return this.exclusively(key, () => persistently(follow, patience), signal)
   }
 
   /** After a route has gone: what its names showed goes too, however long an edge is away. */
   forgetStrangers(signal: AbortSignal): Promise<void> {
-    const { clock, forgetStrangers } = this.#tools
+    const { clock, forgetStrangers } = this.#deps
     return persistently(() => forgetStrangers(signal), { clock, until: Infinity, signal })
   }
 
   async #toServing(key: EnvironmentKey, signal: AbortSignal): Promise<void> {
-    const { store, edges } = this.#tools
+    const { store, edges } = this.#deps
     const runs = await store.standingRuns(key)
     if (runs.some(run => run.state === 'proven')) return
-    const serving = (await isDestroyed(key, this.#tools)) ? null : servingRelease(runs)
+    const serving = (await isDestroyed(key, this.#deps)) ? null : servingRelease(runs)
     const { routes, lanes } = await edges.state(signal)
     const route = routes.find(one => environmentId(one) === environmentId(key))
     if (serving === null && route) return edges.unroute(key, signal)
@@ -82,9 +82,9 @@ export class Traffic {
     const mayStay = route !== undefined && !isRouted && releasesToKeep(runs).has(route.release)
     if (!release || (mayStay && !(await this.#answers(release, signal)))) return
     const lane = laneSpec(release)
-    const isLeased = lanes.some(one => environmentId(one) === environmentId(key) && one.release === serving)
+    const isAllocated = lanes.some(one => environmentId(one) === environmentId(key) && one.release === serving)
     // An edge that has lost its state.
-    if (lane && !isLeased) await edges.lease(lane, signal)
+    if (lane && !isAllocated) await edges.allocate(lane, signal)
     await this.moveTo(release, signal)
   }
 
@@ -93,7 +93,7 @@ export class Traffic {
     if ((laneSpec(release)?.processes ?? 0) === 0) return true
     const looking = new AbortController()
     try {
-      const views = this.#tools.edges.watch(release, AbortSignal.any([signal, looking.signal]))
+      const views = this.#deps.edges.watch(release, AbortSignal.any([signal, looking.signal]))
       const view = await first(views, () => true)
       return view?.processes.some(one => one.release === release.number && one.proof === 'proven') ?? false
     } finally {

@@ -4,11 +4,11 @@ import type { Mutex } from '../lib/async/mutex.ts'
 import { commandsFor } from './haproxy/commands.ts'
 import { Unanswered, type Runtime, type SlotState } from './haproxy/runtime.ts'
 import { HeldSlots, releaseId, type Running } from './held-slots.ts'
-import { fullPollMs, isServing, Looking } from './health-checks.ts'
+import { fullPollMs, isServing, HealthChecks } from './health-checks.ts'
 import { sameRelease } from '../edge/edges.ts'
 import type { EdgeModel } from './model.ts'
 import { Wakeup } from '../lib/async/wakeup.ts'
-import { nextRested, planLane, restedSlots, tenantOf, type Slot } from './slots.ts'
+import { nextRested, planLane, restedSlots, occupantOf, type Slot } from './slots.ts'
 
 export interface AdmissionOptions {
   readonly clock: Clock
@@ -35,7 +35,7 @@ export interface Proof {
 }
 
 /**
- * Puts processes into slots on the word of their engine and takes them out again (decision: keeper-admits, decision:
+ * Puts processes into slots as reported by their engine and takes them out again (decision: keeper-admits, decision:
  * lanes-and-maps). One loop: it makes the difference between what runs and what HAProxy holds smaller, then looks at
  * the checks (health-checks.ts).
  *
@@ -46,17 +46,17 @@ export class Admission {
   readonly #options: AdmissionOptions
   readonly #wakeup: Wakeup
   readonly #held: HeldSlots
-  readonly #looking: Looking
+  readonly #healthChecks: HealthChecks
   /** Something may differ between what runs and what HAProxy holds. */
   #dirty = true
-  /** When the next slot that somebody waits for has rested. */
+  /** When the next slot that someone waits for has rested. */
   #restedAt = Infinity
 
   constructor(options: AdmissionOptions) {
     this.#options = options
     this.#wakeup = new Wakeup(options.clock)
     this.#held = new HeldSlots(options.model)
-    this.#looking = new Looking(options, this.#held)
+    this.#healthChecks = new HealthChecks(options, this.#held)
   }
 
   /** The engine says that this process runs and has this address; its release's lane takes it in. */
@@ -68,16 +68,16 @@ export class Admission {
 
   /** The engine says that it has ended. */
   remove(container: string): void {
-    this.#looking.forget(container)
+    this.#healthChecks.forget(container)
     if (!this.#held.running.delete(container)) return
     this.#dirty = true
     this.#wakeup.wake()
   }
 
-  /** Something changed outside: a lane was leased, a slot went down. */
+  /** Something changed outside: a lane was allocated, a slot went down. */
   ring(): void {
     this.#dirty = true
-    this.#looking.ring()
+    this.#healthChecks.ring()
     this.#wakeup.wake()
   }
 
@@ -85,8 +85,8 @@ export class Admission {
     const process = this.#held.running.get(container)
     const lane = process && this.#options.model().lanes.find(one => sameRelease(one.spec, process))
     if (!lane) return { proof: 'none', lastCheck: null }
-    const slot = this.#held.of(lane).find(one => tenantOf(one)?.container === container)
-    const lastCheck = this.#looking.lastCheck(container)
+    const slot = this.#held.of(lane).find(one => occupantOf(one)?.container === container)
+    const lastCheck = this.#healthChecks.lastCheck(container)
     switch (slot?.kind) {
       case 'admitted':
         return { proof: slot.proven ? 'proven' : 'checking', lastCheck: null }
@@ -104,19 +104,19 @@ export class Admission {
   }
 
   /** Container in `backend/slot` now; null when it is empty. */
-  tenantOf(name: string): string | null {
+  occupantOf(name: string): string | null {
     const [backend = '', slot = ''] = name.split('/')
     const held = this.#held.get(backend)?.[Number(slot.slice(1)) - 1]
-    return (held && tenantOf(held)?.container) ?? null
+    return (held && occupantOf(held)?.container) ?? null
   }
 
   /** All of them: `backend/slot` → container. */
-  tenants(): Readonly<Record<string, string>> {
+  occupants(): Readonly<Record<string, string>> {
     const found: Record<string, string> = {}
     for (const lane of this.#options.model().lanes)
       for (const [at, slot] of this.#held.of(lane).entries()) {
-        const tenant = tenantOf(slot)
-        if (tenant !== null) found[`${lane.backend}/s${at + 1}`] = tenant.container
+        const occupant = occupantOf(slot)
+        if (occupant !== null) found[`${lane.backend}/s${at + 1}`] = occupant.container
       }
     return found
   }
@@ -132,7 +132,7 @@ export class Admission {
             this.#held
               .of(lane)
               .flatMap((slot, at): [number, string][] =>
-                takesTraffic(slot) && this.#held.vouches(slot.tenant) ? [[at + 1, slot.tenant.address]] : [],
+                takesTraffic(slot) && this.#held.vouches(slot.occupant) ? [[at + 1, slot.occupant.address]] : [],
               ),
           ),
         ]),
@@ -149,10 +149,12 @@ export class Admission {
       const slots = [...this.#held.of(lane)]
       const serves = model.routes.some(route => sameRelease(route, lane.spec))
       const mine = [...this.#held.running.values()].filter(one => sameRelease(one, lane.spec) && !one.stopping)
-      for (const tenant of mine) {
-        const was = before.find(one => one.backend === lane.backend && one.address === tenant.address && isServing(one))
+      for (const occupant of mine) {
+        const was = before.find(
+          one => one.backend === lane.backend && one.address === occupant.address && isServing(one),
+        )
         const at = was ? Number(was.slot.slice(1)) - 1 : serves ? slots.findIndex(one => one.kind === 'resting') : -1
-        if (at >= 0) slots[at] = { kind: 'admitted', tenant, proven: was !== undefined }
+        if (at >= 0) slots[at] = { kind: 'admitted', occupant, proven: was !== undefined }
       }
       this.#held.set(lane.backend, slots)
     }
@@ -170,7 +172,7 @@ export class Admission {
     this.ring()
   }
 
-  /** No slot of a leased lane waits for its first check: a good moment to reload. */
+  /** No slot of a allocated lane waits for its first check: a good moment to reload. */
   get quiet(): boolean {
     return !this.#options.model().lanes.some(lane => this.#held.of(lane).some(slot => slot.kind === 'checking'))
   }
@@ -182,7 +184,7 @@ export class Admission {
     return free.toSorted((one, other) => (worth(one) === worth(other) ? 0 : worth(other) - worth(one)))[0]
   }
 
-  /** Every slot of a lane to rest, its release being given back. Called within the exclusive section. */
+  /** Every slot of a lane to rest, its release being released. Called within the exclusive section. */
   async empty(backend: string): Promise<void> {
     const now = this.#options.clock.monotonic()
     const slots = this.#held.get(backend) ?? []
@@ -211,7 +213,7 @@ export class Admission {
   async #tick(): Promise<void> {
     // While a check is awaited the loop runs a hundred times a second, and mostly nothing else has changed.
     if (this.#dirty || this.#options.clock.monotonic() >= this.#restedAt) await this.converge()
-    await this.#looking.look()
+    await this.#healthChecks.look()
   }
 
   /** Brings HAProxy's slots to what runs. Called within the exclusive section. */

@@ -6,9 +6,9 @@ import type { Runtime, SlotState } from './haproxy/runtime.ts'
 import type { HeldSlots } from './held-slots.ts'
 import { sameRelease } from '../edge/edges.ts'
 import type { EdgeModel, Lane } from './model.ts'
-import { tenantOf, type Slot } from './slots.ts'
+import { occupantOf, type Slot } from './slots.ts'
 
-export interface LookingOptions {
+export interface HealthChecksOptions {
   readonly clock: Clock
   readonly model: () => EdgeModel
   readonly runtime: () => Runtime
@@ -27,15 +27,15 @@ const probeMs = 2000
  * Looks at HAProxy's checks and does what they say: gives proof, takes down, brings back, fails open (decision:
  * keeper-admits).
  */
-export class Looking {
-  readonly #options: LookingOptions
+export class HealthChecks {
+  readonly #options: HealthChecksOptions
   readonly #held: HeldSlots
   readonly #lastChecks = new Map<string, string>()
   #fullPollAt = -Infinity
   #checksReadAt = -Infinity
   #probedAt = -Infinity
 
-  constructor(options: LookingOptions, held: HeldSlots) {
+  constructor(options: HealthChecksOptions, held: HeldSlots) {
     this.#options = options
     this.#held = held
   }
@@ -74,15 +74,15 @@ export class Looking {
     const slots = [...this.#held.of(lane)]
     for (const [at, slot] of slots.entries()) {
       const state = seen.find(one => one.slot === `s${at + 1}`)
-      const tenant = tenantOf(slot)
-      if (!state || !tenant || !this.#held.vouches(tenant)) continue
+      const occupant = occupantOf(slot)
+      if (!state || !occupant || !this.#held.vouches(occupant)) continue
       if (slot.kind === 'checking' || slot.kind === 'down') {
-        if (state.address === tenant.address && state.passed >= 1 && (await this.#admit(lane, at))) {
-          slots[at] = { kind: 'admitted', tenant, proven: true }
+        if (state.address === occupant.address && state.passed >= 1 && (await this.#admit(lane, at))) {
+          slots[at] = { kind: 'admitted', occupant, proven: true }
         }
       } else if (slot.kind === 'admitted') {
-        if (!state.up) slots[at] = { kind: 'down', tenant, since: this.#options.clock.monotonic() }
-        else if (!slot.proven && state.passed > rise) slots[at] = { kind: 'admitted', tenant, proven: true }
+        if (!state.up) slots[at] = { kind: 'down', occupant, since: this.#options.clock.monotonic() }
+        else if (!slot.proven && state.passed > rise) slots[at] = { kind: 'admitted', occupant, proven: true }
       }
     }
     if (slots.every((slot, at) => slot === this.#held.of(lane)[at])) return
@@ -104,10 +104,10 @@ export class Looking {
    */
   async #failOpen(lane: Lane): Promise<void> {
     const slots = this.#held.of(lane)
-    const tenants = slots.filter(slot => tenantOf(slot) !== null && slot.kind !== 'checking')
+    const occupants = slots.filter(slot => occupantOf(slot) !== null && slot.kind !== 'checking')
     const serves = this.#options.model().routes.some(route => sameRelease(route, lane.spec))
-    if (lane.spec.healthPath === null || !serves || tenants.length === 0) return
-    if (!tenants.every(slot => slot.kind === 'down')) return
+    if (lane.spec.healthPath === null || !serves || occupants.length === 0) return
+    if (!occupants.every(slot => slot.kind === 'down')) return
     const runtime = this.#options.runtime()
     const words = await runtime.lastChecks(lane.backend)
     const byHttp = slots.every((slot, at) => slot.kind !== 'down' || isHttpFailure(words.get(`s${at + 1}`)))
@@ -115,7 +115,7 @@ export class Looking {
     await runtime.change(slots.flatMap((slot, at) => (slot.kind === 'down' ? failOpenCommands(lane.backend, at) : [])))
     this.#held.set(
       lane.backend,
-      slots.map((slot): Slot => (slot.kind === 'down' ? { kind: 'open', tenant: slot.tenant } : slot)),
+      slots.map((slot): Slot => (slot.kind === 'down' ? { kind: 'open', occupant: slot.occupant } : slot)),
     )
     const { spec } = lane
     this.#options.log(
@@ -132,10 +132,10 @@ export class Looking {
       for (const [at, slot] of slots.entries()) {
         if (slot.kind !== 'open') continue
         const { protocol, healthPath } = lane.spec
-        const { address } = slot.tenant
+        const { address } = slot.occupant
         if (!(await probe({ protocol, address, path: healthPath ?? '/' }, this.#options.clock))) continue
         await this.#options.runtime().change(checkAgainCommands(lane.backend, at))
-        slots[at] = { kind: 'admitted', tenant: slot.tenant, proven: true }
+        slots[at] = { kind: 'admitted', occupant: slot.occupant, proven: true }
         this.#held.set(lane.backend, slots)
         this.#options.changed()
       }
@@ -151,10 +151,10 @@ export class Looking {
     for (const lane of failing) {
       const words = await this.#options.runtime().lastChecks(lane.backend)
       this.#held.of(lane).forEach((slot, at) => {
-        const tenant = tenantOf(slot)
+        const occupant = occupantOf(slot)
         const said = words.get(`s${at + 1}`)
-        if (!tenant || !said || this.#lastChecks.get(tenant.container) === said) return
-        this.#lastChecks.set(tenant.container, said)
+        if (!occupant || !said || this.#lastChecks.get(occupant.container) === said) return
+        this.#lastChecks.set(occupant.container, said)
         this.#options.changed()
       })
     }

@@ -2,14 +2,14 @@ import { environmentId } from '../core/labels.ts'
 import type { ReleaseKey } from '../edge/edges.ts'
 import { allBackends } from './haproxy/pools.ts'
 import type { EdgeModel, Lane } from './model.ts'
-import { restedSlots, type Slot, type Tenant } from './slots.ts'
+import { restedSlots, type Slot, type Occupant } from './slots.ts'
 
-export interface Running extends ReleaseKey, Tenant {
+export interface Running extends ReleaseKey, Occupant {
   /** It was told to stop: SIGTERM has been sent. */
   readonly stopping: boolean
 }
 
-/** Who runs on the word of the engine, and the slots of all lanes: what deciding and looking both know. */
+/** Who runs as reported by the engine, and the slots of all lanes: what deciding and looking both know. */
 export class HeldSlots {
   readonly running = new Map<string, Running>()
   readonly #slots = new Map<string, readonly Slot[]>()
@@ -31,7 +31,7 @@ export class HeldSlots {
     this.#slots.delete(backend)
   }
 
-  /** Slots of a leased lane; fresh ones if nothing was put there yet. */
+  /** Slots of a allocated lane; fresh ones if nothing was put there yet. */
   of(lane: Lane): readonly Slot[] {
     const known = this.#slots.get(lane.backend)
     if (known) return known
@@ -41,10 +41,10 @@ export class HeldSlots {
 
   /** Free lanes, the first few of each pool marked to be armed in advance. */
   spare(): readonly { readonly backend: string; readonly slots: number; readonly ready: boolean }[] {
-    const leased = new Set(this.#model().lanes.map(lane => lane.backend))
+    const allocated = new Set(this.#model().lanes.map(lane => lane.backend))
     const left = new Map<string, number>()
     return allBackends(this.#model().pools).flatMap(({ backend, pool }) => {
-      if (leased.has(backend)) return []
+      if (allocated.has(backend)) return []
       const ready = (left.get(pool.name) ?? pool.ready) > 0
       left.set(pool.name, (left.get(pool.name) ?? pool.ready) - 1)
       return { backend, slots: pool.slots, ready }
@@ -52,8 +52,8 @@ export class HeldSlots {
   }
 
   /** The engine says that this very container still has this very address. */
-  vouches(tenant: Tenant): boolean {
-    return this.running.get(tenant.container)?.address === tenant.address
+  vouches(occupant: Occupant): boolean {
+    return this.running.get(occupant.container)?.address === occupant.address
   }
 }
 

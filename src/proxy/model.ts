@@ -16,7 +16,7 @@ import { allBackends, initialCounts, poolFor, pools, type PoolCounts } from './h
 
 /**
  * What an edge has been told and must remember: the one file `edge.json`. Everything else on its disk is derived from
- * it before HAProxy starts. Addresses are not in it: only the engine's word admits a process (decision: keeper-admits).
+ * it before HAProxy starts. Addresses are not in it: only the engine's report admits a process (decision: keeper-admits).
  */
 export interface EdgeModel {
   /** The highest term seen (law: one-control-plane-writes). */
@@ -60,9 +60,9 @@ export function laneOf(model: EdgeModel, release: ReleaseKey): Lane | undefined 
 }
 
 export function freeBackends(model: EdgeModel, poolName: string): readonly string[] {
-  const leased = new Set(model.lanes.map(lane => lane.backend))
+  const allocated = new Set(model.lanes.map(lane => lane.backend))
   return allBackends(model.pools)
-    .filter(one => one.pool.name === poolName && !leased.has(one.backend))
+    .filter(one => one.pool.name === poolName && !allocated.has(one.backend))
     .map(one => one.backend)
 }
 

@@ -14,7 +14,7 @@ const never = new AbortController().signal
 test('the snapshot in the cluster says whose it is; config version and commit stand in its document', async () => {
   const store = await openSqliteStore({ path: ':memory:', dataKey: new Secret('5a'.repeat(32)) })
   const engine = new FakeCluster({ clock: systemClock }).engine()
-  const tools = { store, engine, clock: systemClock, seal: (text: string) => new TextEncoder().encode(text) }
+  const deps = { store, engine, clock: systemClock, seal: (text: string) => new TextEncoder().encode(text) }
   const commit = parseCommitId('c'.repeat(40))
   await store.createApp(shop.app, 'ann', 1)
   const id = parseRunId('run00000001')
@@ -38,8 +38,8 @@ test('the snapshot in the cluster says whose it is; config version and commit st
     description: 'Deploy ccccccc',
   } as const
 
-  const release = await makeRelease(run, parts, tools, never)
-  assert.equal((await makeRelease(run, parts, tools, never)).number, release.number)
+  const release = await makeRelease(run, parts, deps, never)
+  assert.equal((await makeRelease(run, parts, deps, never)).number, release.number)
 
   const snapshots = await engine.listConfigs({}, never)
   assert.deepEqual(

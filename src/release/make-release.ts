@@ -11,7 +11,7 @@ import { documentName, writeDocument } from './document.ts'
 /** Encrypts a text with the data key; `context` is authenticated, so that a document cannot stand in for another. */
 export type Seal = (text: string, context: string) => Uint8Array
 
-export interface ReleaseTools {
+export interface ReleaseDeps {
   readonly store: Store
   readonly engine: Engine
   readonly clock: Clock
@@ -35,23 +35,23 @@ export interface Parts {
  * database costs history, not apps. Once per run: entered again, the same release comes back. An engine that is away
  * for a moment is asked again.
  */
-export async function makeRelease(run: Run, parts: Parts, tools: ReleaseTools, signal: AbortSignal): Promise<Release> {
+export async function makeRelease(run: Run, parts: Parts, deps: ReleaseDeps, signal: AbortSignal): Promise<Release> {
   const { app, environment, by } = run
-  const release = await tools.store.insertRelease({
+  const release = await deps.store.insertRelease({
     ...parts,
     app,
     environment,
     by,
-    createdAt: tools.clock.now(),
+    createdAt: deps.clock.now(),
     run: run.id,
   })
-  const config = await tools.store.readConfig(release, release.config)
-  const home = await tools.store.findEnvironment(release)
+  const config = await deps.store.readConfig(release, release.config)
+  const home = await deps.store.findEnvironment(release)
   const name = documentName(release, release.number)
   const text = writeDocument({ release, config, intent: run.intent, branch: home?.branch ?? null })
   const labels = { ...environmentLabels(release), [label.role]: 'snapshot', [label.release]: String(release.number) }
-  const { clock, engine } = tools
-  const sealed = tools.seal(text, name)
+  const { clock, engine } = deps
+  const sealed = deps.seal(text, name)
   const until = clock.monotonic() + release.image.settings.bootSeconds * 1000
   await persistently(() => engine.createConfig(name, labels, sealed, signal), { clock, until, signal })
   return release

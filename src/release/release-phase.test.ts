@@ -26,8 +26,8 @@ async function run(lines: readonly string[], code: number, said: string[]): Prom
   const engine = new FakeCluster({ clock: systemClock, behaviourOf }).engine()
   await engine.ensureNetwork(spec.network, {}, signal)
   const store = { startReleasePhase: async () => true }
-  const tools = { store, engine, clock: systemClock, limits: () => defaultLimits }
-  await releasePhase(parseRunId('run00000001'), spec, line => said.push(line.trim()), tools, signal)
+  const deps = { store, engine, clock: systemClock, limits: () => defaultLimits }
+  await releasePhase(parseRunId('run00000001'), spec, line => said.push(line.trim()), deps, signal)
 }
 
 test('a migration that talks without end is shown like a build: 2,000 lines of 1,000 characters', async () => {

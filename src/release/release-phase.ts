@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { defaults } from '../core/defaults.ts'
 import { AppError } from '../core/errors.ts'
-import { inWords, type Limits } from '../core/limits.ts'
+import { formatAmount, type Limits } from '../core/limits.ts'
 import type { RunId } from '../core/names.ts'
 import { persistently } from '../lib/async/retry.ts'
 import type { Engine, OneOffSpec, OneOffView } from '../docker/engine.ts'
@@ -12,7 +12,7 @@ const { outputLines: mostLines, outputCharactersOfLine: mostCharacters } = defau
 /** Of what is left out, the last lines: there a migration says why it failed. */
 const lastLines = 50
 
-interface PhaseTools {
+interface PhaseDeps {
   readonly store: Pick<Store, 'startReleasePhase'>
   readonly engine: Engine
   readonly clock: Clock
@@ -29,7 +29,7 @@ export async function releasePhase(
   run: RunId,
   spec: OneOffSpec,
   say: (line: string) => void,
-  { store, engine, clock, limits }: PhaseTools,
+  { store, engine, clock, limits }: PhaseDeps,
   signal: AbortSignal,
 ): Promise<void> {
   const seconds = limits().releasePhaseSeconds
@@ -68,7 +68,10 @@ async function ended(
     }
     if (!view.running) return view
     if (clock.monotonic() >= until) {
-      throw new AppError('release-phase-failed', `the release phase ran longer than ${inWords(seconds, 'seconds')}`)
+      throw new AppError(
+        'release-phase-failed',
+        `the release phase ran longer than ${formatAmount(seconds, 'seconds')}`,
+      )
     }
     await clock.sleep(pollMs, signal)
   }

@@ -68,7 +68,7 @@ test('a short log is told whole, an empty one is said to be empty', async () => 
 test('who came up is not blamed for those that did not', async () => {
   const cluster = new FakeCluster({ clock: systemClock, behaviourOf: () => ({ startMs: 0, listenMs: 0, stopMs: 0 }) })
   const edges = new FakeEdges({ clock: systemClock, processes: cluster.processes }).edges()
-  const tools = { engine: cluster.engine(), edges, clock: systemClock }
+  const deps = { engine: cluster.engine(), edges, clock: systemClock }
   const proven: ProcessView = {
     container: 'c1',
     node: parseNodeName('one'),
@@ -84,6 +84,6 @@ test('who came up is not blamed for those that did not', async () => {
     lastCheck: null,
   }
   const two = { ...release, formation: { web: 2 } }
-  const { message } = await diagnose({ release: two, processes: [proven], cause: 'deadline' }, tools, never)
+  const { message } = await diagnose({ release: two, processes: [proven], cause: 'deadline' }, deps, never)
   assert.match(message, /^1 of 2 processes of v2 were started within \d+ s$/)
 })

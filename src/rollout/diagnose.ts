@@ -3,7 +3,7 @@ import { count, type Release } from '../core/release.ts'
 import type { LogLine } from '../docker/engine.ts'
 import type { ProcessView } from '../edge/edges.ts'
 import { stoppedHint } from '../core/stopped.ts'
-import type { RunTools } from './roll-out.ts'
+import type { RolloutDeps } from './roll-out.ts'
 import { containerPort } from './spec.ts'
 import { stoppedTypes } from './stopped-types.ts'
 
@@ -17,10 +17,10 @@ interface Symptoms {
 }
 
 /** Why a release did not come up: one sentence, then the sockets it listens on and its last log lines. */
-export async function diagnose(symptoms: Symptoms, tools: RunTools, signal: AbortSignal): Promise<AppError> {
+export async function diagnose(symptoms: Symptoms, deps: RolloutDeps, signal: AbortSignal): Promise<AppError> {
   const stopped = (
     await orNothing(
-      () => stoppedTypes({ ...symptoms.release, release: symptoms.release.number }, tools.engine, signal),
+      () => stoppedTypes({ ...symptoms.release, release: symptoms.release.number }, deps.engine, signal),
       signal,
     )
   )[0]
@@ -32,8 +32,8 @@ export async function diagnose(symptoms: Symptoms, tools: RunTools, signal: Abor
       retryable: true,
     })
   }
-  const sockets = worst.state === 'running' ? await orNothing(() => tools.edges.listening(worst, signal), signal) : []
-  const log = await orNothing(() => lastLines(worst, tools, signal), signal)
+  const sockets = worst.state === 'running' ? await orNothing(() => deps.edges.listening(worst, signal), signal) : []
+  const log = await orNothing(() => lastLines(worst, deps, signal), signal)
   const { sentence, hint } = explain(worst, sockets, symptoms)
   return new AppError('not-healthy', sentence, {
     hint,
@@ -135,7 +135,7 @@ function logSection(process: ProcessView, log: readonly LogLine[]): string[] {
   return [`last log lines of ${process.name}:`, ...log.map(line => `  ${line.text}`)]
 }
 
-async function lastLines(process: ProcessView, { engine }: RunTools, signal: AbortSignal): Promise<LogLine[]> {
+async function lastLines(process: ProcessView, { engine }: RolloutDeps, signal: AbortSignal): Promise<LogLine[]> {
   return Array.fromAsync(engine.logs(process.container, { node: process.node, tail: logLines, follow: false }, signal))
 }
 

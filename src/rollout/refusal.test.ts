@@ -8,7 +8,7 @@ import { systemClock } from '../core/system.ts'
 import type { TaskView } from '../docker/engine.ts'
 import { FakeCluster } from '../../test/doubles/engine.ts'
 import { FakeEdges } from '../../test/doubles/edges.ts'
-import { SwarmsWord } from './refusal.ts'
+import { SwarmRefusals } from './refusal.ts'
 
 const signal = new AbortController().signal
 const release: Release = {
@@ -48,26 +48,26 @@ async function said(...lists: readonly (readonly Task[])[]): Promise<AppError | 
       exitCode: null,
       ...task,
     }))
-  const word = new SwarmsWord(release, { engine: { ...cluster.engine(), listTasks }, edges, clock })
+  const refusals = new SwarmRefusals(release, { engine: { ...cluster.engine(), listTasks }, edges, clock })
   for (; now < lists.length * 1000; now += 1000) {
-    const refusal = await word.refusal(signal)
+    const refusal = await refusals.refusal(signal)
     if (refusal) return refusal
   }
   return null
 }
 
 test('a limit that no node can give is told in the words of the engine, with what to do', async () => {
-  const words = 'range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available'
-  const error = await said([{ state: 'ready', error: null }, rejected(words), rejected(words)])
-  assert.equal(error?.message, `the engine cannot start v2: ${words}`)
+  const reason = 'range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available'
+  const error = await said([{ state: 'ready', error: null }, rejected(reason), rejected(reason)])
+  assert.equal(error?.message, `the engine cannot start v2: ${reason}`)
   assert.match(error?.hint ?? '', /Lower "cpus" in lading.yaml/)
   assert.equal(error?.retryable, false)
 })
 
 test('a container that cannot be started is told without who told whom', async () => {
-  const failed = (words: string): Task => ({
+  const failed = (reason: string): Task => ({
     state: 'failed',
-    error: `starting container failed: ${words}`,
+    error: `starting container failed: ${reason}`,
     container: 'c',
   })
   const user = 'unable to find user node: no matching entries in passwd file'

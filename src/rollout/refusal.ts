@@ -2,7 +2,7 @@ import { defaults } from '../core/defaults.ts'
 import { AppError, isPassing } from '../core/errors.ts'
 import type { Release } from '../core/release.ts'
 import type { TaskView } from '../docker/engine.ts'
-import type { RunTools } from './roll-out.ts'
+import type { RolloutDeps } from './roll-out.ts'
 import { serviceSpecs } from './spec.ts'
 
 /**
@@ -11,26 +11,26 @@ import { serviceSpecs } from './spec.ts'
  * was refused, when the next one of its slot is refused too: Swarm tries again after a second, and the first time may
  * have been an engine that was just starting, or an image that was on its way.
  */
-export class SwarmsWord {
+export class SwarmRefusals {
   readonly #release: Release
-  readonly #tools: RunTools
+  readonly #deps: RolloutDeps
   #askedAt = -Infinity
   #waitedForRoom = false
 
-  constructor(release: Release, tools: RunTools) {
+  constructor(release: Release, deps: RolloutDeps) {
     this.#release = release
-    this.#tools = tools
+    this.#deps = deps
   }
 
   async refusal(signal: AbortSignal): Promise<AppError | null> {
-    const now = this.#tools.clock.monotonic()
+    const now = this.#deps.clock.monotonic()
     if (now - this.#askedAt < 1_000) return null
     this.#askedAt = now
     const slots = await this.#slots(signal).catch(silence)
     if (slots === silent) return null
-    const refused = slots.map(refusedTwice).find(words => words !== null)
+    const refused = slots.map(refusedTwice).find(reason => reason !== null)
     if (refused) return refusalOf(refused, this.#release)
-    const waiting = slots.map(waitsForRoom).find(words => words !== null) ?? null
+    const waiting = slots.map(waitsForRoom).find(reason => reason !== null) ?? null
     const again = waiting !== null && this.#waitedForRoom
     this.#waitedForRoom = waiting !== null
     return again ? noRoom(waiting, this.#release) : null
@@ -40,7 +40,7 @@ export class SwarmsWord {
   async #slots(signal: AbortSignal): Promise<readonly (readonly TaskView[])[]> {
     const slots: (readonly TaskView[])[] = []
     for (const { name } of serviceSpecs(this.#release, {})) {
-      const tasks = await this.#tools.engine.listTasks(name, signal)
+      const tasks = await this.#deps.engine.listTasks(name, signal)
       slots.push(...Map.groupBy(tasks, task => task.slot).values())
     }
     return slots
@@ -62,7 +62,7 @@ function waitsForRoom([newest]: readonly TaskView[]): string | null {
 /** Source: SwarmKit, api/types.proto, TaskState. */
 const onTheirWay = new Set(['new', 'pending', 'assigned', 'accepted', 'preparing', 'ready', 'starting'])
 
-/** Swarm's words; null: its last try, or the one before, came further. */
+/** Swarm's text; null: its last try, or the one before, came further. */
 function refusedTwice(slot: readonly TaskView[]): string | null {
   const [last, before] = slot.filter(task => !onTheirWay.has(task.state)).map(refusedWith)
   return last && before ? last : null
@@ -76,22 +76,22 @@ function refusedWith({ state, error }: TaskView): string | null {
 
 const startFailed = 'starting container failed: '
 
-function noRoom(words: string, release: Release): AppError {
+function noRoom(reason: string, release: Release): AppError {
   const limit = Math.round(release.image.settings.memory / 1024 / 1024)
   const share = Math.round(limit * defaults.reservedMemoryShare)
-  return new AppError('no-room', `no node has room for v${release.number}: ${words}`, {
+  return new AppError('no-room', `no node has room for v${release.number}: ${reason}`, {
     hint: `Each process may use ${limit} MB and needs ${share} MB that no other has reserved. Lower "memory" in lading.yaml, run fewer processes (lading scale), or add a node.`,
   })
 }
 
-function refusalOf(words: string, release: Release): AppError {
-  if (/no such image/i.test(words)) {
-    return new AppError('not-healthy', `the image of v${release.number} is missing on the node: ${words}`, {
-      hint: 'Push again; the image is then built anew.',
+function refusalOf(reason: string, release: Release): AppError {
+  if (/no such image/i.test(reason)) {
+    return new AppError('not-healthy', `the image of v${release.number} is missing on the node: ${reason}`, {
+      hint: 'Push again; the image is then built again.',
     })
   }
-  const hint = hints.find(([pattern]) => pattern.test(words))?.[1]
-  const sentence = `the engine cannot start v${release.number}: ${shortened(words)}`
+  const hint = hints.find(([pattern]) => pattern.test(reason))?.[1]
+  const sentence = `the engine cannot start v${release.number}: ${shortened(reason)}`
   return new AppError('not-healthy', sentence, hint === undefined ? {} : { hint })
 }
 
@@ -101,8 +101,8 @@ const hints: readonly (readonly [RegExp, string])[] = [
 ]
 
 /** Without who told whom on its way to us. */
-function shortened(words: string): string {
-  const own = words
+function shortened(reason: string): string {
+  const own = reason
     .replace(startFailed, '')
     .replace(/^.*unable to start container process: /, '')
     .replace(/: unknown$/, '')

@@ -10,10 +10,10 @@ import { withTicks } from '../lib/async/ticks.ts'
 import type { Engine, ServiceSpec } from '../docker/engine.ts'
 import type { Edges, EnvironmentView, LaneSpec, ProcessView } from '../edge/edges.ts'
 import { diagnose } from './diagnose.ts'
-import { SwarmsWord } from './refusal.ts'
+import { SwarmRefusals } from './refusal.ts'
 import { laneSpec, serviceSpecs, spaceNetwork } from './spec.ts'
 
-export interface RunTools {
+export interface RolloutDeps {
   readonly engine: Engine
   readonly edges: Edges
   readonly clock: Clock
@@ -35,42 +35,42 @@ export async function startRelease(
   release: Release,
   config: Readonly<Record<string, Secret>>,
   say: (line: string) => void,
-  tools: RunTools & { readonly limits: () => Limits },
+  deps: RolloutDeps & { readonly limits: () => Limits },
   signal: AbortSignal,
 ): Promise<void> {
-  await prepare(release, say, tools, signal)
-  const patience = untilBooted(release, tools, signal)
-  const create = (spec: ServiceSpec) => persistently(() => tools.engine.createService(spec, signal), patience)
-  await Promise.all(serviceSpecs(release, config, tools.limits()).map(create))
-  await allUp(release, say, tools, signal)
+  await prepare(release, say, deps, signal)
+  const patience = untilBooted(release, deps, signal)
+  const create = (spec: ServiceSpec) => persistently(() => deps.engine.createService(spec, signal), patience)
+  await Promise.all(serviceSpecs(release, config, deps.limits()).map(create))
+  await allUp(release, say, deps, signal)
 }
 
 async function prepare(
   release: Release,
   say: (line: string) => void,
-  tools: RunTools,
+  deps: RolloutDeps,
   signal: AbortSignal,
 ): Promise<void> {
   const lane = laneSpec(release)
   await Promise.all([
     persistently(
-      () => tools.engine.ensureNetwork(spaceNetwork(release), environmentLabels(release), signal),
-      untilBooted(release, tools, signal),
+      () => deps.engine.ensureNetwork(spaceNetwork(release), environmentLabels(release), signal),
+      untilBooted(release, deps, signal),
     ),
-    lane ? leaseWhenFree(lane, release, say, tools, signal) : undefined,
+    lane ? allocateWhenFree(lane, release, say, deps, signal) : undefined,
   ])
 }
 
-function untilBooted(release: Release, { clock }: RunTools, signal: AbortSignal) {
+function untilBooted(release: Release, { clock }: RolloutDeps, signal: AbortSignal) {
   return { clock, until: clock.monotonic() + release.image.settings.bootSeconds * 1000, signal }
 }
 
 /** Deploys in quick succession wait until the oldest release has drained and stopped: that ends, so it is worth the wait. */
-async function leaseWhenFree(
+async function allocateWhenFree(
   lane: LaneSpec,
   release: Release,
   say: (line: string) => void,
-  { edges, clock }: RunTools,
+  { edges, clock }: RolloutDeps,
   signal: AbortSignal,
 ): Promise<void> {
   const { drainSeconds, stopSeconds } = release.image.settings
@@ -81,20 +81,20 @@ async function leaseWhenFree(
     if (tries++ === 0 && error.code === 'no-room') say('       waiting until an older release has drained')
     return true
   }
-  await retry(() => edges.lease(lane, signal), { clock, everyMs: tickMs, signal, again })
+  await retry(() => edges.allocate(lane, signal), { clock, everyMs: tickMs, signal, again })
 }
 
 async function allUp(
   release: Release,
   say: (line: string) => void,
-  tools: RunTools,
+  deps: RolloutDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, edges } = tools
+  const { clock, edges } = deps
   const watching = new AbortController()
   const patience = new Patience(release.image.settings.bootSeconds * 1000, clock)
   const since = new Map<string, number>()
-  const swarm = new SwarmsWord(release, tools)
+  const swarm = new SwarmRefusals(release, deps)
   try {
     const views = edges.watch(release, AbortSignal.any([signal, watching.signal]))
     for await (const view of withTicks(views, { clock, everyMs: tickMs })) {
@@ -109,11 +109,11 @@ async function allUp(
         )
       )
         return
-      if (crashedTooOften(processes)) throw await diagnose({ release, processes, cause: 'crashed' }, tools, signal)
+      if (crashedTooOften(processes)) throw await diagnose({ release, processes, cause: 'crashed' }, deps, signal)
       const refusal = await swarm.refusal(signal)
       if (refusal) throw refusal
       if (patience.isOver(fingerprint(view, release), describe(processes, release), say)) {
-        throw await diagnose({ release, processes, cause: 'deadline' }, tools, signal)
+        throw await diagnose({ release, processes, cause: 'deadline' }, deps, signal)
       }
     }
     signal.throwIfAborted()
@@ -124,7 +124,7 @@ async function allUp(
 }
 
 /**
- * An app that was destroyed and made anew counts from v1 again: what started and ended before this release was made is
+ * An app that was destroyed and made again counts from v1 again: what started and ended before this release was made is
  * not its own. Of a container that could never be started the engine says the year 1.
  */
 function isOf({ number, createdAt }: Release, { release, state, startedAt }: ProcessView): boolean {

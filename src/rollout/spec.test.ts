@@ -108,8 +108,8 @@ test('the network of a space says whose it is, and nothing of the release that m
       throw new AppError('internal', 'that is all to be seen')
     },
   }
-  const tools = { engine, edges, clock: systemClock, limits: () => defaultLimits }
-  await assert.rejects(startRelease(release({}), {}, () => undefined, tools, new AbortController().signal))
+  const deps = { engine, edges, clock: systemClock, limits: () => defaultLimits }
+  await assert.rejects(startRelease(release({}), {}, () => undefined, deps, new AbortController().signal))
   assert.deepEqual(made, [['l-shop', { 'lading.app': 'shop', 'lading.environment': 'production' }]])
 })
 
@@ -139,8 +139,8 @@ test('processes of an app of the same name that was destroyed are not this relea
     },
   })
   const start = (others: Edges) => {
-    const tools = { engine: cluster.engine(), edges: others, clock: systemClock, limits: () => defaultLimits }
-    return startRelease(made, {}, () => undefined, tools, new AbortController().signal)
+    const deps = { engine: cluster.engine(), edges: others, clock: systemClock, limits: () => defaultLimits }
+    return startRelease(made, {}, () => undefined, deps, new AbortController().signal)
   }
   await assert.rejects(start(withOthers(made.createdAt + 1)), /web.1 crashed with code 0/)
   await start(withOthers(made.createdAt - 1000))

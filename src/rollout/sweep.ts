@@ -4,7 +4,7 @@ import { isPassing } from '../core/errors.ts'
 import { verifyName } from '../core/verify-plan.ts'
 import { withTicks } from '../lib/async/ticks.ts'
 import type { EnvironmentView, ReleaseKey } from '../edge/edges.ts'
-import type { RunTools } from './roll-out.ts'
+import type { RolloutDeps } from './roll-out.ts'
 
 const tickMs = 250
 const removalPollMs = 250
@@ -30,12 +30,12 @@ export interface Rows {
  * so that what a crash left behind is found too. Idempotent; safe to be killed at any line.
  */
 export class Sweeper {
-  readonly #tools: RunTools
+  readonly #deps: RolloutDeps
   readonly #rows: Rows
   readonly #retiring = new Map<string, Promise<void>>()
 
-  constructor(tools: RunTools, rows: Rows) {
-    this.#tools = tools
+  constructor(deps: RolloutDeps, rows: Rows) {
+    this.#deps = deps
     this.#rows = rows
   }
 
@@ -43,12 +43,12 @@ export class Sweeper {
   async sweep(key: EnvironmentKey, signal: AbortSignal): Promise<void> {
     // First of all: a call of an earlier control plane may still make something while it is under way.
     await this.#rows.quiet(signal)
-    const found = await releasesInCluster(key, this.#tools, signal)
+    const found = await releasesInCluster(key, this.#deps, signal)
     const keep = await this.#rows.keep(key)
     const doomed = [...found].filter(release => !keep.has(release))
-    await removeOneOffs(key, this.#rows, this.#tools, signal)
+    await removeOneOffs(key, this.#rows, this.#deps, signal)
     await Promise.all([
-      removeVerification(key, this.#rows, this.#tools, signal),
+      removeVerification(key, this.#rows, this.#deps, signal),
       ...doomed.map(release => this.#retire(key, release, signal)),
     ])
   }
@@ -59,7 +59,7 @@ export class Sweeper {
     if (running) return running
     const work = this.#rows
       .limit(key, release)
-      .then(limit => retire({ ...key, release }, limit, this.#tools, signal))
+      .then(limit => retire({ ...key, release }, limit, this.#deps, signal))
       .finally(() => this.#retiring.delete(id))
     this.#retiring.set(id, work)
     return work
@@ -68,7 +68,7 @@ export class Sweeper {
 
 async function releasesInCluster(
   key: EnvironmentKey,
-  { engine, edges }: RunTools,
+  { engine, edges }: RolloutDeps,
   signal: AbortSignal,
 ): Promise<Set<number>> {
   const labels = environmentLabels(key)
@@ -87,19 +87,19 @@ async function releasesInCluster(
 async function retire(
   key: ReleaseKey,
   limit: { drainMs: number; stopMs: number },
-  tools: RunTools,
+  deps: RolloutDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const { engine, edges } = tools
+  const { engine, edges } = deps
   const labels = { ...environmentLabels(key), [label.release]: String(key.release) }
-  const isIdle = await drained(key, limit.drainMs, tools, signal)
+  const isIdle = await drained(key, limit.drainMs, deps, signal)
   const services = await engine.listServices(labels, signal)
   await Promise.all(services.map(service => engine.removeService(service.name, signal)))
   // An environment has four lanes: processes that are deaf to SIGTERM must not keep the next releases waiting for one.
-  if (isIdle) await edges.giveBack(key, signal)
-  await stopped(key, limit.stopMs, tools, signal)
+  if (isIdle) await edges.release(key, signal)
+  await stopped(key, limit.stopMs, deps, signal)
   // What is still in flight may end between SIGTERM and SIGKILL: its connections need the lane.
-  if (!isIdle) await edges.giveBack(key, signal)
+  if (!isIdle) await edges.release(key, signal)
   const configs = await engine.listConfigs(labels, signal)
   await Promise.all(configs.map(config => engine.removeConfig(config.name, signal)))
 }
@@ -108,7 +108,7 @@ async function retire(
 async function drained(
   key: ReleaseKey,
   limitMs: number,
-  { edges, clock }: RunTools,
+  { edges, clock }: RolloutDeps,
   signal: AbortSignal,
 ): Promise<boolean> {
   const until = clock.monotonic() + limitMs
@@ -124,7 +124,7 @@ async function drained(
 async function stopped(
   key: ReleaseKey,
   stopMs: number,
-  { edges, clock }: RunTools,
+  { edges, clock }: RolloutDeps,
   signal: AbortSignal,
 ): Promise<void> {
   const until = clock.monotonic() + stopMs + 15_000
@@ -135,7 +135,7 @@ async function stopped(
 
 async function watched(
   key: EnvironmentKey,
-  { edges, clock }: Pick<RunTools, 'edges' | 'clock'>,
+  { edges, clock }: Pick<RolloutDeps, 'edges' | 'clock'>,
   signal: AbortSignal,
   enough: (view: EnvironmentView) => boolean,
 ): Promise<void> {
@@ -155,7 +155,7 @@ async function watched(
 async function removeOneOffs(
   key: EnvironmentKey,
   rows: Rows,
-  { engine }: RunTools,
+  { engine }: RolloutDeps,
   signal: AbortSignal,
 ): Promise<void> {
   const names = await engine.listOneOffs({ ...environmentLabels(key), [label.role]: 'release-phase' }, signal)
@@ -168,7 +168,7 @@ async function removeOneOffs(
 async function removeVerification(
   key: EnvironmentKey,
   rows: Rows,
-  { engine }: RunTools,
+  { engine }: RolloutDeps,
   signal: AbortSignal,
 ): Promise<void> {
   const labels = { ...environmentLabels(key), [label.role]: 'verify' }
@@ -192,7 +192,11 @@ async function removeVerification(
  * Removes the space's network when the last endpoint has left it; Swarm lets go of them a moment after the tasks end.
  * False: it was still in use after half a minute. Engine 20.10 may believe so for minutes.
  */
-export async function removeSpace(network: string, { engine, clock }: RunTools, signal: AbortSignal): Promise<boolean> {
+export async function removeSpace(
+  network: string,
+  { engine, clock }: RolloutDeps,
+  signal: AbortSignal,
+): Promise<boolean> {
   const until = clock.monotonic() + spaceMs
   for (;;) {
     try {

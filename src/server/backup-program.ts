@@ -19,10 +19,10 @@ export function startBackup(
   signal: AbortSignal,
 ): BackupProgram {
   const child = spawn(process.execPath, program, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], signal })
-  const told = child.stdio[jobDescriptor] as Writable
+  const jobPipe = child.stdio[jobDescriptor] as Writable
   // It may end before it has read all; its exit tells why.
-  told.on('error', () => {})
-  told.end(JSON.stringify(job))
+  jobPipe.on('error', () => {})
+  jobPipe.end(JSON.stringify(job))
   let failure: { readonly why: unknown } | null = null
   const sent = sendChunks(input, child.stdin).catch((why: unknown) => {
     failure = { why }

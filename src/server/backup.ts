@@ -7,8 +7,8 @@ import { decrypted, encrypted } from '../backup/age.ts'
 import { entry, type Manifest } from '../backup/format.ts'
 import { failureLine, job, jobDescriptor, type Job, type Result, type Verified, type Written } from '../backup/job.ts'
 import { pack } from '../backup/pack.ts'
-import { shelfAt } from '../backup/place.ts'
-import { backupName, superfluous, type Kept, type Shelf } from '../backup/shelf.ts'
+import { storageAt } from '../backup/place.ts'
+import { backupName, superfluous, type Kept, type BackupStorage } from '../backup/storage.ts'
 import { tryRestore } from '../backup/trial.ts'
 import { writeOut } from '../backup/write-out.ts'
 import { bundleRepository, checkRepository, fetchBundle } from '../commit/git/bundle.ts'
@@ -31,23 +31,23 @@ import { readConfig, type Config } from './config.ts'
 async function main(signal: AbortSignal): Promise<void> {
   // Behind everybody who waits for an answer; one that is started behind them already may not come forward.
   setPriority(Math.max(10, getPriority()))
-  const told: Job = job.parse(await json(createReadStream('', { fd: jobDescriptor })))
+  const given: Job = job.parse(await json(createReadStream('', { fd: jobDescriptor })))
   const config = readConfig()
-  switch (told.do) {
+  switch (given.do) {
     case 'pack':
-      return writeOut(packed(config, passphraseOf(told, config), signal), process.stdout)
+      return writeOut(packed(config, passphraseOf(given, config), signal), process.stdout)
     case 'verify':
       return answer(await opened(config, process.stdin, signal))
     case 'keep':
-      return answer(await keep(config, shelfAt(told.to, told.s3), told.keep, signal))
+      return answer(await keep(config, storageAt(given.to, given.s3), given.keep, signal))
     case 'list':
-      return answer(await shelfAt(told.to, told.s3).list(signal))
+      return answer(await storageAt(given.to, given.s3).list(signal))
     case 'put':
-      return answer(await put(config, shelfAt(told.to, told.s3), told.name, signal))
+      return answer(await put(config, storageAt(given.to, given.s3), given.name, signal))
     case 'remove':
-      return shelfAt(told.to, told.s3).remove(told.name, signal)
+      return storageAt(given.to, given.s3).remove(given.name, signal)
     case 'read':
-      return writeOut(decrypted(shelfAt(told.to, told.s3).read(told.name, signal), config.dataKey), process.stdout)
+      return writeOut(decrypted(storageAt(given.to, given.s3).read(given.name, signal), config.dataKey), process.stdout)
   }
 }
 
@@ -60,25 +60,25 @@ function passphraseOf({ passphrase }: { readonly passphrase: string | null }, { 
 }
 
 /** law: older-backup-stays. The older ones go after the new one was opened again from where it lies, never before. */
-async function keep(config: Config, shelf: Shelf, count: number, signal: AbortSignal): Promise<Result> {
-  const kept = await shelf.list(signal)
-  await requireRoom(config, shelf, kept.at(-1)?.size ?? 0)
+async function keep(config: Config, storage: BackupStorage, count: number, signal: AbortSignal): Promise<Result> {
+  const kept = await storage.list(signal)
+  await requireRoom(config, storage, kept.at(-1)?.size ?? 0)
   const name = backupName(config.baseDomain, new Date(systemClock.now()), 'schedule')
-  const size = await shelf.put(name, packed(config, config.dataKey, signal), signal)
-  const { apps } = await opened(config, shelf.read(name, signal), signal)
-  const removed = superfluous(await shelf.list(signal), config.baseDomain, count)
-  for (const old of removed) await shelf.remove(old, signal)
+  const size = await storage.put(name, packed(config, config.dataKey, signal), signal)
+  const { apps } = await opened(config, storage.read(name, signal), signal)
+  const removed = superfluous(await storage.list(signal), config.baseDomain, count)
+  for (const old of removed) await storage.remove(old, signal)
   return { name, size, apps, removed: [...removed] }
 }
 
-async function put(config: Config, shelf: Shelf, name: string, signal: AbortSignal): Promise<Written> {
-  await requireRoom(config, shelf, 0)
-  return { size: await shelf.put(name, encrypted(process.stdin, config.dataKey), signal) }
+async function put(config: Config, storage: BackupStorage, name: string, signal: AbortSignal): Promise<Written> {
+  await requireRoom(config, storage, 0)
+  return { size: await storage.put(name, encrypted(process.stdin, config.dataKey), signal) }
 }
 
 /** A backup must not be what fills the disk that the store writes to. */
-async function requireRoom({ stateDir }: Config, shelf: Shelf, lastSize: number): Promise<void> {
-  const disks = [stateDir, ...(shelf.address.startsWith('/') ? [shelf.address] : [])]
+async function requireRoom({ stateDir }: Config, storage: BackupStorage, lastSize: number): Promise<void> {
+  const disks = [stateDir, ...(storage.address.startsWith('/') ? [storage.address] : [])]
   for (const disk of disks) {
     const { bavail, bsize } = await statfs(disk)
     const least = defaults.buildDiskBytes + 2 * lastSize

@@ -15,7 +15,7 @@ import {
 import { keptList, result, verified, type Job, type Result, type Verified } from '../backup/job.ts'
 import type { S3Access } from '../backup/s3-access.ts'
 import { parseS3 } from '../backup/s3.ts'
-import type { Kept } from '../backup/shelf.ts'
+import type { Kept } from '../backup/storage.ts'
 import type { Clock } from '../core/clock.ts'
 import { AppError, asAppError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
@@ -46,7 +46,7 @@ interface BackupOptions {
 }
 
 /** Makes backups by a program of its own, by hand and by the schedule. */
-export class BackupKeeper implements Backups {
+export class BackupRunner implements Backups {
   readonly #options: BackupOptions
   #running = false
 
@@ -121,7 +121,7 @@ export class BackupKeeper implements Backups {
     }
   }
 
-  /** By the schedule, until the signal. What fails is noted, told by doctor, and tried again. */
+  /** By the schedule, until the signal. What fails is noted, reported by doctor, and tried again. */
   async keepMaking(signal: AbortSignal): Promise<void> {
     const { clock, store } = this.#options
     if ((await store.readSettings())['backup.since'] === undefined)
@@ -209,7 +209,7 @@ function isFolder(to: string): boolean {
 function requireReachable({ to, s3 }: Schedule): void {
   if (parseS3(to) !== null) {
     if (s3 !== undefined) return
-    throw new AppError('invalid-input', `nobody has told who we are in the store of ${to}`, {
+    throw new AppError('invalid-input', `there are no credentials for the store of ${to}`, {
       hint: 'Give --endpoint URL, and --credentials FILE with AWS_ACCESS_KEY_ID= and AWS_SECRET_ACCESS_KEY=.',
     })
   }

@@ -32,7 +32,7 @@ const schema = z.object({
   LADING_PRIVATE_NETWORKS: z
     .string()
     .default(privateNetworksDefault)
-    .describe('What containers may reach of private networks, as "lading up" was told; to be shown'),
+    .describe('What containers may reach of private networks, as given to "lading up"; to be shown'),
   PORT: z.coerce.number().int().default(8080),
 })
 

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
 import { Audit } from '../access/audit.ts'
 import { Guesses, slowingGuesses } from '../access/guesses.ts'
-import { Roll } from '../access/roll.ts'
+import { Accounts } from '../access/accounts.ts'
 import type { Role } from '../access/roles.ts'
 import { tokenAccess } from '../access/tokens.ts'
 import { type AppName, production } from '../core/names.ts'
@@ -19,9 +19,9 @@ test('git asks the same table: with every role and another app, and each push an
   for (const app of [shop, other]) await store.createApp(app, 'ann', 1)
   const report = (error: unknown) => assert.fail(String(error))
   const file = tokenAccess([{ name: 'owner', token: new Secret('0f'.repeat(32)) }])
-  const roll = await Roll.open({ store, clock: systemClock, file, report })
+  const accounts = await Accounts.open({ store, clock: systemClock, file, report })
   const audit = new Audit(store, systemClock, report)
-  const door = gitAccess(roll, audit)
+  const authenticator = gitAccess(accounts, audit)
   const grants: [string, Role, AppName | null][] = [
     ['everybody', 'owner', null],
     ['ops', 'operator', null],
@@ -29,20 +29,20 @@ test('git asks the same table: with every role and another app, and each push an
     ['all', 'developer', null],
     ['eye', 'viewer', shop],
   ]
-  for (const [name, role, app] of grants) await roll.grant(name, { role, app }, 'test')
+  for (const [name, role, app] of grants) await accounts.grant(name, { role, app }, 'test')
   const holders = [...grants.map(([name]) => name), { app: shop, environment: production }]
-  const told: string[] = []
+  const answers: string[] = []
   for (const holder of holders) {
-    const { token } = await roll.create({ name: 't', holder, by: 'test', expiresAt: null })
+    const { token } = await accounts.create({ name: 't', holder, by: 'test', expiresAt: null })
     const authorization = `Basic ${Buffer.from(`x:${token.reveal()}`).toString('base64')}`
     const headers = { authorization, 'x-forwarded-for': '192.0.2.7' }
     const request = { method: 'POST', headers } as unknown as IncomingMessage
-    const principal = await door.authenticate(request)
+    const principal = await authenticator.authenticate(request)
     assert.ok(principal)
     for (const app of [shop, other])
       for (const action of ['fetch', 'push'] as const) {
-        const answer = door.authorize(principal, { app, action, request })
-        told.push(`${principal.name} ${action} ${app}: ${await answer.then(String, (e: Error) => e.message)}`)
+        const answer = authenticator.authorize(principal, { app, action, request })
+        answers.push(`${principal.name} ${action} ${app}: ${await answer.then(String, (e: Error) => e.message)}`)
       }
   }
   const is = (name: string, words: Record<string, string>) =>
@@ -50,7 +50,7 @@ test('git asks the same table: with every role and another app, and each push an
   const yes = { 'fetch shop': 'true', 'push shop': 'true', 'fetch other': 'true', 'push other': 'true' }
   const foreign = { 'fetch other': 'there is no app other', 'push other': 'there is no app other' }
   const no = (name: string, app: string) => `${name} may not do this on ${app}`
-  assert.deepEqual(told, [
+  assert.deepEqual(answers, [
     ...is('everybody', yes),
     ...is('ops', { 'fetch shop': no('ops', 'shop'), 'push shop': no('ops', 'shop') }),
     ...is('ops', { 'fetch other': no('ops', 'other'), 'push other': no('ops', 'other') }),
@@ -60,7 +60,7 @@ test('git asks the same table: with every role and another app, and each push an
     ...is('robot/t', { 'fetch shop': no('robot/t', 'shop'), 'push shop': 'true', ...foreign }),
   ])
   const rows = await Array.fromAsync(audit.read(null))
-  assert.equal(rows.length, told.length)
+  assert.equal(rows.length, answers.length)
   assert.ok(rows.every(({ from, target }) => from === '192.0.2.7' && /^\/(shop|other)\.git$/.test(target)))
   await store.close()
 })

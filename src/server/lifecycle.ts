@@ -10,13 +10,13 @@ import { systemClock, systemIds } from '../core/system.ts'
 import { DockerHttp } from '../docker/http.ts'
 import { SwarmEngine } from '../docker/swarm-engine.ts'
 import { highestTerm } from '../edge/client.ts'
-import { cleanAgainAndAgain } from '../pipeline/clean.ts'
+import { cleanPeriodically } from '../pipeline/clean.ts'
 import { DiskGuard } from '../pipeline/disk-guard.ts'
 import { Dispatcher } from '../pipeline/dispatcher.ts'
 import { recoverFromCluster } from '../pipeline/recover-from-cluster.ts'
 import { takeSnapshot } from '../store/snapshot.ts'
 import type { Config } from './config.ts'
-import { closeDoor, Gate, openNetworkDoor, openSocketDoor } from './doors.ts'
+import { closeListener, Gate, openNetworkListener, openSocketListener } from './listeners.ts'
 import type { Log } from './log.ts'
 import { ownHost, takeTraffic } from './own-lane.ts'
 import { takeUpBackup } from './take-up-backup.ts'
@@ -72,7 +72,7 @@ async function lead(leadership: Leadership): Promise<void> {
   const { config, log, signal } = leadership
   const heldSince = systemClock.monotonic()
   const trial = await readTrial(config.stateDir, config.release)
-  // With the lease and before the schema moves: nobody writes between this copy and a way back.
+  // With the lease and before the schema moves: no one writes between this copy and a way back.
   if (trial !== null) await takeSnapshot(databaseOf(config), trial.snapshot)
   const wired = await wire(leadership)
   const pipeline = await recover(wired, leadership)
@@ -81,11 +81,11 @@ async function lead(leadership: Leadership): Promise<void> {
   const gate = new Gate()
   if (trial === null) gate.open()
   const servers = [
-    await openNetworkDoor({ api: networkApi, git, port: config.port, url, gate }),
-    await openSocketDoor(socketApi, join(config.runDir, 'control.sock'), gate),
+    await openNetworkListener({ api: networkApi, git, port: config.port, url, gate }),
+    await openSocketListener(socketApi, join(config.runDir, 'control.sock'), gate),
   ]
   const background = [
-    cleanAgainAndAgain(pipeline, { clock: systemClock, log }, signal).catch(() => undefined),
+    cleanPeriodically(pipeline, { clock: systemClock, log }, signal).catch(() => undefined),
     loop.run(signal).catch(() => undefined),
     guardDisk(wired, leadership).catch(() => undefined),
     wired.backups.keepMaking(signal).catch(() => undefined),
@@ -101,23 +101,23 @@ async function lead(leadership: Leadership): Promise<void> {
     await withinEnd(background)
     await git.stop()
     await wired.builder.stop(AbortSignal.timeout(endMs))
-    await withinEnd(servers.map(closeDoor))
+    await withinEnd(servers.map(closeListener))
     await wired.store.close()
   }
 }
 
 /** Everything that a crash, a restore or a lost database left is in order before any listener opens (law: kill-anywhere). */
 async function recover(wired: Wired, { config, signal }: Leadership): Promise<Dispatcher> {
-  const { tools, repositories, builder, gitOfApps, services } = wired
+  const { deps, repositories, builder, gitOfApps, services } = wired
   await repositories.removeStaleLocks()
   await builder.begin(signal)
-  await takeUpBackup({ ...tools, git: gitOfApps, folder: join(config.stateDir, 'restore') }, signal)
+  await takeUpBackup({ ...deps, git: gitOfApps, folder: join(config.stateDir, 'restore') }, signal)
   await recoverFromCluster(
-    { ...tools, open: openWith(config.dataKey), isOurs: name => isBelow(name, config.baseDomain) },
+    { ...deps, open: openWith(config.dataKey), isOurs: name => isBelow(name, config.baseDomain) },
     signal,
   )
   await services.ensureNetworks(signal)
-  const pipeline = new Dispatcher(tools, signal)
+  const pipeline = new Dispatcher(deps, signal)
   await pipeline.recover()
   return pipeline
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { systemLoopDelay } from '../core/system.ts'
 import { LoopWatch } from './loop-watch.ts'
 
-test('what the event loop was late by is kept for an hour, and said when somebody has noticed', async () => {
+test('what the event loop was late by is kept for an hour, and said when someone has noticed', async () => {
   const stop = new AbortController()
   const minutes = [{ p99: 5, worst: 9000 }, ...Array.from({ length: 60 }, (_, n) => ({ p99: n, worst: 100 + n }))]
   const said: unknown[] = []
@@ -12,16 +12,16 @@ test('what the event loop was late by is kept for an hour, and said when somebod
     delay: { take: () => minutes[turn++]! },
     clock: {
       sleep: async () => {
-        if (turn === 1) first = watch.told()
+        if (turn === 1) first = watch.report()
         if (turn === minutes.length) throw new Error('the hour is over')
       },
     },
     log: (event, facts) => said.push([event, facts]),
   })
-  assert.deepEqual(watch.told(), { minutes: 0, p99: 0, worst: 0 })
+  assert.deepEqual(watch.report(), { minutes: 0, p99: 0, worst: 0 })
   await assert.rejects(watch.run(stop.signal), /the hour is over/)
   assert.deepEqual(first, { minutes: 1, p99: 5, worst: 9000 })
-  assert.deepEqual(watch.told(), { minutes: 60, p99: 59, worst: 159 })
+  assert.deepEqual(watch.report(), { minutes: 60, p99: 59, worst: 159 })
   assert.deepEqual(said, [['the event loop was held', { p99: 5, worst: 9000 }]])
 })
 

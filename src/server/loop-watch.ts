@@ -4,7 +4,7 @@ import type { Log } from './log.ts'
 
 const minuteMs = 60_000
 const keptMinutes = 60
-/** Late by this much, it is said: whoever waited for an answer has noticed (ms). */
+/** Late by this much, it is said: callers have noticed (ms). */
 const worthSaying = 500
 
 /** The watchdog of the control plane's event loop: what it was late by, minute by minute, for an hour. */
@@ -31,7 +31,7 @@ export class LoopWatch {
   }
 
   /** The worst minute's numbers. */
-  told(): LoopDocument {
+  report(): LoopDocument {
     const worstOf = (name: 'p99' | 'worst') => Math.max(0, ...this.#minutes.map(minute => minute[name]))
     return { minutes: this.#minutes.length, p99: worstOf('p99'), worst: worstOf('worst') }
   }

@@ -4,7 +4,7 @@ import type { Secret } from '../core/secret.ts'
 import { first } from '../lib/async/ticks.ts'
 import type { Edges } from '../edge/edges.ts'
 
-/** A push is silent while a build step is: nobody cuts the control plane's own connections before an hour (s). */
+/** A push is silent while a build step is: no one cuts the control plane's own connections before an hour (s). */
 const patientSeconds = 3600
 
 /**
@@ -19,7 +19,7 @@ export function ownHost(baseDomain: HostName): HostName {
 
 /**
  * How addresses of this platform begin. Names below `localhost` never leave the machine, and certificates of a private CA
- * for them help nobody: git and curl take them only from whoever was told of that CA, and an environment that names
+ * for them help no one: git and curl take them only from whoever was told of that CA, and an environment that names
  * another (GIT_SSL_CAINFO) wins over all telling. RFC 6761, 6.3.
  */
 export function schemeOf(baseDomain: HostName): 'http' | 'https' {
@@ -35,7 +35,7 @@ export interface OwnLane {
 
 /**
  * Takes the traffic of `lading.<base domain>`: lane, proof of this very process, route; then lanes of control planes
- * before this one are given back. The doors must be open. Idempotent.
+ * before this one are released. The listeners must be open. Idempotent.
  */
 export async function takeTraffic(
   { release, baseDomain, edges, certificate }: OwnLane,
@@ -49,13 +49,13 @@ export async function takeTraffic(
     firstByteSeconds: patientSeconds,
     idleSeconds: patientSeconds,
   } as const
-  await edges.lease({ ...ownKey, release, ...lane }, signal)
+  await edges.allocate({ ...ownKey, release, ...lane }, signal)
   await edges.certify(host, await certificate(host), signal)
   await proven(edges, release, signal)
   await edges.route({ ...ownKey, hosts: [host], release }, signal)
   const { lanes } = await edges.state(signal)
   const older = lanes.filter(other => environmentId(other) === environmentId(ownKey) && other.release !== release)
-  await Promise.all(older.map(other => edges.giveBack(other, signal)))
+  await Promise.all(older.map(other => edges.release(other, signal)))
 }
 
 async function proven(edges: Edges, release: number, signal: AbortSignal): Promise<void> {

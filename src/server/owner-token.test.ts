@@ -28,7 +28,7 @@ test('another token in the file is the only one from then on, and what was open 
 
   await writeFile(path, '')
   token.look()
-  assert.deepEqual([knows(first), open.aborted], [true, false], 'an emptied file locks nobody out')
+  assert.deepEqual([knows(first), open.aborted], [true, false], 'an emptied file locks no one out')
 
   await writeFile(path, `${second}\n`, { flag: 'r+' })
   await eventually('the new one is known', async () => knows(second))

@@ -12,7 +12,7 @@ export interface OwnerTokenOptions {
 
 /**
  * The owner's token, as its file says it now: `lading rotate owner-token` writes another one, and from then on the old
- * one is nobody's, and what was open with it is cut. What cannot be a token (half written, emptied) changes nothing.
+ * one is no one's, and what was open with it is cut. What cannot be a token (half written, emptied) changes nothing.
  */
 export class OwnerToken implements Access {
   readonly #options: OwnerTokenOptions
@@ -20,7 +20,7 @@ export class OwnerToken implements Access {
   #access: Access
   #present = new AbortController()
 
-  /** Rejects where the file holds no token: a control plane without one would let nobody in. */
+  /** Rejects where the file holds no token: a control plane without one would let no one in. */
   constructor(options: OwnerTokenOptions) {
     this.#options = options
     this.#text = this.#read()
@@ -33,7 +33,7 @@ export class OwnerToken implements Access {
     watch(path, { signal, persistent: false }, () => this.look()).on('error', error =>
       log('owner token not followed', { error: error.message }),
     )
-    // What was written before somebody listened.
+    // What was written before someone listened.
     this.look()
   }
 

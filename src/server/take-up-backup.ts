@@ -6,17 +6,17 @@ import { fetchBundle } from '../commit/git/bundle.ts'
 import type { GitProgram } from '../commit/git/program.ts'
 import { parseAppName } from '../core/names.ts'
 import { bringBack } from '../pipeline/bring-back.ts'
-import type { Tools } from '../pipeline/tools.ts'
+import type { Deps } from '../pipeline/deps.ts'
 import { ifMissing } from '../lib/files.ts'
 
-interface TakeUp extends Pick<Tools, 'store' | 'repositories' | 'clock' | 'ids' | 'log'> {
+interface TakeUp extends Pick<Deps, 'store' | 'repositories' | 'clock' | 'ids' | 'log'> {
   readonly git: GitProgram
   /** Left by `lading restore` beside the database; gone when all of it is done. */
   readonly folder: string
 }
 
 /**
- * The control plane's part of a restore, before its doors open: repositories from their bundles, then the runs that bring
+ * The control plane's part of a restore, before its listeners open: repositories from their bundles, then the runs that bring
  * back what served. Killed in the middle, the next start does it again.
  */
 export async function takeUpBackup(parts: TakeUp, signal: AbortSignal): Promise<void> {

@@ -16,7 +16,7 @@ const health = z.object({
     .transform(refused => refused ?? null),
 })
 const engineView = z.object({ Version: z.string() })
-/** Whoever asks does not wait longer for one that is stuck (ms). */
+/** The caller does not wait longer for one that is stuck (ms). */
 const patienceMs = 5_000
 
 export interface VersionSources {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Audit } from '../access/audit.ts'
 import { Guesses, slowingGuesses } from '../access/guesses.ts'
 import { rootAccess } from '../access/principal.ts'
-import { Roll } from '../access/roll.ts'
+import { Accounts } from '../access/accounts.ts'
 import { createApi } from '../api/api.ts'
 import type { Platform } from '../api/parts.ts'
 import { createBuilder } from '../build/build.ts'
@@ -13,7 +13,7 @@ import { ownMirrors } from '../build/stacks/bases.ts'
 import type { Lease, Term } from '../cluster/lease.ts'
 import { gitProgram } from '../commit/git/program.ts'
 import { GitRepositories } from '../commit/git/repositories.ts'
-import { createGitDoor } from '../commit/http/listener.ts'
+import { createGitListener } from '../commit/http/listener.ts'
 import { asAppError } from '../core/errors.ts'
 import { environmentLabels } from '../core/labels.ts'
 import { parseHostName, type EnvironmentKey, type HostName } from '../core/names.ts'
@@ -25,7 +25,7 @@ import type { SwarmEngine } from '../docker/swarm-engine.ts'
 import { createAsk } from '../domains/ask.ts'
 import { Authority } from '../domains/authority.ts'
 import { ShownCertificates } from '../domains/certificates.ts'
-import { CertificateDesk } from '../domains/desk.ts'
+import { PlatformCertificates } from '../domains/platform-certificates.ts'
 import { DnsHooks } from '../domains/hook.ts'
 import { Orders } from '../domains/orders.ts'
 import { Ownership } from '../domains/ownership.ts'
@@ -36,20 +36,20 @@ import { followerLines } from '../observe/client.ts'
 import type { Dispatcher } from '../pipeline/dispatcher.ts'
 import { Ejector } from '../pipeline/eject.ts'
 import { OperatorLimits } from '../pipeline/operator-limits.ts'
-import type { Tools } from '../pipeline/tools.ts'
+import type { Deps } from '../pipeline/deps.ts'
 import { spaceNetwork } from '../rollout/spec.ts'
-import { ServiceKeeper } from '../services/keeper.ts'
+import { ServiceReconciler } from '../services/reconciler.ts'
 import { createSealer } from '../store/seal.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
-import { BackupKeeper, backupProgram } from './backups.ts'
+import { BackupRunner, backupProgram } from './backups.ts'
 import type { Config } from './config.ts'
 import { gitAccess } from './git-access.ts'
 import type { Log } from './log.ts'
 import { LoopWatch } from './loop-watch.ts'
 import { ownHost, schemeOf } from './own-lane.ts'
 import { OwnerToken } from './owner-token.ts'
-import { ServiceBackupShelf } from './service-shelf.ts'
+import { PlatformBackupStorage } from './service-storage.ts'
 import { nodeVersions } from './versions.ts'
 
 /** What a control plane has in its hands while it leads. */
@@ -75,7 +75,7 @@ export async function wire(leadership: Leadership) {
     sockets: [{ node: config.node, path: keeperSocketOf(config) }],
     term: () => term.current,
   })
-  const keptLines = followerLines(join(config.runDir, 'logs', 'logs.sock'))
+  const retainedLogs = followerLines(join(config.runDir, 'logs', 'logs.sock'))
   const gitOfApps = gitProgram({
     root: join(config.stateDir, 'git'),
     hooks: config.hooks,
@@ -85,7 +85,7 @@ export async function wire(leadership: Leadership) {
   const certificates = await wireCertificates(store, edges, leadership)
   const { shown } = certificates
   const builder = wireBuilder({ store, repositories, limits: limits.current }, leadership)
-  const tools: Tools = {
+  const deps: Deps = {
     limits: limits.current,
     store,
     engine,
@@ -101,10 +101,10 @@ export async function wire(leadership: Leadership) {
     forgetStrangers: until => shown.forgetStrangers(until),
     network: key => [spaceNetwork(key), environmentLabels(key)],
     quiet: until => lease.quiet(until),
-    forgetLines: (key, until) => keptLines.forget(key, until),
+    forgetLines: (key, until) => retainedLogs.forget(key, until),
     log,
   }
-  const backups: BackupKeeper = new BackupKeeper({
+  const backups: BackupRunner = new BackupRunner({
     store,
     clock: systemClock,
     log,
@@ -112,18 +112,18 @@ export async function wire(leadership: Leadership) {
     alongside: keep => services.backUpAll(keep, leadership.signal),
     signal: leadership.signal,
   })
-  const services: ServiceKeeper = new ServiceKeeper({
+  const services: ServiceReconciler = new ServiceReconciler({
     store,
     engine,
     host: new DockerServiceHost(leadership.http),
     builder,
-    shelf: new ServiceBackupShelf(backups),
+    storage: new PlatformBackupStorage(backups),
     node: config.node,
     clock: systemClock,
     quiet: until => lease.quiet(until),
     log,
   })
-  const made = { store, limits, edges, keptLines, gitOfApps, repositories, builder, tools, backups, services }
+  const made = { store, limits, edges, retainedLogs, gitOfApps, repositories, builder, deps, backups, services }
   return { ...made, ...certificates }
 }
 
@@ -148,8 +148,8 @@ async function wireCertificates(store: Store, edges: Edges, { config, log, signa
   const ownership = new Ownership({ edges, ids: systemIds, ask, readTxt, platform: ca })
   const changed = () => shown.changed()
   const orders = new Orders({ store, edges, clock: systemClock, ids: systemIds, ask, hooks, changed, log }, signal)
-  const desk = new CertificateDesk({ store, edges, shown, orders, hooks, ownership, clock: systemClock })
-  return { authority, shown, orders, desk, ca }
+  const certificates = new PlatformCertificates({ store, edges, shown, orders, hooks, ownership, clock: systemClock })
+  return { authority, shown, orders, certificates, ca }
 }
 
 function wireBuilder(
@@ -185,28 +185,28 @@ function wireBuilder(
 /** What stands before the pipeline: the API as the network and as root sees it, and git. */
 export async function wireListeners(wired: Wired, pipeline: Dispatcher, leadership: Leadership) {
   const { config, engine, log, signal } = leadership
-  const { store, limits, edges, keptLines, repositories, desk, tools, backups, services } = wired
+  const { store, limits, edges, retainedLogs, repositories, certificates, deps, backups, services } = wired
   const report = (error: unknown) => log('request failed', { error: asAppError(error) })
   const loop = new LoopWatch({ delay: systemLoopDelay(), clock: systemClock, log })
   const platform = describePlatform(wired.ca, loop, leadership)
   const file = new OwnerToken({ path: config.tokenFile, log })
   file.follow(signal)
-  const roll = await Roll.open({ store, clock: systemClock, file, report })
+  const accounts = await Accounts.open({ store, clock: systemClock, file, report })
   const audit = new Audit(store, systemClock, report)
-  const guesses = new Guesses(systemClock, told => void audit.recordGuesses(told))
-  const networkAccess = slowingGuesses(roll, guesses)
+  const guesses = new Guesses(systemClock, report => void audit.recordGuesses(report))
+  const networkAccess = slowingGuesses(accounts, guesses)
   const parts = {
-    roll,
+    accounts,
     audit,
     store,
     pipeline,
-    ejector: new Ejector(tools),
+    ejector: new Ejector(deps),
     limits,
     edges,
     engine,
-    keptLines,
+    retainedLogs,
     repositories,
-    certificates: desk,
+    certificates: certificates,
     backups,
     services,
     ids: systemIds,
@@ -214,7 +214,7 @@ export async function wireListeners(wired: Wired, pipeline: Dispatcher, leadersh
     platform,
     report,
   }
-  const git = createGitDoor({
+  const git = createGitListener({
     repositories,
     store,
     pipeline,
@@ -233,7 +233,7 @@ export async function wireListeners(wired: Wired, pipeline: Dispatcher, leadersh
 function describePlatform(ca: string, loop: LoopWatch, { config, http }: Leadership): Platform {
   const node = { node: config.node, keeperSocket: keeperSocketOf(config), engine: http, clock: systemClock }
   return {
-    loop: () => loop.told(),
+    loop: () => loop.report(),
     freeBytes: () => freeBytes([config.stateDir, '/']),
     version: config.version,
     build: config.build,
@@ -267,7 +267,7 @@ function hostsOf({ app, environment }: EnvironmentKey, baseDomain: HostName): Ho
   return [parseHostName(environment === 'production' ? `${app}.${baseDomain}` : `${app}-${environment}.${baseDomain}`)]
 }
 
-function sealWith(dataKey: Secret): Tools['seal'] {
+function sealWith(dataKey: Secret): Deps['seal'] {
   const sealer = createSealer(dataKey, 'snapshot')
   return (text, context) => Buffer.from(sealer.seal(context, new Secret(text)))
 }

@@ -46,7 +46,7 @@ export interface Kind {
   readonly prepare: Step
   /** A pair of credentials that reads and writes all data, and sees what other pairs have written. */
   readonly grant: (credentials: Credentials) => Step
-  /** Nobody is connected with them any more, and nobody gets in; what they own stays. */
+  /** No one is connected with them any more, and no one gets in; what they own stays. */
   readonly revoke: (user: string) => Step
   readonly url: (host: string, credentials: Credentials) => string
   /** All data at one moment, on standard output, while the service goes on. */

@@ -1,7 +1,7 @@
 import type { AttachmentRow, ServiceRow } from '../store/service-store.ts'
 
 /** What is seen of a service now. */
-export interface ServiceSight {
+export interface ServiceCondition {
   /** Its process runs and takes connections. */
   readonly up: boolean
   /** Bytes of data; null: it could not be asked. */
@@ -20,11 +20,11 @@ export interface ServiceBackup {
   readonly size: number
 }
 
-/** Backing services as the doors see them; the rows say what is wanted (docs/design/services.md). */
+/** Backing services as the listeners see them; the rows say what is wanted (docs/design/services.md). */
 export interface Services {
   /** The rows have changed: they are looked at now. */
   wake(): void
-  see(service: ServiceRow, signal: AbortSignal): Promise<ServiceSight>
+  see(service: ServiceRow, signal: AbortSignal): Promise<ServiceCondition>
   /** Resolves when the pair of credentials opens the service. Rejects `unavailable` (retryable) while it does not run. */
   grant(service: ServiceRow, attachment: AttachmentRow, signal: AbortSignal): Promise<void>
   /** What the app gets as its variable. */

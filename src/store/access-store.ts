@@ -2,7 +2,7 @@ import type { AppName, EnvironmentKey, EnvironmentName } from '../core/names.ts'
 import { AppError } from '../core/errors.ts'
 import type { Connection } from './connection.ts'
 
-/** Who is known and what they may. Written by the roll alone (src/access/roll.ts), which holds it in memory. */
+/** Who is known and what they may. Written by `Accounts` alone (src/access/accounts.ts), which holds it in memory. */
 export interface AccessStore {
   /** All of it, as it is at one moment; by name. */
   readAccess(): Promise<{ readonly members: readonly MemberRow[]; readonly tokens: readonly TokenRow[] }>

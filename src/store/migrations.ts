@@ -3,7 +3,7 @@ import type { Migration } from 'kysely/migration'
 
 /**
  * The schema's history, run in the order of the names at start. A migration that was released is never edited: the
- * next one mends it. Types are those that SQLite and PostgreSQL both know.
+ * next one fixes it. Types are those that SQLite and PostgreSQL both know.
  */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {

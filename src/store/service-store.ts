@@ -15,7 +15,7 @@ export interface ServiceStore {
   listServices(): Promise<readonly ServiceRow[]>
   /** From then on its process goes. `conflict` while a row of an attachment is there. Written by the API; the first time stays. */
   destroyService(id: string, now: number): Promise<void>
-  /** What was reached. Written by the service keeper alone. */
+  /** What was reached. Written by the service reconciler alone. */
   noteService(id: string, facts: Partial<Pick<ServiceRow, 'state' | 'reason' | 'image'>>): Promise<void>
   /** No error when it is gone. */
   removeService(id: string): Promise<void>

@@ -51,7 +51,7 @@ test('what was written after a snapshot is gone when it is put back, and a log t
   assert.deepEqual(await appsOf(database), ['kept'])
 })
 
-test('a snapshot that is there is not made anew, and of nothing none is made', async t => {
+test('a snapshot that is there is not made again, and of nothing none is made', async t => {
   const { path, database, snapshot } = await folder(t)
   await takeSnapshot(database, snapshot)
   assert.deepEqual(await readdir(path), [])
@@ -67,7 +67,7 @@ test('migrations are tried on a copy, which leaves nothing and changes nothing',
   const { path, database } = await folder(t)
   assert.deepEqual(await tryMigrations(database), [])
   const file = new SqliteDatabase(database)
-  file.exec('create table somebody (id text); insert into somebody values (1)')
+  file.exec('create table someone (id text); insert into someone values (1)')
   assert.deepEqual(await tryMigrations(database), names)
   file.exec('create table apps (id text)')
   await assert.rejects(tryMigrations(database), {
@@ -75,7 +75,7 @@ test('migrations are tried on a copy, which leaves nothing and changes nothing',
     message: /cannot be brought from nothing up to date/,
   })
   const tables = file.prepare(`select name from sqlite_master where type = 'table' order by name`).pluck().all()
-  assert.deepEqual(tables, ['apps', 'somebody'])
+  assert.deepEqual(tables, ['apps', 'someone'])
   file.close()
   assert.deepEqual(await readdir(path), ['lading.db'])
 })

@@ -61,7 +61,7 @@ export async function isMigratedSince(snapshot: string, path: string): Promise<b
 }
 
 /**
- * Puts a snapshot in the place of the store. Nobody may have it open. Killed anywhere, it is to be called again: from its
+ * Puts a snapshot in the place of the store. No one may have it open. Killed anywhere, it is to be called again: from its
  * first step on, the file alone does not tell what it is.
  */
 export async function putBack(snapshot: string, path: string): Promise<void> {

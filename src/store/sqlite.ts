@@ -100,7 +100,7 @@ async function migrate(db: Kysely<Tables>, path: string): Promise<void> {
 
 /**
  * Runs a batch as one transaction, taken as a writer from its start: a transaction that reads first and wants to write
- * later is refused by SQLite when somebody wrote in between.
+ * later is refused by SQLite when someone wrote in between.
  */
 function batchOf(database: SqliteDatabase.Database) {
   const prepared = new Map<string, SqliteDatabase.Statement<unknown[]>>()

@@ -30,21 +30,21 @@ async function writer(path: string): Promise<void> {
 test('what a killed writer was told is there stays there, and no batch is there by half', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'lading-store-'))
   const path = join(folder, 'lading.db')
-  const told: string[] = []
+  const acknowledged: string[] = []
   for (const after of [1, 7, 40]) {
     const child = spawn(process.execPath, [import.meta.filename, path], { stdio: ['ignore', 'pipe', 'inherit'] })
     let lines = 0
     for await (const line of createInterface({ input: child.stdout })) {
-      told.push(line)
+      acknowledged.push(line)
       if (++lines === after) child.kill('SIGKILL')
     }
     const store = await openSqliteStore({ path, dataKey })
-    for (const line of told) assert.equal((await store.readLines(parseRunId(line), 0)).length, 2)
+    for (const line of acknowledged) assert.equal((await store.readLines(parseRunId(line), 0)).length, 2)
     for (const run of await store.openRuns())
       assert.notEqual((await store.readLines(run.id, 0)).length, 1, 'lines of one batch come together')
     await store.close()
   }
-  assert.ok(told.length >= 48)
+  assert.ok(acknowledged.length >= 48)
   await rm(folder, { recursive: true })
 })
 

@@ -39,7 +39,7 @@ export interface Store extends AccessStore, AuditStore, ServiceStore {
   /** All runs not in a final state, oldest first. */
   openRuns(): Promise<readonly Run[]>
   /**
-   * The only writer of a run's state: `from` is the precondition. `conflict` when the row is in another state (somebody
+   * The only writer of a run's state: `from` is the precondition. `conflict` when the row is in another state (someone
    * else moved it) or when it would turn back after its release phase was started, `internal` when the table of
    * core/states.ts forbids the step.
    */
@@ -84,7 +84,7 @@ export interface Store extends AccessStore, AuditStore, ServiceStore {
 
   /** `version` 0 asks for the newest. Values come decrypted. */
   readConfig(key: EnvironmentKey, version: number): Promise<ConfigVersion>
-  /** Writes version `expected + 1`; `conflict` when somebody was faster. */
+  /** Writes version `expected + 1`; `conflict` when someone was faster. */
   writeConfig(
     key: EnvironmentKey,
     expected: number,
@@ -173,7 +173,7 @@ export interface DomainRow extends EnvironmentKey {
 export interface CertificateRow {
   /** The first 16 hex digits of its SHA-256. */
   readonly id: string
-  /** `own`: somebody gave it. */
+  /** `own`: someone gave it. */
   readonly source: 'own' | 'acme'
   readonly names: readonly string[]
   readonly issuer: string
@@ -197,7 +197,7 @@ export interface OrderRow {
 
 export interface AcmeSettings {
   readonly directory: string
-  /** Asked first; null: nobody is. */
+  /** Asked first; null: no one is. */
   readonly rehearsal: string | null
   /**
    * The directory itself is only for rehearsals (a CA's staging): browsers trust no certificate of it. Absent: turned on

@@ -34,8 +34,10 @@ function ground(behaviours: Readonly<Record<string, Partial<Behaviour> | readonl
     clock,
     behaviourOf: (_image, command) => {
       const run = command?.[4] ?? command?.[2] ?? ''
-      const told = behaviours[run] ?? {}
-      const own = Array.isArray(told) ? (told as Partial<Behaviour>[])[begun.filter(one => one === run).length] : told
+      const behaviour = behaviours[run] ?? {}
+      const own = Array.isArray(behaviour)
+        ? (behaviour as Partial<Behaviour>[])[begun.filter(one => one === run).length]
+        : behaviour
       begun.push(run)
       return { startMs: 0, listenMs: null, stopMs: 0, exit: { afterMs: 100, code: 0 }, ...own }
     },

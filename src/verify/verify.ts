@@ -1,7 +1,7 @@
 import { AppError } from '../core/errors.ts'
 import type { StepVerdict, Verdict } from '../core/release.ts'
 import { StepsOfRun, type StepDeps, type StepRequest } from './steps/steps-of-run.ts'
-import { stepLine, verdictOf, worstFirst } from './words.ts'
+import { stepLine, verdictOf, worstFirst } from './format.ts'
 
 /** A verdict, and where it is `failed` what helps to understand it: failed tests first, then the last lines. */
 export interface Found {

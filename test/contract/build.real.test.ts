@@ -18,7 +18,7 @@ import { DockerHttp } from '../../src/docker/http.ts'
 
 /**
  * The real builder on a real engine. LADING_BUILD_TEST is JSON: { engine, registry } sockets as this process sees them,
- * gate { socketPath, onNode } the builder's door as this process and as the engine's host sees it, images { base, node }
+ * gate { socketPath, onNode } the builder's gate as this process and as the engine's host sees it, images { base, node }
  * by digest and builder by id, and dns if needed.
  */
 interface Where {
@@ -105,7 +105,7 @@ function builderOf({ port }: ReturnType<typeof repository>) {
     freeBytes: () => Promise.resolve(Infinity),
     warn: sentence => assert.fail(sentence),
   })
-  // Also after a failure: its door would hold this process.
+  // Also after a failure: its gate would hold this process.
   stops.push(() => builder.stop(never))
   return builder
 }
@@ -209,11 +209,11 @@ test("a build reads its own app's images and no other app's, whichever way it as
       code: 'build-failed',
       message: /owner@sha256:[0-9a-f]+ is the image of another app \(Dockerfile line 2\)$/,
     })
-  // The builder's own client fetches ADD, so it reaches the registry's door; it has no token to show.
+  // The builder's own client fetches ADD, so it reaches the registry's listener; it has no token to show.
   const [, repositoryOfOwner = '', digest = ''] = /5443\/(.*)@(.*)$/.exec(reference) ?? []
   for (const path of ['_catalog', `${repositoryOfOwner}/tags/list`, `${repositoryOfOwner}/manifests/${digest}`])
     await assert.rejects(build('thief', 'FROM node:24', `ADD http://127.0.0.1:5443/v2/${path} /`), { message: /401/ })
-  // A step runs in a network of its own, where nobody listens.
+  // A step runs in a network of its own, where nothing listens.
   const ask =
     "fetch('http://127.0.0.1:5443/v2/_catalog').then(a=>console.log('answered',a.status),e=>console.log(e.cause.code))"
   await build('thief', 'FROM node:24', `RUN node -e "${ask}"`)
@@ -221,7 +221,7 @@ test("a build reads its own app's images and no other app's, whichever way it as
   await builder.stop(never)
 })
 
-test('the builder and the door refuse, each by itself, what no Dockerfile of an app can name', options, async () => {
+test('the builder and the gate refuse, each by itself, what no Dockerfile of an app can name', options, async () => {
   const { engine, registry, gate, images, dns } = where!
   const source = repository()
   const commit = source.commit({ Dockerfile: 'FROM node:24\nCOPY secret.txt /secret.txt\n', 'secret.txt': 'x' })
@@ -239,7 +239,7 @@ test('the builder and the door refuse, each by itself, what no Dockerfile of an 
     limits: () => defaultLimits,
     warn,
   })
-  const door = new RegistryGate({
+  const registryGate = new RegistryGate({
     registry: { socketPath: registry },
     socketPath: gate.socketPath,
     ids: systemIds,
@@ -247,11 +247,11 @@ test('the builder and the door refuse, each by itself, what no Dockerfile of an 
   })
   stops.push(async () => {
     await container.stop(never)
-    await door.close()
+    await registryGate.close()
   })
-  await door.open()
-  using pass = door.admit(parseAppName('thief'))
-  /** What the policy allows is the app's; what the door allows is the pass's. */
+  await registryGate.open()
+  using pass = registryGate.admit(parseAppName('thief'))
+  /** What the policy allows is the app's; what the gate allows is the pass's. */
   const steal = (app: string, from: string, tag = 'thief') =>
     container.use(
       () =>
@@ -340,7 +340,7 @@ test('steps of two builds never meet, and have no powers to make each other out'
     answers.filter(line => /^(packet|icmp|node|uring) /.test(line)),
     ['packet refused', 'icmp refused', 'node refused', 'uring refused'],
   )
-  // Itself, and nobody else.
+  // Itself, and no one else.
   assert.equal(said.filter(line => line.includes('met ')).length, 1, said.join('\n'))
   await builder.stop(never)
 })

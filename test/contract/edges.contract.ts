@@ -21,7 +21,7 @@ export interface Ground {
   kill(container: string): Promise<void>
   /** What a request for this host is answered: status and body. */
   visit(host: string): Promise<{ readonly status: number; readonly body: string }>
-  /** What a host that nobody has answers to a CA that asks for this token; null: not found. */
+  /** What a host that no one has answers to a CA that asks for this token; null: not found. */
   answerTo(token: string): Promise<string | null>
   /** PEM chain and key for a host. */
   readonly pem: Parameters<Edges['certify']>[1]
@@ -66,7 +66,7 @@ export function edgesContract(name: string, ground: Ground): void {
     of(await until(app, view => of(view, release).filter(one => one.proof === 'proven').length >= processes), release)
 
   void suite(`the edges port: ${name}`, () => {
-    test('a host that nobody has routed is not found', async () => {
+    test('a host that no one has routed is not found', async () => {
       assert.equal((await ground.visit(host('shop'))).status, 404)
     })
 
@@ -75,13 +75,13 @@ export function edgesContract(name: string, ground: Ground): void {
       const before = await until('shop', view => of(view, 1).length === 1)
       assert.equal(of(before, 1)[0]?.proof, 'none')
       assert.match(of(before, 1)[0]?.address ?? '', /^\d+\.\d+\.\d+\.\d+:\d+$/)
-      await edges.lease(lane('shop', 1), signal)
+      await edges.allocate(lane('shop', 1), signal)
       const [process] = await proven('shop', 1)
       assert.equal(process?.name, 'web.1')
     })
 
     test('leasing twice gives one lane', async () => {
-      await edges.lease(lane('shop', 1), signal)
+      await edges.allocate(lane('shop', 1), signal)
       const { lanes } = await edges.state(signal)
       assert.equal(lanes.filter(one => one.app === key('shop').app).length, 1)
     })
@@ -104,7 +104,7 @@ export function edgesContract(name: string, ground: Ground): void {
     })
 
     test('a switch moves all requests at once', async () => {
-      await edges.lease(lane('shop', 2), signal)
+      await edges.allocate(lane('shop', 2), signal)
       await start('shop', 2)
       await proven('shop', 2)
       assert.equal((await ground.visit(host('shop'))).body, '1')
@@ -113,15 +113,15 @@ export function edgesContract(name: string, ground: Ground): void {
     })
 
     test('a host that another environment has is refused', async () => {
-      await edges.lease(lane('thief', 1), signal)
+      await edges.allocate(lane('thief', 1), signal)
       await rejects(edges.route({ ...key('thief'), hosts: [host('shop')], release: 1 }, signal), 'conflict')
-      await edges.giveBack(lane('thief', 1), signal)
+      await edges.release(lane('thief', 1), signal)
     })
 
-    test('the lane that serves is not given back; another one is, twice without error', async () => {
-      await rejects(edges.giveBack(lane('shop', 2), signal), 'conflict')
-      await edges.giveBack(lane('shop', 1), signal)
-      await edges.giveBack(lane('shop', 1), signal)
+    test('the lane that serves is not released; another one is, twice without error', async () => {
+      await rejects(edges.release(lane('shop', 2), signal), 'conflict')
+      await edges.release(lane('shop', 1), signal)
+      await edges.release(lane('shop', 1), signal)
       assert.deepEqual(
         (await edges.state(signal)).lanes.filter(one => one.app === key('shop').app).map(one => one.release),
         [2],
@@ -131,7 +131,7 @@ export function edgesContract(name: string, ground: Ground): void {
       await stop('shop', 1)
     })
 
-    test('a process that dies is seen with its code, and the one in its place is proven anew', async () => {
+    test('a process that dies is seen with its code, and the one in its place is proven again', async () => {
       const [old] = await proven('shop', 2)
       await ground.kill(old?.container ?? '')
       const view = await until('shop', now => now.processes.some(one => one.state === 'exited' && one.release === 2))
@@ -144,20 +144,20 @@ export function edgesContract(name: string, ground: Ground): void {
     })
 
     test('several processes are proven each for itself', async () => {
-      await edges.lease(lane('many', 1, { processes: 3 }), signal)
+      await edges.allocate(lane('many', 1, { processes: 3 }), signal)
       await start('many', 1, 3)
       const processes = await proven('many', 1, 3)
       assert.deepEqual(processes.map(one => one.name).sort(), ['web.1', 'web.2', 'web.3'])
       assert.equal(new Set(processes.map(one => one.address)).size, 3)
       await stop('many', 1)
       await until('many', view => of(view, 1).length === 0)
-      await edges.giveBack(lane('many', 1), signal)
+      await edges.release(lane('many', 1), signal)
     })
 
     test('an environment holds four lanes, and says so at the fifth', async () => {
-      for (const release of [1, 2, 3, 4]) await edges.lease(lane('full', release), signal)
-      await rejects(edges.lease(lane('full', 5), signal), 'no-room')
-      for (const release of [1, 2, 3, 4]) await edges.giveBack(lane('full', release), signal)
+      for (const release of [1, 2, 3, 4]) await edges.allocate(lane('full', release), signal)
+      await rejects(edges.allocate(lane('full', 5), signal), 'no-room')
+      for (const release of [1, 2, 3, 4]) await edges.release(lane('full', release), signal)
     })
 
     test('the sockets of a process are seen', async () => {
@@ -170,7 +170,7 @@ export function edgesContract(name: string, ground: Ground): void {
       )
     })
 
-    test('nothing is in flight when nobody asks', async () => {
+    test('nothing is in flight when no one asks', async () => {
       await until('shop', view => view.inFlight[2] === 0)
     })
 
@@ -215,7 +215,7 @@ export function edgesContract(name: string, ground: Ground): void {
       assert.equal(await ground.answerTo('token-1'), null)
     })
 
-    test('a wildcard has what nobody has himself, and one label of it', async () => {
+    test('a wildcard has what no exact name has, and one label of it', async () => {
       const { app, environment } = key('shop')
       const hosts = ['*.shop.test', 'www.shop.test'].map(parseDomainName)
       const before = (await edges.state(signal)).routes.find(route => route.app === app)
@@ -231,8 +231,8 @@ export function edgesContract(name: string, ground: Ground): void {
 
     test('a lower term is refused everywhere, and changes nothing', async () => {
       await rejects(late.unroute(key('shop'), signal), 'lease-lost')
-      await rejects(late.lease(lane('shop', 3), signal), 'lease-lost')
-      await rejects(late.giveBack(lane('shop', 2), signal), 'lease-lost')
+      await rejects(late.allocate(lane('shop', 3), signal), 'lease-lost')
+      await rejects(late.release(lane('shop', 2), signal), 'lease-lost')
       assert.equal((await ground.visit(host('shop'))).body, '2')
     })
 
@@ -252,7 +252,7 @@ export function edgesContract(name: string, ground: Ground): void {
       await edges.unroute(key('shop'), signal)
       await edges.unroute(key('shop'), signal)
       assert.equal((await ground.visit(host('shop'))).status, 404)
-      await edges.giveBack(lane('shop', 2), signal)
+      await edges.release(lane('shop', 2), signal)
       await stop('shop', 2)
       const { lanes, routes } = await edges.state(signal)
       assert.ok(![...lanes, ...routes].some(one => one.app === key('shop').app))

@@ -15,7 +15,7 @@ after(() => rm(folder, { recursive: true }))
 storeContract('SQLite in memory', () => openSqliteStore({ path: ':memory:', dataKey }))
 
 let files = 0
-storeContract('an SQLite file, opened anew for each call', async () => {
+storeContract('an SQLite file, opened again for each call', async () => {
   const path = join(folder, `${files++}.db`)
   const call = async (method: keyof Store, parameters: readonly unknown[]): Promise<unknown> => {
     const store = await openSqliteStore({ path, dataKey })

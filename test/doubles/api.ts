@@ -2,7 +2,7 @@ import { FakeBackups } from './backups.ts'
 import { createHash } from 'node:crypto'
 import { rootAccess, type Access } from '../../src/access/principal.ts'
 import { Audit } from '../../src/access/audit.ts'
-import { Roll } from '../../src/access/roll.ts'
+import { Accounts } from '../../src/access/accounts.ts'
 import { tokenAccess } from '../../src/access/tokens.ts'
 import { FakeBuilder } from './builder.ts'
 import { FakeRepositories } from './repositories.ts'
@@ -26,7 +26,7 @@ import { isFinal, runStates, wentLive } from '../../src/core/states.ts'
 import { systemClock, systemIds } from '../../src/core/system.ts'
 import type { Certificates } from '../../src/domains/domains.ts'
 import type { Engine, LogLine, TaskView } from '../../src/docker/engine.ts'
-import type { KeptLines } from '../../src/observe/kept-lines.ts'
+import type { RetainedLogs } from '../../src/observe/retained-logs.ts'
 import type { Edges, EnvironmentView, ProcessView, SourceLimits } from '../../src/edge/edges.ts'
 import { Ejector } from '../../src/pipeline/eject.ts'
 import { OperatorLimits } from '../../src/pipeline/operator-limits.ts'
@@ -48,8 +48,12 @@ const testNodes = [
 export async function makeTestApi({
   access = 'root',
   clock = systemClock,
-  keptLines,
-}: { readonly access?: Access | 'root' | 'network'; readonly clock?: Clock; readonly keptLines?: KeptLines } = {}) {
+  retainedLogs,
+}: {
+  readonly access?: Access | 'root' | 'network'
+  readonly clock?: Clock
+  readonly retainedLogs?: RetainedLogs
+} = {}) {
   const store = await openSqliteStore({ path: ':memory:', dataKey: new Secret('5a'.repeat(32)) })
   const repositories = new FakeRepositories()
   const world = new World()
@@ -69,18 +73,18 @@ export async function makeTestApi({
   }
   const limits = await OperatorLimits.open(store, () => undefined)
   const file = tokenAccess([{ name: 'owner', token: new Secret('0f'.repeat(32)) }])
-  const roll = await Roll.open({ store, clock, file, report: error => reported.push(asAppError(error)) })
-  const doors = { root: rootAccess, network: roll }
+  const accounts = await Accounts.open({ store, clock, file, report: error => reported.push(asAppError(error)) })
+  const listeners = { root: rootAccess, network: accounts }
   const audit = new Audit(store, clock, error => reported.push(asAppError(error)))
   const api = createApi({
-    roll,
+    accounts,
     audit,
     store,
     repositories,
     backups: new FakeBackups(),
     services: fakeServices,
     ids: systemIds,
-    access: typeof access === 'string' ? doors[access] : access,
+    access: typeof access === 'string' ? listeners[access] : access,
     ...(access === 'root' && { presented: () => ({ kind: 'socket' as const }) }),
     platform,
     pipeline: fakePipeline(store, cuts),
@@ -89,7 +93,7 @@ export async function makeTestApi({
     edges: fakeEdges(world),
     engine: fakeEngine(world),
     certificates: fakeCertificates,
-    ...(keptLines && { keptLines }),
+    ...(retainedLogs && { retainedLogs }),
     clock,
     report: error => reported.push(error),
   })
@@ -101,7 +105,7 @@ export async function makeTestApi({
     })
     return { status: response.status, body: (await response.json()) as T }
   }
-  return { api, call, roll, audit, store, repositories, world, reported, place, cuts }
+  return { api, call, accounts, audit, store, repositories, world, reported, place, cuts }
 }
 
 /** What the fake edges and engine say. */
@@ -117,7 +121,7 @@ class World {
   silent = false
   /** Logs that cannot be read. */
   readonly broken = new Set<string>()
-  /** Streams that somebody still reads. */
+  /** Streams that someone still reads. */
   readers = 0
 
   process(name: string, facts: Partial<ProcessView> = {}): ProcessView {
@@ -177,8 +181,8 @@ class World {
 function fakeEdges(world: World): Edges {
   const nothing = () => Promise.resolve()
   return {
-    lease: nothing,
-    giveBack: nothing,
+    allocate: nothing,
+    release: nothing,
     route: nothing,
     unroute: nothing,
     certify: nothing,

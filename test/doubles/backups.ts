@@ -1,5 +1,5 @@
 import type { Result, Verified } from '../../src/backup/job.ts'
-import type { Kept } from '../../src/backup/shelf.ts'
+import type { Kept } from '../../src/backup/storage.ts'
 import {
   defaultSchedule,
   scheduleSchema,

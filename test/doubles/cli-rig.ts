@@ -49,7 +49,7 @@ export class CliRig {
     return join(this.folder, 'work')
   }
 
-  /** Root's door. */
+  /** Root's socket. */
   async serveSocket(api: Hono<ApiEnv>): Promise<void> {
     const server = createAdaptorServer({ fetch: api.fetch }) as Server
     this.#servers.push(server)
@@ -57,7 +57,7 @@ export class CliRig {
     await chmod(this.socket, 0o600)
   }
 
-  /** The door of the network, with a certificate behind TLS; resolves with its origin. */
+  /** The listener of the network, with a certificate behind TLS; resolves with its origin. */
   async servePort(api: Hono<ApiEnv>, certificate?: { readonly key: string; readonly cert: string }): Promise<string> {
     const { fetch } = api
     const server = certificate

@@ -41,7 +41,7 @@ interface Term {
 /**
  * All edges and keepers in memory, with the laws of the real ones: the same model of lanes and routes, admission on the
  * word of the engine (`FakeProcesses`), proof only for the very container. They outlive the control planes that use
- * them: each gets its own door by `edges(term)`. Effects happen at once; delays, refusals, lost answers and crashes are
+ * them: each gets its own client by `edges(term)`. Effects happen at once; delays, refusals, lost answers and crashes are
  * made by the gate in front of it, which treats every port alike.
  */
 export class FakeEdges {
@@ -62,7 +62,7 @@ export class FakeEdges {
     processes.onChange(() => this.#changed())
   }
 
-  /** One control plane's door. Without `term` nothing is refused. */
+  /** One control plane's client. Without `term` nothing is refused. */
   edges(term?: Term): Edges {
     const change = (signal: AbortSignal, work: () => void) => {
       signal.throwIfAborted()
@@ -74,9 +74,9 @@ export class FakeEdges {
       this.#changed()
     }
     return {
-      lease: async (lane, signal) =>
+      allocate: async (lane, signal) =>
         change(signal, () => (this.#model = withLane(refilled(this.#model), lane, free => free[0]))),
-      giveBack: async (release, signal) => change(signal, () => (this.#model = withoutLane(this.#model, release))),
+      release: async (release, signal) => change(signal, () => (this.#model = withoutLane(this.#model, release))),
       route: async (route, signal) => change(signal, () => (this.#model = withRoute(this.#model, route))),
       unroute: async (key, signal) => change(signal, () => (this.#model = withoutRoute(this.#model, key))),
       certify: async (host, pem, signal) =>
@@ -153,7 +153,7 @@ export class FakeEdges {
 
   async #prove(process: FakeProcess, listensAt: number): Promise<void> {
     await this.#clock.sleep(Math.max(0, listensAt - this.#clock.now()) + this.#proofMs)
-    // It may have ended, or its lane may have been given back, while the check was under way.
+    // It may have ended, or its lane may have been released, while the check was under way.
     if (this.#proofs.get(process.container) !== 'checking' || !this.#hasLane(process)) return
     this.#proofs.set(process.container, 'proven')
     this.#changed()

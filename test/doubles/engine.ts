@@ -26,7 +26,7 @@ interface Service {
 }
 
 /**
- * A Swarm in memory. It outlives the control planes that use it: each gets its own door by `engine(term)`, and a lower
+ * A Swarm in memory. It outlives the control planes that use it: each gets its own client by `engine(term)`, and a lower
  * term than the highest seen is refused, as keepers do. Effects happen at once; delays, lost answers and crashes are
  * made by the gate in front of it (test/simulation/gate.ts), which treats every port alike. What runs, and what the
  * edges may see of it, is `processes`.
@@ -59,7 +59,7 @@ export class FakeCluster {
     }
   }
 
-  /** One control plane's door. Without `term` nothing is refused. */
+  /** One control plane's client. Without `term` nothing is refused. */
   engine(term?: Term): Engine {
     const change = (signal: AbortSignal) => {
       signal.throwIfAborted()

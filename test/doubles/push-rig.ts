@@ -16,7 +16,7 @@ import {
 } from '../../src/core/names.ts'
 import { systemClock } from '../../src/core/system.ts'
 import type { AppRow, EnvironmentRow } from '../../src/store/store.ts'
-import { createGitDoor, type GitDoor } from '../../src/commit/http/listener.ts'
+import { createGitListener, type GitListener } from '../../src/commit/http/listener.ts'
 import { gitProgram } from '../../src/commit/git/program.ts'
 import { GitRepositories } from '../../src/commit/git/repositories.ts'
 import { ScriptedPipeline, type ScriptedRun } from './scripted-pipeline.ts'
@@ -31,12 +31,12 @@ interface RigOptions {
   readonly freeBytes?: () => Promise<number>
 }
 
-/** For tests: the real door on loopback, real repositories, a real git client; only pipeline and rows are scripted. */
+/** For tests: the real listener on loopback, real repositories, a real git client; only pipeline and rows are scripted. */
 export class PushRig {
   readonly app = parseAppName('shop')
   readonly repositories: GitRepositories
   readonly pipeline: ScriptedPipeline
-  readonly door: GitDoor
+  readonly listener: GitListener
   readonly logged: string[] = []
   readonly #folder: string
   readonly #server: Server
@@ -45,7 +45,7 @@ export class PushRig {
   static async make(options: RigOptions = {}): Promise<PushRig> {
     const rig = new PushRig(await mkdtemp(join(tmpdir(), 'lading-push-')), options)
     await rig.repositories.create(rig.app, signal)
-    await rig.door.start(signal)
+    await rig.listener.start(signal)
     await new Promise<void>(resolve => rig.#server.listen(0, '127.0.0.1', resolve))
     rig.#port = (rig.#server.address() as AddressInfo).port
     await mkdir(rig.work)
@@ -58,7 +58,7 @@ export class PushRig {
     this.#folder = folder
     this.repositories = new GitRepositories(gitProgram({ root: join(folder, 'git'), hooks, ...options }), all)
     this.pipeline = new ScriptedPipeline(this.repositories)
-    this.door = createGitDoor({
+    this.listener = createGitListener({
       repositories: this.repositories,
       store: {
         findApp: async app => this.#apps.get(app) ?? null,
@@ -80,7 +80,7 @@ export class PushRig {
       log: (event, facts) => this.logged.push(`${event} ${JSON.stringify(facts)}`),
     })
     this.#server = createServer({ requestTimeout: 0 }, (request, response) => {
-      if (!this.door.handle(request, response)) response.writeHead(404).end()
+      if (!this.listener.handle(request, response)) response.writeHead(404).end()
     })
   }
 
@@ -189,7 +189,7 @@ export class PushRig {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.closeAllConnections()
     await new Promise(resolve => this.#server.close(resolve))
-    await this.door.stop()
+    await this.listener.stop()
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }

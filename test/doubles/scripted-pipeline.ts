@@ -24,7 +24,7 @@ export class ScriptedPipeline implements Pick<Pipeline, 'submit' | 'follow' | 'c
     return this.runs[number - 1]!
   }
 
-  /** Resolves when the door has asked for a cancel this often. */
+  /** Resolves when the listener has asked for a cancel this often. */
   async cancelled(times: number): Promise<void> {
     while (this.cancels.length < times) await this.#bell.wait()
   }

@@ -1,7 +1,7 @@
 import { AppError } from '../../src/core/errors.ts'
 import type { Labels } from '../../src/core/labels.ts'
 import type { ServiceHost, ServiceProgram } from '../../src/services/host.ts'
-import type { ServiceShelf } from '../../src/services/shelf.ts'
+import type { ServiceBackupStorage } from '../../src/services/storage.ts'
 
 /** A node whose programs do nothing but say what they read. */
 export class FakeServiceHost implements ServiceHost {
@@ -34,7 +34,7 @@ export class FakeServiceHost implements ServiceHost {
 }
 
 /** A place for backups in memory. */
-export class FakeServiceShelf implements ServiceShelf {
+export class FakeServiceBackupStorage implements ServiceBackupStorage {
   readonly files = new Map<string, Buffer>()
 
   async put(name: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {

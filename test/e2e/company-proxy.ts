@@ -11,7 +11,7 @@ interface Pair {
   readonly cert: string
 }
 
-/** A company's HTTP proxy: it reads what goes through TLS, with certificates of an authority that nobody else knows. */
+/** A company's HTTP proxy: it reads what goes through TLS, with certificates of an authority that no one else knows. */
 export class CompanyProxy implements AsyncDisposable {
   /** What it was asked for: `http://deb.debian.org`, `https://registry.npmjs.org`. */
   readonly seen = new Set<string>()

@@ -6,7 +6,7 @@ import { installed, type Platform } from './host.ts'
 
 /**
  * The inner ring on a machine that has Lading: once while it runs, with every variable that could mislead a test, once
- * with its engine dead, once as somebody else who can write nothing in the checkout. No test may notice.
+ * with its engine dead, once as someone else who can write nothing in the checkout. No test may notice.
  */
 const say = (text: string): void => void process.stderr.write(text)
 const rig = new Rig({ name: 'e2eherm', say: line => say(`${line}\n`) })
@@ -32,7 +32,7 @@ const hostile = {
   DOCKER_HOST: 'tcp://127.0.0.1:1',
   LADING_URL: 'https://elsewhere.example',
   LADING_TOKEN: 'f'.repeat(64),
-  LADING_APP: 'somebody',
+  LADING_APP: 'someone',
   XDG_CONFIG_HOME: '/nowhere/config',
   TZ: 'Asia/Kathmandu',
   LANG: 'tr_TR.UTF-8',
@@ -55,11 +55,11 @@ test('beside a platform whose engine is dead', async () => {
 
 test('as another user, in a checkout that cannot be written', async () => {
   const { host } = platform
-  await host.run(['useradd', '--create-home', 'somebody'])
+  await host.run(['useradd', '--create-home', 'someone'])
   await passes([
     'setpriv',
-    '--reuid=somebody',
-    '--regid=somebody',
+    '--reuid=someone',
+    '--regid=someone',
     '--clear-groups',
     'bash',
     'test/run',

@@ -7,7 +7,7 @@ import { Rig } from '../rig/rig.ts'
 import { installed, type App, type Platform } from './host.ts'
 import { changes, snapshot, type Snapshot } from './snapshot.ts'
 
-// A machine that was somebody's before: an engine with a container, a volume, a network and a daemon.json, and four packet
+// A machine that was someone's before: an engine with a container, a volume, a network and a daemon.json, and four packet
 // filters at once, each of which refuses what it was not told to let in. The platform works beside each, nothing of
 // theirs is changed, and `down --purge` leaves the machine as it was found.
 const say = (text: string): void => void process.stderr.write(text)
@@ -47,7 +47,7 @@ const firewalls = [
   {
     name: 'ufw',
     close: [['ufw', 'delete', 'allow', '80,443/tcp']],
-    told: 'ufw allow 80,443/tcp',
+    fix: 'ufw allow 80,443/tcp',
   },
   {
     name: 'firewalld',
@@ -55,7 +55,7 @@ const firewalls = [
       ['firewall-cmd', '--permanent', '--remove-service=http', '--remove-service=https'],
       ['firewall-cmd', '--reload'],
     ],
-    told: 'firewall-cmd --permanent --add-service=http --add-service=https && firewall-cmd --reload',
+    fix: 'firewall-cmd --permanent --add-service=http --add-service=https && firewall-cmd --reload',
   },
   {
     name: 'nftables',
@@ -65,12 +65,12 @@ const firewalls = [
       ['nft', 'add', 'rule', 'inet', 'filter', 'input', 'tcp', 'dport', '22', 'accept'],
       ['nft', 'add', 'rule', 'inet', 'filter', 'input', 'ct', 'state', 'established,related', 'accept'],
     ],
-    told: "nft insert rule inet filter input tcp dport '{ 80, 443 }' accept",
+    fix: "nft insert rule inet filter input tcp dport '{ 80, 443 }' accept",
   },
   {
     name: 'iptables-legacy',
     close: [['iptables-legacy', '-R', 'INPUT', '3', '-p', 'tcp', '-m', 'tcp', '--dport', '22', '-j', 'ACCEPT']],
-    told: 'iptables-legacy -I INPUT -p tcp -m multiport --dports 80,443 -j ACCEPT',
+    fix: 'iptables-legacy -I INPUT -p tcp -m multiport --dports 80,443 -j ACCEPT',
   },
 ] as const
 
@@ -83,7 +83,7 @@ async function write(path: string, text: string): Promise<void> {
   await host.run(['tee', path], { input: text })
 }
 
-/** Somebody's engine: its own configuration, and a web server that is to be up all the time. */
+/** Someone's engine: its own configuration, and a web server that is to be up all the time. */
 async function startTheirEngine(): Promise<void> {
   await host.run(['mkdir', '-p', '/etc/docker'])
   await write('/etc/docker/daemon.json', daemonJson)
@@ -170,9 +170,8 @@ before(async () => {
   await host.run(['apt-get', 'install', '-q', '-y', '--no-install-recommends', ...packages], { env })
   await startTheirFirewalls()
   // Once as below, so that their own files are afterwards what they were: both keep the order of commands.
-  for (const { name, close, told } of firewalls)
-    if (name === 'ufw' || name === 'firewalld')
-      for (const argv of [...close, ['bash', '-c', told]]) await host.run(argv)
+  for (const { name, close, fix } of firewalls)
+    if (name === 'ufw' || name === 'firewalld') for (const argv of [...close, ['bash', '-c', fix]]) await host.run(argv)
   await startTheirEngine()
   asItWas = await snapshot(host)
 })
@@ -196,15 +195,15 @@ test('apps and their container answer from outside, and the ports of the cluster
   assert.equal(await reach('deb.debian.org', 80), 'open', 'the world')
 })
 
-for (const { name, close, told } of firewalls)
-  test(`${name} that lets nobody in: "up --check" and the doctor tell the command that opens it, and it does`, async () => {
+for (const { name, close, fix } of firewalls)
+  test(`${name} that lets no one in: "up --check" and the doctor tell the command that opens it, and it does`, async () => {
     for (const argv of close) await host.run(argv)
     assert.notEqual(await from(443), 'open')
-    assert.ok((await platform.cli(['up', '--check'])).stdout.includes(`${name} lets nobody in on 80 and 443`))
+    assert.ok((await platform.cli(['up', '--check'])).stdout.includes(`${name} lets no connection in on 80 and 443`))
     const found = await wrong()
     assert.equal(found.length, 1, found.join('\n'))
-    assert.ok(found[0]?.startsWith(`way in: ${name} lets nobody in on 80 and 443`), found[0])
-    assert.ok(found[0]?.includes(`→ ${told}`), found[0])
+    assert.ok(found[0]?.startsWith(`way in: ${name} lets no connection in on 80 and 443`), found[0])
+    assert.ok(found[0]?.includes(`→ ${fix}`), found[0])
     await obey(found[0] ?? '')
     assert.deepEqual(await wrong(), [])
     await app.answers('v1')

@@ -84,7 +84,7 @@ export class Platform {
     return app
   }
 
-  /** One GET through the edge, from the machine outside, as `host`; null when nobody listens. */
+  /** One GET through the edge, from the machine outside, as `host`; null when nothing listens. */
   async get(host: string, path = '/'): Promise<{ status: number; body: string }> {
     const socket = connect({ host: this.host.address, port: 443, servername: host, rejectUnauthorized: false })
     socket.end(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`)

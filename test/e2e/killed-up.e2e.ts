@@ -14,7 +14,7 @@ import { wrong } from './platform/doctor.ts'
 
 /**
  * A bare machine whose `lading up` is killed again and again, each time as its next step begins: the next run goes on
- * where it was, and the end is that of an installation that nobody has killed. Its disk is its own, so that it can be
+ * where it was, and the end is that of an installation that no one has killed. Its disk is its own, so that it can be
  * full afterwards.
  */
 const rig = new Rig({ name: 'e2ekillu', say: line => process.stderr.write(`${line}\n`) })
@@ -114,7 +114,7 @@ test('a disk without inodes is found', async () => {
   assert.deepEqual(await wrong(platform), [])
 })
 
-test('a dead engine is found, once, and what the doctor says mends it', async () => {
+test('a dead engine is found, once, and what the doctor says fixes it', async () => {
   await host.killEngine()
   const found = await wrong(platform)
   const [dead] = found.filter(line => line.startsWith('engine: '))

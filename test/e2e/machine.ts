@@ -4,7 +4,7 @@ import { access, writeFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import process from 'node:process'
 
-/** The file that all test files of one run lock; absent: a file that runs by itself waits for nobody. */
+/** The file that all test files of one run lock; absent: a file that runs by itself waits for no one. */
 const lock = process.env['LADING_TEST_LOCK']
 
 /**

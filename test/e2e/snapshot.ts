@@ -3,7 +3,7 @@ import type { Host } from '../rig/host.ts'
 /** What a machine is like, as lines below headings; two of them are compared by `changes`. */
 export type Snapshot = Readonly<Record<string, readonly string[]>>
 
-/** Folders that nobody compares, each with its reason. */
+/** Folders that no one compares, each with its reason. */
 const leftOut = {
   '/proc': 'the kernel',
   '/sys': 'the kernel',

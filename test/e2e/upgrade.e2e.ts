@@ -62,7 +62,7 @@ test('the commit before is replaced by this one, and a push that comes meanwhile
     const { status } = await platform.get(`lading.${platform.domain}`, '/v1/healthz')
     return (status === 200 && (await isThere(trial))) || null
   })
-  const pushed = await pushedAnew('during the trial')
+  const pushed = await pushedAgain('during the trial')
   const { code, stdout, stderr } = await upgraded
   assert.equal(code, 0, stdout + stderr)
   assert.equal(pushed.code, 0, pushed.stderr)
@@ -167,7 +167,7 @@ function upgrade(...options: readonly string[]) {
 async function serves(): Promise<void> {
   try {
     assert.match(await other.lading(['config']), /GREETING/)
-    const push = await pushedAnew(`at ${now()}`)
+    const push = await pushedAgain(`at ${now()}`)
     assert.equal(push.code, 0, push.stderr)
   } catch (error) {
     const words = ['ps --no-trunc', 'logs --raw --timestamps --tail 40'].map(verb =>
@@ -178,7 +178,7 @@ async function serves(): Promise<void> {
   }
 }
 
-async function pushedAnew(version: string) {
+async function pushedAgain(version: string) {
   await other.commitVersion(version)
   return other.push()
 }

@@ -168,7 +168,7 @@ const isProven = (release: number) => (view: EnvironmentView) =>
 async function deployTwenty(): Promise<void> {
   for (const app of apps) {
     const { edges } = await ports()
-    await edges.lease(lane(app, 1), signal)
+    await edges.allocate(lane(app, 1), signal)
     await startProcess(app, 1)
   }
   for (const app of apps) await answers(app)
@@ -294,7 +294,7 @@ test('no app ever answers for another one', async t => {
   }
 })
 
-test("planted: with admission on Swarm's word alone, an app answers for another one", outer, async t => {
+test("planted: with admission on Swarm's report alone, an app answers for another one", outer, async t => {
   await platform(t, 'swarm-tasks')
   await deployTwenty()
   let wrong = 0
@@ -304,7 +304,7 @@ test("planted: with admission on Swarm's word alone, an app answers for another 
 })
 
 /**
- * Somebody listens at the address of slots that wait for a process, and is well but for his health. In a lane that serves,
+ * Something listens at the address of slots that wait for a process, and is well but for his health. In a lane that serves,
  * slots are armed for every process that is to come; gives how many visitors he was sent.
  */
 async function strayVisitors({ rounds }: { readonly rounds: number }): Promise<number> {
@@ -312,7 +312,7 @@ async function strayVisitors({ rounds }: { readonly rounds: number }): Promise<n
   const child = await host.spawn(['node', '-e', stray])
   try {
     const { edges } = await ports()
-    await edges.lease({ ...lane('app1', 1, '/health'), processes: 8 }, signal)
+    await edges.allocate({ ...lane('app1', 1, '/health'), processes: 8 }, signal)
     await startProcess('app1', 1, { replicas: 4 })
     await answers('app1')
     const to = { kind: 'requests', host: 'app1.test', path: '/', expect: 'app1' } as const
@@ -353,7 +353,7 @@ async function body(url: string): Promise<string> {
   return (await fetch(url)).text()
 }
 
-/** A lane is given back while its process still answers checks, slowly, and the next release takes it at once. */
+/** A lane is released while its process still answers checks, slowly, and the next release takes it at once. */
 async function deafIsProven(): Promise<boolean> {
   await startProcess('app1', 1, { env: { SLOW: '800' } })
   await startProcess('app1', 2, { env: { DEAF: '1' } })
@@ -361,7 +361,7 @@ async function deafIsProven(): Promise<boolean> {
   assert.ok(await views('app1', running, 60_000))
   const { edges } = await ports()
   for (let attempt = 0; attempt < 15; attempt++) {
-    await edges.lease(lane('app1', 1, '/health'), signal)
+    await edges.allocate(lane('app1', 1, '/health'), signal)
     let address = ''
     const proven1 = (view: EnvironmentView) => {
       address = view.processes.find(one => one.release === 1 && one.state === 'running')?.address ?? ''
@@ -371,10 +371,10 @@ async function deafIsProven(): Promise<boolean> {
     await eventually('a check is under way', async () => (await body(`http://${address}/checks`)) === '1', {
       everyMs: 5,
     })
-    await edges.giveBack(lane('app1', 1), signal)
-    await edges.lease(lane('app1', 2, '/health'), signal)
+    await edges.release(lane('app1', 1), signal)
+    await edges.allocate(lane('app1', 2, '/health'), signal)
     const proven = await views('app1', isProven(2), 2500)
-    await edges.giveBack(lane('app1', 2), signal)
+    await edges.release(lane('app1', 2), signal)
     if (proven) return true
   }
   return false

@@ -5,14 +5,14 @@ import { test } from 'node:test'
 import { defaultLimits } from '../../src/core/limits.ts'
 import { buildLimits } from '../../src/build/builder/cage.ts'
 import { explain } from '../../src/build/builder/failure.ts'
-import { Progress } from '../../src/build/builder/progress.ts'
+import { BuildProgress } from '../../src/build/builder/progress.ts'
 
 const folder = join(import.meta.dirname, 'build-progress')
 
 /** The lines as they are pushed, then the error's sentence, hint and last lines. */
-function told(raw: Buffer): string {
+function transcript(raw: Buffer): string {
   const lines: string[] = []
-  const progress = new Progress(line => lines.push(line))
+  const progress = new BuildProgress(line => lines.push(line))
   for (let at = 0; at < raw.length; at += 500) progress.push(raw.subarray(at, at + 500))
   progress.end()
   if (progress.words.some(line => line.startsWith('ERROR:'))) {
@@ -34,7 +34,7 @@ function told(raw: Buffer): string {
 for (const file of readdirSync(folder).filter(name => name.endsWith('.rawjson'))) {
   test(`progress of the build "${file.replace('.rawjson', '')}"`, () => {
     const expected = join(folder, file.replace('.rawjson', '.txt'))
-    const actual = told(readFileSync(join(folder, file)))
+    const actual = transcript(readFileSync(join(folder, file)))
     if (process.env['UPDATE_GOLDEN'] || !existsSync(expected)) writeFileSync(expected, actual)
     assert.equal(actual, readFileSync(expected, 'utf8'))
   })

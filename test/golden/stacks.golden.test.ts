@@ -13,13 +13,13 @@ import { layouts } from './stacks/layouts.ts'
 for (const [name, files] of Object.entries(layouts)) {
   test(`what is made of "${name}"`, async () => {
     const expected = join(import.meta.dirname, 'stacks', `${name}.txt`)
-    const actual = await told(files)
+    const actual = await described(files)
     if (process.env['UPDATE_GOLDEN'] || !existsSync(expected)) writeFileSync(expected, actual)
     assert.equal(actual, readFileSync(expected, 'utf8'))
   })
 }
 
-async function told(files: Readonly<Record<string, string>>): Promise<string> {
+async function described(files: Readonly<Record<string, string>>): Promise<string> {
   try {
     const source = await readSource(
       parseAppName('shop'),

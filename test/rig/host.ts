@@ -186,7 +186,7 @@ export class Host {
   /** Starts dockerd and waits until it answers. No error when it runs. */
   async startEngine(): Promise<void> {
     if ((await this.enginePids()).length === 0) {
-      // A pid file of an engine that was killed may name a process that is somebody else by now.
+      // A pid file of an engine that was killed may name a process that is someone else by now.
       await this.run(['rm', '-f', '/var/run/docker.pid'])
       const log = openSync(await this.path('/var/log/dockerd.log'), 'a')
       const [file, ...rest] = await this.#enter(['setsid', '--fork', 'dockerd'])
@@ -234,7 +234,7 @@ export class Host {
     return found
   }
 
-  /** Pulls the cable; packets vanish, nobody gets a reset. */
+  /** Pulls the cable; packets vanish, no one gets a reset. */
   async cut(): Promise<void> {
     await setCable(this.facts.cable, 'down')
   }

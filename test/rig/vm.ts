@@ -141,7 +141,7 @@ async function accelerator(): Promise<readonly string[]> {
   return virtualizes && usable ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'max']
 }
 
-/** One that nobody listens on now. */
+/** One that nothing listens on now. */
 async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))

@@ -41,7 +41,7 @@ async function main(args: string[]): Promise<number> {
   return judge({ ring, results, seconds, folder, highestLoad: machine.highestLoad })
 }
 
-/** Files that somebody names run as they are, once: who looks for a fault wants to see it. */
+/** Files that someone names run as they are, once: who looks for a fault wants to see it. */
 async function named(files: readonly string[], signal: AbortSignal): Promise<Attempts[]> {
   const concurrency = availableParallelism()
   return (await runFiles({ files: await expanded(files), concurrency, signal })).map(first => ({ first }))

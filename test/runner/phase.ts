@@ -54,9 +54,9 @@ export async function runFiles({ files, concurrency = availableParallelism(), si
   stream.on('test:pass', ({ file, name, nesting }) => say(file, `${'  '.repeat(nesting)}pass ${name}\n`))
   stream.on('test:fail', (failure: Failure) => {
     const file = failure.file ?? failure.name
-    const told = `${failure.name}: ${reasonOf(failure.details.error)}`
-    say(file, `${'  '.repeat(failure.nesting)}FAIL ${told}\n`)
-    if (!failures.has(file) && !/\d+ subtests? failed/.test(told)) failures.set(file, told)
+    const message = `${failure.name}: ${reasonOf(failure.details.error)}`
+    say(file, `${'  '.repeat(failure.nesting)}FAIL ${message}\n`)
+    if (!failures.has(file) && !/\d+ subtests? failed/.test(message)) failures.set(file, message)
     // A file that dies before its tests has no summary of its own.
     if (!results.has(file)) results.set(file, died(file))
   })

@@ -10,7 +10,7 @@ export interface Attempts {
 }
 
 export interface Run {
-  /** Null: files that somebody named. */
+  /** Null: files that someone named. */
   readonly ring: RingName | null
   readonly results: readonly Attempts[]
   readonly seconds: number

@@ -27,7 +27,7 @@ export function histories(): { readonly count: number; readonly seed: number } {
   return { count: Number(environment.histories ?? rings[ring()].histories), seed: Number(environment.seed ?? 1) }
 }
 
-/** Lets the suites on real engines have the cores first: those wait for what they test, this one for nobody. */
+/** Lets the suites on real engines have the cores first: those wait for what they test, this one for no one. */
 export function giveWay(): void {
   setPriority(process.pid, 5)
 }

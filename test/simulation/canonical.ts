@@ -55,17 +55,17 @@ export const canonicalHistories: readonly CanonicalHistory[] = [
     act: async player => player.settled(await player.push(key, { web: { listenMs: null } })),
   },
   {
-    name: 'push that crashes in its warm time',
+    name: 'push that crashes in its observation window',
     before: served,
     act: async player => player.settled(await player.push(key, { web: { exit: { afterMs: 4_000, code: 1 } } })),
   },
   {
-    name: 'push that crashes in its warm time again and again',
+    name: 'push that crashes in its observation window again and again',
     before: served,
     act: async player => player.settled(await player.push(key, { web: { exit: { afterMs: 800, code: 1 } } })),
   },
   {
-    name: 'second push supersedes the first, third one comes within the warm time',
+    name: 'second push supersedes the first, third one comes within the observation window',
     before: served,
     act: async player => {
       await player.push(key, { buildMs: 5_000 })
@@ -174,7 +174,7 @@ export const canonicalHistories: readonly CanonicalHistory[] = [
     },
   },
   {
-    name: 'destroyed in the warm time of a release with a release phase',
+    name: 'destroyed in the observation window of a release with a release phase',
     before: async player => {
       await served(player)
       await player.landed(await player.push(key, withReleasePhase))

@@ -119,14 +119,14 @@ export class Gate {
     const crash = this.crash?.call === site.call ? this.crash.when : null
     if (crash === 'before') return this.#die(site)
     if (crash === 'under way') {
-      void this.#options.clock.sleep(underWayMs).then(lateEffect).catch(nobodyHears)
+      void this.#options.clock.sleep(underWayMs).then(lateEffect).catch(ignore)
       return this.#die(site)
     }
     const fault = outside === null ? undefined : this.#faults.get(outside)
     const result = this.#faulty(fault, effect)
     if (crash !== 'after') return this.#alive(result)
     // The effect is the world's, whatever becomes of the one who asked for it.
-    await result.catch(nobodyHears)
+    await result.catch(ignore)
     return this.#die(site)
   }
 
@@ -168,7 +168,7 @@ export class Gate {
 }
 
 /** A late call may be refused for its term, and the one who asked is dead. */
-function nobodyHears(): void {}
+function ignore(): void {}
 
 function forever(): Promise<never> {
   return new Promise(() => undefined)

@@ -101,7 +101,7 @@ function newestLiveCommit(runs: readonly Run[]): string[] {
   return newest?.intent.kind === 'commit' ? [newest.intent.commit] : []
 }
 
-/** What no time mends. */
+/** What no time fixes. */
 async function wrongForever(player: Player): Promise<string[]> {
   const { store, world, clients, atCrash } = player
   const problems: string[] = []

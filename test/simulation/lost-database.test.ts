@@ -42,7 +42,7 @@ const withoutRoute: readonly CanonicalHistory[] = [
 /** A destroyed app is lost with its rows, or comes back and is destroyed again: docs/design/store.md. */
 const histories = [...canonicalHistories.filter(({ name }) => !name.startsWith('destroyed')), ...withoutRoute]
 
-/** From the first look at the empty database to the open doors it makes about so many calls. */
+/** From the first look at the empty database to the open listeners it makes about so many calls. */
 const readingBack = 24
 
 test('the database lost at any call of any history: what was acknowledged serves, and every law holds', async context => {
@@ -83,7 +83,7 @@ async function afterLoss(history: CanonicalHistory, crash: Crash, nextCrash?: Cr
   try {
     await play(player, history, crash)
   } catch (error) {
-    // One history writes config past the doors, which are closed until the rows are back.
+    // One history writes config past the listeners, which are closed until the rows are back.
     if (!(error instanceof AppError && error.code === 'not-found')) throw error
   }
   // The push that put the branch where it is may be lost with its rows: then they do not tell where it should be.
@@ -97,7 +97,7 @@ async function afterLoss(history: CanonicalHistory, crash: Crash, nextCrash?: Cr
 async function lostReleases({ name }: CanonicalHistory, { clients, store }: Player): Promise<readonly string[]> {
   const problems: string[] = []
   for (const { key, outcome } of clients) {
-    if (!outcome || !wentLive(outcome.state) || name.includes('crashes in its warm time')) continue
+    if (!outcome || !wentLive(outcome.state) || name.includes('crashes in its observation window')) continue
     const serving = await store.servingRelease(key)
     if (serving === null || serving.number < (outcome.release ?? 0)) {
       problems.push(`v${outcome.release} was acknowledged, and ${serving ? `v${serving.number}` : 'nothing'} serves`)

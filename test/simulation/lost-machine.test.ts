@@ -9,7 +9,7 @@ import { Player } from './player.ts'
 
 before(giveWay)
 
-/** From taking up the backup to the open doors, and to what it started first, it makes about so many calls. */
+/** From taking up the backup to the open listeners, and to what it started first, it makes about so many calls. */
 const bringingBack = 40
 
 test('the machine lost at any call of any history: its backup of that moment brings back what served, and every law holds', async context => {

@@ -5,7 +5,7 @@ import { label, type Labels } from '../../src/core/labels.ts'
 import { parseAppName, parseEnvironmentName, type EnvironmentKey, type RunId } from '../../src/core/names.ts'
 import type { Run } from '../../src/core/run.ts'
 import type { RunState } from '../../src/core/states.ts'
-import type { Tools } from '../../src/pipeline/tools.ts'
+import type { Deps } from '../../src/pipeline/deps.ts'
 import type { Plant, World } from './world.ts'
 
 /**
@@ -31,16 +31,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     history: 'push over a serving release',
     at: ['store.advanceRun'],
     law: /branch are/,
-    plant: tools => ({
-      ...tools,
-      store: changed(tools.store, {
+    plant: deps => ({
+      ...deps,
+      store: changed(deps.store, {
         advanceRun: async (id, from, to, facts) => {
-          const run = await tools.store.findRun(id)
+          const run = await deps.store.findRun(id)
           if (to === 'proven' && run?.intent.kind === 'commit' && run.intent.move) {
             const { branch, from } = run.intent.move
-            await tools.repositories.moveBranch(run.app, branch, { from, to: run.intent.commit }, forever)
+            await deps.repositories.moveBranch(run.app, branch, { from, to: run.intent.commit }, forever)
           }
-          return tools.store.advanceRun(id, from, to, facts)
+          return deps.store.advanceRun(id, from, to, facts)
         },
       }),
     }),
@@ -50,16 +50,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     history: 'push over a serving release',
     at: [],
     law: /traffic moved to v2 while its run was starting/,
-    plant: tools => ({
-      ...tools,
-      store: changed(tools.store, {
+    plant: deps => ({
+      ...deps,
+      store: changed(deps.store, {
         advanceRun: async (id, from, to, facts) => {
-          const run = await tools.store.findRun(id)
+          const run = await deps.store.findRun(id)
           if (to === 'proven' && run?.release) {
             const { app, environment, release } = run
-            await tools.edges.route({ app, environment, release, hosts: tools.hosts(run) }, forever)
+            await deps.edges.route({ app, environment, release, hosts: deps.hosts(run) }, forever)
           }
-          return tools.store.advanceRun(id, from, to, facts)
+          return deps.store.advanceRun(id, from, to, facts)
         },
       }),
     }),
@@ -69,11 +69,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     history: 'push that never listens',
     at: [],
     law: /without proof/,
-    plant: tools => ({
-      ...tools,
-      edges: changed(tools.edges, {
+    plant: deps => ({
+      ...deps,
+      edges: changed(deps.edges, {
         watch: (key, signal) =>
-          mapped(tools.edges.watch(key, signal), view => ({
+          mapped(deps.edges.watch(key, signal), view => ({
             ...view,
             processes: view.processes.map(one =>
               one.state === 'running' && one.type === 'web' ? { ...one, proof: 'proven' as const } : one,
@@ -85,24 +85,24 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a new control plane deletes at once, without waiting for calls of the one before',
     history: 'push over a serving release',
-    at: ['edges.lease', 'engine.createService'],
+    at: ['edges.allocate', 'engine.createService'],
     law: /lanes are|services are/,
-    plant: tools => ({ ...tools, quiet: async () => undefined }),
+    plant: deps => ({ ...deps, quiet: async () => undefined }),
   },
   {
     name: 'the release phase is started again after a crash',
     history: 'first push, with a release phase',
     at: ['engine.inspectOneOff'],
     law: /was started 2 times/,
-    plant: tools => ({
-      ...tools,
-      store: changed(tools.store, {
-        startReleasePhase: async (run, now) => (await tools.store.startReleasePhase(run, now), true),
+    plant: deps => ({
+      ...deps,
+      store: changed(deps.store, {
+        startReleasePhase: async (run, now) => (await deps.store.startReleasePhase(run, now), true),
       }),
-      engine: changed(tools.engine, {
+      engine: changed(deps.engine, {
         startOneOff: async (spec, signal) => {
-          await tools.engine.removeOneOff(spec.name, signal)
-          await tools.engine.startOneOff(spec, signal)
+          await deps.engine.removeOneOff(spec.name, signal)
+          await deps.engine.startOneOff(spec, signal)
         },
       }),
     }),
@@ -112,11 +112,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     history: 'rollback',
     at: [],
     law: /before the release after it had settled/,
-    plant: tools => ({
-      ...tools,
-      store: changed(tools.store, {
+    plant: deps => ({
+      ...deps,
+      store: changed(deps.store, {
         standingRuns: async key =>
-          (await tools.store.standingRuns(key)).map(run => (run.state === 'live' ? { ...run, state: 'settled' } : run)),
+          (await deps.store.standingRuns(key)).map(run => (run.state === 'live' ? { ...run, state: 'settled' } : run)),
       }),
     }),
   },
@@ -125,10 +125,10 @@ export const plantedBugs: readonly PlantedBug[] = [
     history: 'push over a serving release',
     at: [],
     law: /with a request in flight/,
-    plant: tools => ({
-      ...tools,
-      edges: changed(tools.edges, {
-        watch: (key, signal) => mapped(tools.edges.watch(key, signal), view => ({ ...view, inFlight: {} })),
+    plant: deps => ({
+      ...deps,
+      edges: changed(deps.edges, {
+        watch: (key, signal) => mapped(deps.edges.watch(key, signal), view => ({ ...view, inFlight: {} })),
       }),
     }),
   },
@@ -151,9 +151,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     history: 'two pushes of the same parent, the first with a release phase',
     at: [],
     law: /without force/,
-    plant: tools => ({
-      ...tools,
-      repositories: changed(tools.repositories, { isAncestor: async () => true }),
+    plant: deps => ({
+      ...deps,
+      repositories: changed(deps.repositories, { isAncestor: async () => true }),
     }),
   },
   {
@@ -161,11 +161,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     history: 'push over a serving release',
     at: ['edges.route'],
     law: /was called live while v1 had the traffic/,
-    plant: tools => ({
-      ...tools,
-      edges: changed(tools.edges, {
+    plant: deps => ({
+      ...deps,
+      edges: changed(deps.edges, {
         route: (route, signal) =>
-          tools.edges.route(route, signal).catch((error: unknown) => {
+          deps.edges.route(route, signal).catch((error: unknown) => {
             if (!(error instanceof AppError)) throw error
           }),
       }),
@@ -176,11 +176,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     history: 'push over a serving release',
     at: ['store.advanceRun'],
     law: /services are/,
-    plant: tools => ({
-      ...tools,
-      engine: changed(tools.engine, {
+    plant: deps => ({
+      ...deps,
+      engine: changed(deps.engine, {
         createService: (spec, signal) =>
-          tools.engine.createService({ ...spec, name: `${spec.name}-${tools.ids.hex(2)}` }, signal),
+          deps.engine.createService({ ...spec, name: `${spec.name}-${deps.ids.hex(2)}` }, signal),
       }),
     }),
   },
@@ -189,11 +189,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     history: 'push over a serving release',
     at: [],
     law: /was called live while v1 had the traffic/,
-    plant: tools => ({
-      ...tools,
-      edges: changed(tools.edges, {
+    plant: deps => ({
+      ...deps,
+      edges: changed(deps.edges, {
         route: async (route, signal) => {
-          void tools.clock.sleep(50, signal).then(() => tools.edges.route(route, signal))
+          void deps.clock.sleep(50, signal).then(() => deps.edges.route(route, signal))
         },
       }),
     }),
@@ -220,30 +220,30 @@ async function* mapped<T>(source: AsyncIterable<T>, change: (value: T) => T): As
 }
 
 /** The row is written, but the run is not told, and no row it meets stops it. */
-function goesOn(tools: Tools): Tools {
-  const advanceRun: Tools['store']['advanceRun'] = async (id, from, to, facts) => {
+function goesOn(deps: Deps): Deps {
+  const advanceRun: Deps['store']['advanceRun'] = async (id, from, to, facts) => {
     try {
-      const row = await tools.store.advanceRun(id, from, to, facts)
+      const row = await deps.store.advanceRun(id, from, to, facts)
       if (to === 'superseded') throw new AppError('conflict', 'it has moved')
       return row
     } catch (error) {
-      const row = await tools.store.findRun(id)
+      const row = await deps.store.findRun(id)
       if (to === 'superseded' || row?.state !== 'superseded') throw error
       return { ...row, state: to }
     }
   }
-  return { ...tools, store: changed(tools.store, { advanceRun }) }
+  return { ...deps, store: changed(deps.store, { advanceRun }) }
 }
 
 /** And its states are written over what stands there, without the store's precondition. */
-function writesBlindly(tools: Tools, { path }: World): Tools {
-  const { store } = goesOn(tools)
-  const advanceRun: Tools['store']['advanceRun'] = async (id, from, to, facts) => {
+function writesBlindly(deps: Deps, { path }: World): Deps {
+  const { store } = goesOn(deps)
+  const advanceRun: Deps['store']['advanceRun'] = async (id, from, to, facts) => {
     const row = await store.advanceRun(id, from, to, facts)
     overwrite(path, id, row.state)
     return row
   }
-  return { ...tools, store: changed(store, { advanceRun }) }
+  return { ...deps, store: changed(store, { advanceRun }) }
 }
 
 function overwrite(path: string, id: RunId, state: RunState): void {
@@ -253,14 +253,14 @@ function overwrite(path: string, id: RunId, state: RunState): void {
 }
 
 /** Each sweep keeps what it read when it began to list the cluster. */
-function rowsBeforeListing(tools: Tools): Tools {
+function rowsBeforeListing(deps: Deps): Deps {
   const ofThisSweep = new AsyncLocalStorage<Promise<readonly Run[]>>()
-  const listServices: Tools['engine']['listServices'] = (labels, signal) => {
-    if (labels[label.release] === undefined) ofThisSweep.enterWith(tools.store.standingRuns(keyOf(labels)))
-    return tools.engine.listServices(labels, signal)
+  const listServices: Deps['engine']['listServices'] = (labels, signal) => {
+    if (labels[label.release] === undefined) ofThisSweep.enterWith(deps.store.standingRuns(keyOf(labels)))
+    return deps.engine.listServices(labels, signal)
   }
-  const standingRuns: Tools['store']['standingRuns'] = key => ofThisSweep.getStore() ?? tools.store.standingRuns(key)
-  return { ...tools, engine: changed(tools.engine, { listServices }), store: changed(tools.store, { standingRuns }) }
+  const standingRuns: Deps['store']['standingRuns'] = key => ofThisSweep.getStore() ?? deps.store.standingRuns(key)
+  return { ...deps, engine: changed(deps.engine, { listServices }), store: changed(deps.store, { standingRuns }) }
 }
 
 function keyOf(labels: Labels): EnvironmentKey {

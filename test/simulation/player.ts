@@ -10,7 +10,7 @@ const forever = new AbortController().signal
 const main = parseBranchName('main')
 const rebootMs = 700
 
-/** What somebody outside was told about a run; null where the line was cut. */
+/** What someone outside was told about a run; null where the line was cut. */
 export interface Client {
   readonly key: EnvironmentKey
   readonly intent: RunIntent

@@ -9,7 +9,7 @@ import type { Edges, Route } from '../../src/edge/edges.ts'
 import type { FakeEdges } from '../doubles/edges.ts'
 import type { RestoredApp, Store } from '../../src/store/store.ts'
 
-/** Requests of the release before run on for so long after a switch (ms): short ones, or an upload longer than the warm time. */
+/** Requests of the release before run on for so long after a switch (ms): short ones, or an upload longer than the observation window. */
 const requestMs = (release: number) => (release % 2 === 0 ? 900 : 11_000)
 
 interface Watched {
@@ -65,17 +65,17 @@ export class Witness {
   }
 
   /** The edges, watched: a switch from a release that answers to one without proof is a dropped request. */
-  edges(door: Edges): Edges {
+  edges(inner: Edges): Edges {
     return {
-      ...door,
-      lease: async (lane, signal) => {
-        await door.lease(lane, signal)
+      ...inner,
+      allocate: async (lane, signal) => {
+        await inner.allocate(lane, signal)
         this.#sizes.set(`${environmentId(lane)} v${lane.release}`, lane.processes)
       },
       route: async (route, signal) => {
         const host = route.hosts[0] ?? ''
         const answered = (this.#edges.takers(host) ?? []).length > 0
-        await door.route(route, signal)
+        await inner.route(route, signal)
         const answers = (this.#edges.takers(host) ?? []).length > 0
         const state = this.#ledger(route).states.get(route.release)
         if (state === undefined || !mayTakeTraffic.includes(state))
@@ -87,7 +87,7 @@ export class Witness {
         this.#moved(route)
       },
       unroute: async (key, signal) => {
-        await door.unroute(key, signal)
+        await inner.unroute(key, signal)
         this.#routes.delete(environmentId(key))
       },
     }

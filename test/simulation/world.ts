@@ -24,7 +24,7 @@ import { FakeEdges } from '../doubles/edges.ts'
 import { bringBack } from '../../src/pipeline/bring-back.ts'
 import { Dispatcher } from '../../src/pipeline/dispatcher.ts'
 import { recoverFromCluster } from '../../src/pipeline/recover-from-cluster.ts'
-import type { Tools } from '../../src/pipeline/tools.ts'
+import type { Deps } from '../../src/pipeline/deps.ts'
 import { spaceNetwork } from '../../src/rollout/spec.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -73,7 +73,7 @@ export class World {
   readonly cluster: FakeCluster
   readonly edges: FakeEdges
   readonly witness: Witness
-  /** Its rows came from a backup, and nobody has taken them up yet. */
+  /** Its rows came from a backup, and no one has taken them up yet. */
   isRestored = false
   /** Events of the instances, for the report of a failing history. */
   readonly log: string[]
@@ -201,9 +201,9 @@ function planOf(steps: readonly SimulatedStep[]): VerifyPlan {
 }
 
 /** A bug, put into a control plane by what it reaches the world through; whatever it does goes through the gate too. */
-export type Plant = (tools: Tools, world: World) => Tools
+export type Plant = (deps: Deps, world: World) => Deps
 
-const sound: Plant = tools => tools
+const sound: Plant = deps => deps
 
 interface InstanceOptions extends Omit<GateOptions, 'clock' | 'stage'> {
   readonly plant?: Plant | undefined
@@ -212,7 +212,7 @@ interface InstanceOptions extends Omit<GateOptions, 'clock' | 'stage'> {
 /** One instance of the control plane: the real pipeline and lease on the real store, behind its gate. */
 export class Instance {
   readonly gate: Gate
-  /** Null until it has recovered and would open its doors. */
+  /** Null until it has recovered and would open its listeners. */
   pipeline: Dispatcher | null = null
   readonly #world: World
   readonly #plant: Plant
@@ -223,7 +223,7 @@ export class Instance {
     this.gate = new Gate({ ...options, clock: world.clock, stage: () => world.witness.stage })
   }
 
-  /** From the lease to the open doors, as server/lifecycle.ts does it. Never settles when it is killed on the way. */
+  /** From the lease to the open listeners, as server/lifecycle.ts does it. Never settles when it is killed on the way. */
   async start(): Promise<void> {
     const { gate } = this
     const world = this.#world
@@ -240,7 +240,7 @@ export class Instance {
       },
       forever,
     )
-    const tools: Tools = {
+    const deps: Deps = {
       store: gate.port('store', world.witness.store(await world.openStore()), 'own'),
       clock,
       engine: gate.port('engine', world.holding(engine), 'outside', {
@@ -266,13 +266,13 @@ export class Instance {
       log: (event, facts) => world.log.push(`${Math.round(world.clock.monotonic())} ${event} ${JSON.stringify(facts)}`),
       network: key => [spaceNetwork(key), environmentLabels(key)],
     }
-    if (world.isRestored) await bringBack(tools, lease.signal)
+    if (world.isRestored) await bringBack(deps, lease.signal)
     world.isRestored = false
     await recoverFromCluster(
-      { ...tools, isOurs: () => true, open: sealed => new TextDecoder().decode(sealed) },
+      { ...deps, isOurs: () => true, open: sealed => new TextDecoder().decode(sealed) },
       lease.signal,
     )
-    const pipeline = new Dispatcher(this.#plant(tools, world), lease.signal)
+    const pipeline = new Dispatcher(this.#plant(deps, world), lease.signal)
     await pipeline.recover()
     this.pipeline = pipeline
   }

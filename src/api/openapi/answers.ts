@@ -1,6 +1,6 @@
 import type { BackupStatus } from '../../backup/backups.ts'
 import type { Result, Verified } from '../../backup/job.ts'
-import type { Kept } from '../../backup/shelf.ts'
+import type { Kept } from '../../backup/storage.ts'
 import type { Run } from '../../core/run.ts'
 import type { ServiceBackup } from '../../services/services.ts'
 import type { CertificateRow, RunLine } from '../../store/store.ts'

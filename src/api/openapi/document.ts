@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import answered from './answers.json' with { type: 'json' }
-import { describedRoutes, type RouteWords } from './routes.ts'
+import { describedRoutes, type RouteDescription } from './routes.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -39,11 +39,11 @@ export function openApiDocument({ version, url }: { readonly version: string; re
   }
 }
 
-function operation(route: string, words: RouteWords): Json {
+function operation(route: string, words: RouteDescription): Json {
   const [method = '', path = ''] = route.split(' ')
   const parameters = [...pathParameters(path), ...(words.query ? queryParameters(words.query) : [])]
   const answer = (answered.answers as Readonly<Record<string, Json>>)[route]
-  const told = { [words.gives ?? 'application/json']: answer ? { schema: answer } : {} }
+  const content = { [words.gives ?? 'application/json']: answer ? { schema: answer } : {} }
   return {
     operationId: operationId(method, path),
     summary: words.summary,
@@ -51,7 +51,9 @@ function operation(route: string, words: RouteWords): Json {
     ...(parameters.length > 0 && { parameters }),
     ...(method !== 'GET' && { requestBody: requestBody(words) }),
     responses: {
-      ...Object.fromEntries((words.statuses ?? [200]).map(status => [status, { description: 'Done', content: told }])),
+      ...Object.fromEntries(
+        (words.statuses ?? [200]).map(status => [status, { description: 'Done', content: content }]),
+      ),
       default: { $ref: '#/components/responses/problem' },
     },
   }
@@ -85,7 +87,7 @@ function queryParameters(query: z.ZodType): Json[] {
   }))
 }
 
-function requestBody({ body, takes }: RouteWords): Json {
+function requestBody({ body, takes }: RouteDescription): Json {
   if (takes !== undefined) return { required: true, content: { [takes]: {} } }
   const none = { type: 'object', additionalProperties: false }
   const schema = body ? inputSchema(body) : none

@@ -17,7 +17,7 @@ import { newToken } from '../routes/tokens.ts'
 import type { Answers } from './answers.ts'
 
 /** What the description says of a route beside what the code says of it. */
-export interface RouteWords {
+export interface RouteDescription {
   readonly summary: string
   /** The schemas that the route itself reads its input by. */
   readonly body?: z.ZodType
@@ -30,13 +30,13 @@ export interface RouteWords {
   readonly statuses?: readonly number[]
 }
 
-export const describedRoutes: Readonly<Record<Exclude<keyof Answers, 'problem'>, RouteWords>> = {
+export const describedRoutes: Readonly<Record<Exclude<keyof Answers, 'problem'>, RouteDescription>> = {
   'GET /v1/healthz': { summary: 'Whether the store answers; needs no token' },
   'GET /v1/openapi.json': { summary: 'This description' },
   'GET /v1/info': { summary: 'The platform: its names, its CA, and who you are to it' },
   'GET /v1/version': { summary: 'Versions of the platform and of what runs on its nodes' },
   'GET /v1/metrics': { summary: 'Numbers for Prometheus (operators)', gives: 'text/plain' },
-  'POST /v1/clean': { summary: 'Remove the images that no release needs; 409 while somebody builds' },
+  'POST /v1/clean': { summary: 'Remove the images that no release needs; 409 while a build runs' },
   'GET /v1/limits': { summary: 'The limits of the platform' },
   'PATCH /v1/limits': { summary: 'Set limits (RFC 7396: null takes one back)', body: limitChanges },
   'GET /v1/backups': { summary: 'The schedule of backups, and what became of the last' },

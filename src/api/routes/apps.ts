@@ -19,7 +19,7 @@ export const newApp = z.strictObject({ name: z.string() })
 export const destruction = z.strictObject({ confirm: z.string() })
 
 export function appRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
-  const { store, repositories, clock, platform, roll } = parts
+  const { store, repositories, clock, platform, accounts } = parts
 
   api.get('/v1/apps', async c => {
     const [apps, present] = await Promise.all([store.listApps(), presentOf(parts)])
@@ -35,8 +35,8 @@ export function appRoutes(api: Hono<ApiEnv>, parts: ApiParts): void {
       })
     }
     // Roles and tokens of an older app of this name went with its rows.
-    await roll.reload()
-    // The repository first: left over after a crash it harms nobody, and the next try finds it.
+    await accounts.reload()
+    // The repository first: left over after a crash it harms no one, and the next try finds it.
     await repositories.create(app, c.req.raw.signal)
     const row = await store.createApp(app, nameOf(c.get('principal')), clock.now())
     const environments = [{ environment: production, branch: 'main', serving: null, running: [] }]

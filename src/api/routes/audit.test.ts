@@ -11,8 +11,8 @@ const owner = '0f'.repeat(32)
 async function recorded() {
   const rig = await makeTestApi({ access: 'network' })
   await rig.store.createApp(shop, 'ann', 1)
-  await rig.roll.grant('ann', { role: 'viewer', app: shop }, 'test')
-  const { token, row } = await rig.roll.create({ name: 't', holder: 'ann', by: 'test', expiresAt: null })
+  await rig.accounts.grant('ann', { role: 'viewer', app: shop }, 'test')
+  const { token, row } = await rig.accounts.create({ name: 't', holder: 'ann', by: 'test', expiresAt: null })
   const ask = (token: string, line: string, body?: object, headers: Record<string, string> = {}) => {
     const [method = '', path = ''] = line.split(' ')
     return rig.api.request(path, {
@@ -50,10 +50,10 @@ test('who did what, from where, with what and when is on record, without values'
   await ask(ann, 'GET /v1/apps/shop')
   await ask('nobody', 'DELETE /v1/apps/shop', { confirm: 'shop' })
   const rows = await records()
-  const told = rows.map(({ who, credential, from, action, status, note }) =>
+  const answers = rows.map(({ who, credential, from, action, status, note }) =>
     [who, credential, from, action.replace('/apps/:app/environments/:environment', ''), status, note].join(' '),
   )
-  assert.deepEqual(told, [
+  assert.deepEqual(answers, [
     'owner token file 192.0.2.9 PATCH /v1/config 200 KEY',
     'owner token file 192.0.2.9 PUT /v1/members/:member 200 viewer of shop',
     `ann token ${id} 2001:db8::1 PATCH /v1/config 403 `,
@@ -92,7 +92,7 @@ test('a record that cannot be written is reported, and the answer stands', async
   assert.match(reported[0]?.message ?? '', /disk is full/)
 })
 
-test('developers and viewers do not read the record, and nobody changes it', async () => {
+test('developers and viewers do not read the record, and no one changes it', async () => {
   const { ask, ann } = await recorded()
   assert.equal((await ask(ann, 'GET /v1/audit')).status, 403)
   assert.deepEqual(

@@ -11,7 +11,7 @@ import { bodyOf } from '../input.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
 
 const dayMs = 24 * 60 * 60_000
-/** One that nobody renews is told of so many days before its end. */
+/** One that no one renews is told of so many days before its end. */
 const warnDays = 14
 
 export const givenCertificate = z.strictObject({ chain: z.string(), key: z.string() })
@@ -52,7 +52,7 @@ export function certificateRoutes(api: Hono<ApiEnv>, { store, clock, certificate
     const id = c.req.param('certificate')
     const row = (await store.listCertificates()).find(one => one.id === id)
     if (row?.source !== 'own') {
-      throw new AppError('not-found', `nobody has given a certificate ${id}`, { hint: '"lading certs ls" lists them.' })
+      throw new AppError('not-found', `there is no certificate ${id}`, { hint: '"lading certs ls" lists them.' })
     }
     await store.removeCertificate(id)
     await certificates.changed()
@@ -95,7 +95,7 @@ export function certificateRoutes(api: Hono<ApiEnv>, { store, clock, certificate
   }
 }
 
-/** What somebody should do something about, a sentence each. */
+/** What someone should do something about, a sentence each. */
 function warningsOf(
   hosts: readonly HostCertificate[],
   given: readonly CertificateRow[],

@@ -7,9 +7,9 @@ import type { EnvironmentKey } from '../../core/names.ts'
 import { stoppedHint, stoppedOf, stoppedSentence } from '../../core/stopped.ts'
 import type { Engine, LogLine } from '../../docker/engine.ts'
 import type { Edges, ProcessView } from '../../edge/edges.ts'
-import type { KeptLines } from '../../observe/kept-lines.ts'
+import type { RetainedLogs } from '../../observe/retained-logs.ts'
 import type { LogEntry } from '../documents.ts'
-import { Funnel } from '../funnel.ts'
+import { Channel } from '../channel.ts'
 import { environmentOf, queryOf } from '../input.ts'
 import type { ApiEnv, ApiParts } from '../parts.ts'
 import { presentView } from './processes.ts'
@@ -39,7 +39,7 @@ interface Asked {
   readonly sources: readonly string[]
 }
 
-interface LogTools {
+interface LogDeps {
   readonly edges: Edges
   readonly engine: Engine
   readonly clock: Clock
@@ -51,7 +51,7 @@ interface Source {
   read(options: { tail: number; follow: boolean; since?: number }, signal: AbortSignal): AsyncIterable<LogLine>
 }
 
-export function logRoutes(api: Hono<ApiEnv>, { store, edges, engine, clock, keptLines }: ApiParts): void {
+export function logRoutes(api: Hono<ApiEnv>, { store, edges, engine, clock, retainedLogs }: ApiParts): void {
   api.get('/v1/apps/:app/environments/:environment/logs', async c => {
     const key = await environmentOf(c, store)
     const { tail, follow, since, source } = queryOf(c, logsQuery)
@@ -65,12 +65,12 @@ export function logRoutes(api: Hono<ApiEnv>, { store, edges, engine, clock, kept
     // Nothing that is kept of an app that had this name before.
     const created = momentOf((await store.findApp(key.app))?.createdAt ?? 0)
     const ownTime = { ...asked, since: asked.since > created ? asked.since : created }
-    const tools = { edges, engine, clock }
+    const deps = { edges, engine, clock }
     const open = sources.includes('build')
       ? () => buildLines(key, asked, store)
-      : keptLines === undefined
-        ? (signal: AbortSignal) => readLogs(key, asked, tools, signal)
-        : (signal: AbortSignal) => keptOrEngine(key, { asked, ownTime }, { ...tools, keptLines }, signal)
+      : retainedLogs === undefined
+        ? (signal: AbortSignal) => readLogs(key, asked, deps, signal)
+        : (signal: AbortSignal) => keptOrEngine(key, { asked, ownTime }, { ...deps, retainedLogs }, signal)
     const saysWhy = sources.length === 0 || sources.includes('lading')
     const opened = saysWhy ? (signal: AbortSignal) => whyStopped(key, engine, open, signal) : open
     return streamed(c, { clock, format: ndjson<LogEntry>(), open: opened })
@@ -102,20 +102,23 @@ async function* whyStopped(
 async function* keptOrEngine(
   key: EnvironmentKey,
   { asked, ownTime }: { readonly asked: Asked; readonly ownTime: Asked },
-  tools: LogTools & { readonly keptLines: KeptLines },
+  deps: LogDeps & { readonly retainedLogs: RetainedLogs },
   signal: AbortSignal,
 ): AsyncGenerator<LogEntry, void, undefined> {
   let hasBegun = false
   try {
-    for await (const { time, source, stream, text, release } of tools.keptLines.lines({ ...key, ...ownTime }, signal)) {
+    for await (const { time, source, stream, text, release } of deps.retainedLogs.lines(
+      { ...key, ...ownTime },
+      signal,
+    )) {
       hasBegun = true
       yield { time, source, stream, text, release }
     }
   } catch (error) {
     if (signal.aborted || hasBegun || !(error instanceof AppError && error.code === 'unavailable')) throw error
     const text = `${error.message}; these are the lines that the engine still has`
-    yield { time: new Date(tools.clock.now()).toISOString(), source: 'lading', stream: 'stderr', text }
-    yield* readLogs(key, asked, tools, signal)
+    yield { time: new Date(deps.clock.now()).toISOString(), source: 'lading', stream: 'stderr', text }
+    yield* readLogs(key, asked, deps, signal)
   }
 }
 
@@ -156,57 +159,57 @@ async function* buildLines(
 export async function* readLogs(
   key: EnvironmentKey,
   { tail, follow, since, sources: wanted }: Asked,
-  tools: LogTools,
+  deps: LogDeps,
   signal: AbortSignal,
 ): AsyncGenerator<LogEntry, void, undefined> {
-  const view = await presentView(key, tools, signal)
-  const sources = [routerSource(key, tools), ...view.processes.map(process => processSource(process, tools))].filter(
+  const view = await presentView(key, deps, signal)
+  const sources = [routerSource(key, deps), ...view.processes.map(process => processSource(process, deps))].filter(
     ({ name }) => isWanted(name, wanted),
   )
-  const past = await Promise.all(sources.map(source => readPast(source, tail, tools, signal)))
+  const past = await Promise.all(sources.map(source => readPast(source, tail, deps, signal)))
   yield* past
     .flat()
     .filter(({ time }) => sortable(time) >= since)
     .sort((a, b) => (sortable(a.time) < sortable(b.time) ? -1 : 1))
     .slice(tail === 0 ? Infinity : -tail)
   if (!follow) return
-  const funnel = new Funnel<LogEntry>()
+  const channel = new Channel<LogEntry>()
   const stop = new AbortController()
   const until = AbortSignal.any([signal, stop.signal])
-  until.addEventListener('abort', () => funnel.end(), { once: true })
-  for (const [index, source] of sources.entries()) void pump(source, past[index]?.at(-1), { funnel, tools }, until)
+  until.addEventListener('abort', () => channel.end(), { once: true })
+  for (const [index, source] of sources.entries()) void pump(source, past[index]?.at(-1), { channel, deps }, until)
   const known = new Set(view.processes.map(({ container }) => container))
-  void pumpNewcomers(key, { known, wanted }, { funnel, tools }, until)
+  void pumpNewcomers(key, { known, wanted }, { channel, deps }, until)
   try {
-    yield* funnel
+    yield* channel
   } finally {
     stop.abort()
   }
 }
 
-async function readPast(source: Source, tail: number, tools: LogTools, signal: AbortSignal): Promise<LogEntry[]> {
+async function readPast(source: Source, tail: number, deps: LogDeps, signal: AbortSignal): Promise<LogEntry[]> {
   const entries: LogEntry[] = []
   try {
     if (tail > 0)
       for await (const line of source.read({ tail, follow: false }, signal)) entries.push(entry(source, line))
   } catch (error) {
     signal.throwIfAborted()
-    const note = unreadable(source, error, tools.clock)
+    const note = unreadable(source, error, deps.clock)
     if (note) entries.push(note)
   }
   return entries
 }
 
 interface Pump {
-  readonly funnel: Funnel<LogEntry>
-  readonly tools: LogTools
+  readonly channel: Channel<LogEntry>
+  readonly deps: LogDeps
 }
 
 /** Lines that came after `last`. The source is asked from the second of `last` on; what was given before is dropped. */
 async function pump(
   source: Source,
   last: LogEntry | undefined,
-  { funnel, tools }: Pump,
+  { channel, deps }: Pump,
   signal: AbortSignal,
 ): Promise<void> {
   const since = last ? { since: Math.floor(Date.parse(last.time) / 1000) } : {}
@@ -214,42 +217,42 @@ async function pump(
     for await (const line of source.read({ tail: last ? 1000 : 0, follow: true, ...since }, signal)) {
       if (last && (sortable(line.time) < sortable(last.time) || (line.time === last.time && line.text === last.text)))
         continue
-      await funnel.write(entry(source, line))
+      await channel.write(entry(source, line))
     }
   } catch (error) {
     if (signal.aborted) return
-    const note = unreadable(source, error, tools.clock)
-    if (note) await funnel.write(note)
+    const note = unreadable(source, error, deps.clock)
+    if (note) await channel.write(note)
   }
 }
 
-/** Processes that start while somebody follows: all of their log is new. */
+/** Processes that start while someone follows: all of their log is new. */
 async function pumpNewcomers(
   key: EnvironmentKey,
   { known, wanted }: { readonly known: Set<string>; readonly wanted: readonly string[] },
-  { funnel, tools }: Pump,
+  { channel, deps }: Pump,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    for await (const { processes } of tools.edges.watch(key, signal)) {
+    for await (const { processes } of deps.edges.watch(key, signal)) {
       for (const process of processes) {
         if (known.has(process.container) || !isWanted(process.name, wanted)) continue
         known.add(process.container)
-        void pump(wholeLog(processSource(process, tools)), undefined, { funnel, tools }, signal)
+        void pump(wholeLog(processSource(process, deps)), undefined, { channel, deps }, signal)
       }
     }
   } catch (error) {
     if (signal.aborted) return
-    const note = unreadable({ name: 'new processes' }, error, tools.clock)
-    if (note) await funnel.write(note)
+    const note = unreadable({ name: 'new processes' }, error, deps.clock)
+    if (note) await channel.write(note)
   }
 }
 
-function routerSource(key: EnvironmentKey, { edges }: LogTools): Source {
+function routerSource(key: EnvironmentKey, { edges }: LogDeps): Source {
   return { name: 'router', read: ({ tail, follow }, signal) => edges.routerLog(key, { tail, follow }, signal) }
 }
 
-function processSource({ name, container, node }: ProcessView, { engine }: LogTools): Source {
+function processSource({ name, container, node }: ProcessView, { engine }: LogDeps): Source {
   return { name, read: (options, signal) => engine.logs(container, { ...options, node }, signal) }
 }
 

@@ -2,7 +2,7 @@ import type { Hono } from 'hono'
 import { z } from 'zod'
 import { noApp } from '../../access/policy.ts'
 import { nameOf } from '../../access/principal.ts'
-import { type Grant, parseRole, roleWords } from '../../access/roles.ts'
+import { type Grant, parseRole, roleDescriptions } from '../../access/roles.ts'
 import { AppError } from '../../core/errors.ts'
 import { parseAppName } from '../../core/names.ts'
 import { type MemberDocument, type MemberRemovalDocument, tokenDocument } from '../documents.ts'
@@ -23,8 +23,8 @@ export function parseMemberName(text: string): string {
   })
 }
 
-export function memberRoutes(api: Hono<ApiEnv>, { roll, store }: ApiParts): void {
-  api.get('/v1/members', c => c.json(roll.members().map(row => row satisfies MemberDocument)))
+export function memberRoutes(api: Hono<ApiEnv>, { accounts, store }: ApiParts): void {
+  api.get('/v1/members', c => c.json(accounts.members().map(row => row satisfies MemberDocument)))
 
   /** A role more; the member is made where there is none. */
   api.put('/v1/members/:member', async c => {
@@ -34,7 +34,7 @@ export function memberRoutes(api: Hono<ApiEnv>, { roll, store }: ApiParts): void
     const grant = grantOf(body.role, body.app)
     const app = grant.app === null ? null : await store.findApp(grant.app)
     if (grant.app !== null && (!app || app.destroyedAt !== null)) throw noApp(grant.app)
-    await roll.grant(name, grant, nameOf(c.get('principal')))
+    await accounts.grant(name, grant, nameOf(c.get('principal')))
     return c.json(documentOf(name))
   })
 
@@ -45,17 +45,17 @@ export function memberRoutes(api: Hono<ApiEnv>, { roll, store }: ApiParts): void
     const name = parseMemberName(c.req.param('member'))
     if (role === undefined && app !== null) {
       throw new AppError('invalid-input', 'which role on this app?', {
-        hint: `Name one of ${Object.keys(roleWords).join(', ')}.`,
+        hint: `Name one of ${Object.keys(roleDescriptions).join(', ')}.`,
       })
     }
-    await roll.withdraw(name, role === undefined ? null : grantOf(role, app))
-    // A program goes on with its own token; who made it knows it, and somebody should think of that now.
-    const left = roll.tokens().filter(({ by, holder }) => by === name && holder !== name)
+    await accounts.withdraw(name, role === undefined ? null : grantOf(role, app))
+    // A program goes on with its own token; who made it knows it, and someone should think of that now.
+    const left = accounts.tokens().filter(({ by, holder }) => by === name && holder !== name)
     return c.json({ name, removed: true, left: left.map(tokenDocument) } satisfies MemberRemovalDocument)
   })
 
   function documentOf(name: string): MemberDocument {
-    const row = roll.members().find(member => member.name === name)
+    const row = accounts.members().find(member => member.name === name)
     if (row) return row
     throw new AppError('conflict', `${name} was removed meanwhile`, { retryable: true })
   }

@@ -46,7 +46,7 @@ export function platformRoutes(api: Hono<ApiEnv>, { store, platform, pipeline }:
   api.post('/v1/clean', async c => {
     const cleaned = await pipeline.clean()
     if (cleaned !== null) return c.json(cleaned satisfies CleanedDocument)
-    throw new AppError('conflict', 'somebody builds or cleans, and images are removed only while nobody does', {
+    throw new AppError('conflict', 'a build or a clean-up is running, and images are removed only while none is', {
       hint: 'Try again when "lading status" shows no build; the platform cleans up by itself every hour.',
       retryable: true,
     })

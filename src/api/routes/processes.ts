@@ -35,8 +35,8 @@ export function processRoutes(api: Hono<ApiEnv>, { store, edges, engine, clock }
     const known = present(view.processes, tasks).map(fromView)
     const all = [...known, ...withoutContainer(tasks, view), ...stoppedOnes(tasks)].sort(byNameInRelease)
     // Nodes, and names by which their engines know containers, are the operators' business.
-    const told = operates(c.get('principal')) ? all : all.map(one => ({ ...one, node: null, container: null }))
-    return c.json(told satisfies ProcessDocument[])
+    const visible = operates(c.get('principal')) ? all : all.map(one => ({ ...one, node: null, container: null }))
+    return c.json(visible satisfies ProcessDocument[])
   })
 }
 
@@ -93,7 +93,7 @@ async function tasksOf(key: EnvironmentKey, engine: Engine, signal: AbortSignal)
   return Promise.all(services.map(async service => ({ service, tasks: await engine.listTasks(service.name, signal) })))
 }
 
-/** Per slot the newest task, where it has no container yet: why a process does not start is Swarm's word alone. */
+/** Per slot the newest task, where it has no container yet: why a process does not start is in Swarm's report alone. */
 function withoutContainer(all: readonly Tasks[], view: EnvironmentView): ProcessDocument[] {
   const containers = new Set(view.processes.map(process => process.container))
   return all.flatMap(({ service, tasks }) => {

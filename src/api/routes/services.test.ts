@@ -60,7 +60,7 @@ test('attached: the variable and who it belongs to stand in one config version, 
   assert.deepEqual([code, /db is attached to shop\/production .*detach db --app shop/.test(said)], [409, true])
 })
 
-test('a variable that somebody has set is not taken', async () => {
+test('a variable that someone has set is not taken', async () => {
   const { call, ready, problem } = await given()
   await ready()
   await call('PATCH', `${ofShop}/config`, { DATABASE_URL: 'postgres://elsewhere' })

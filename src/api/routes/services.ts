@@ -9,7 +9,7 @@ import { environmentId } from '../../core/labels.ts'
 import { type EnvironmentKey, parseConfigKey, parseServiceName } from '../../core/names.ts'
 import { Secret } from '../../core/secret.ts'
 import { parseKind } from '../../services/kinds.ts'
-import { parseBackupName } from '../../services/shelf.ts'
+import { parseBackupName } from '../../services/storage.ts'
 import type { AttachmentRow, ServiceRow } from '../../store/service-store.ts'
 import { releaseConfig, writeConfig } from '../config-change.ts'
 import type { AttachDocument, ServiceDocument } from '../documents.ts'
@@ -202,7 +202,7 @@ async function refuseTaken(
   if (own.some(one => one.service === service.id || one.variable === variable)) return
   const { values } = await store.readConfig(key, 0)
   if (!Object.hasOwn(values, variable)) return
-  // What a detached pair has left is gone with the detaching; this is somebody's own.
+  // What a detached pair has left is gone with the detaching; this is someone's own.
   throw new AppError('already-exists', `${variable} is set already`, {
     hint: `Choose another name (--as OTHER_URL), or unset it: lading unset ${variable} --app ${key.app}`,
   })
@@ -229,7 +229,7 @@ async function described(
 ): Promise<ServiceDocument> {
   const { name, kind, state, reason, from, by, at, destroyedAt } = row
   const isLive = state === 'ready' && destroyedAt === null
-  const sight = isLive ? await services.see(row, c.req.raw.signal) : { up: false, bytes: null }
+  const condition = isLive ? await services.see(row, c.req.raw.signal) : { up: false, bytes: null }
   const principal = c.get('principal')
   const own = attachments.filter(one => one.service === row.id && sees(principal, one.app))
   return {
@@ -240,7 +240,7 @@ async function described(
     state: destroyedAt === null ? state : 'destroyed',
     reason,
     from,
-    ...sight,
+    ...condition,
     attachments: own.map(({ app, environment, variable, user, wanted }) => ({
       app,
       environment,

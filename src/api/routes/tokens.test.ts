@@ -11,8 +11,8 @@ async function withMembers() {
   const clock = { ...systemClock, at: 1_800_000_000_000, now: () => clock.at }
   const rig = await makeTestApi({ access: 'network', clock })
   await rig.store.createApp(shop, 'ann', 1)
-  await rig.roll.grant('ann', { role: 'developer', app: shop }, 'test')
-  await rig.roll.grant('bob', { role: 'viewer', app: shop }, 'test')
+  await rig.accounts.grant('ann', { role: 'developer', app: shop }, 'test')
+  await rig.accounts.grant('bob', { role: 'viewer', app: shop }, 'test')
   const ask = (token: string, method: string, path: string, body?: object) =>
     rig.api.request(`/v1${path}`, {
       method,
@@ -20,7 +20,7 @@ async function withMembers() {
       ...(method !== 'GET' && { body: JSON.stringify(body ?? {}) }),
     })
   const tokenOf = async (holder: string, expiresAt: number | null = null) => {
-    const { token, row } = await rig.roll.create({ name: 't', holder, by: 'test', expiresAt })
+    const { token, row } = await rig.accounts.create({ name: 't', holder, by: 'test', expiresAt })
     return { token: token.reveal(), id: row.id }
   }
   return { ...rig, clock, ask, tokenOf }
@@ -45,7 +45,7 @@ test('a token is in the answer that makes it and nowhere else; the store has its
   assert.equal(row?.usedAt, 1_800_000_000_000)
 })
 
-test('a token that has expired is nobody, and makes none that outlives it', async () => {
+test('a token that has expired is no one, and makes none that outlives it', async () => {
   const { ask, tokenOf, clock } = await withMembers()
   const ann = await tokenOf('ann', clock.at + 100_000)
   for (const expiresIn of [null, 86_400]) {
@@ -71,15 +71,15 @@ test('a revoked token is dead at once, and so is a stream that is open with it',
   assert.equal((await ask(again.token, 'GET', '/info')).status, 200)
 })
 
-test('a role that is taken back ends what is open under it, and a role given changes nobody else', async () => {
-  const { ask, tokenOf, world, roll } = await withMembers()
+test('a role that is taken back ends what is open under it, and a role given changes no one else', async () => {
+  const { ask, tokenOf, world, accounts } = await withMembers()
   const [ann, bob] = [await tokenOf('ann'), await tokenOf('bob')]
   world.log(world.process('web.1').container, '2026-11-24T10:00:00Z', 'hello')
   const [one, two] = await Promise.all([ask(ann.token, 'GET', logs), ask(bob.token, 'GET', logs)])
   const [first, second] = [one.body!.getReader(), two.body!.getReader()]
   await Promise.all([first.read(), second.read()])
   const [cut, goesOn] = [first.read(), second.read()]
-  await roll.withdraw('ann', { role: 'developer', app: shop })
+  await accounts.withdraw('ann', { role: 'developer', app: shop })
   await assert.rejects(cut, /changed/)
   assert.equal((await ask(ann.token, 'GET', '/apps/shop')).status, 404)
   world.log('c-web.1-1', '2026-11-24T10:00:01Z', 'more')
@@ -88,9 +88,9 @@ test('a role that is taken back ends what is open under it, and a role given cha
 })
 
 test('a deploy token deploys its environment, reads its runs, and nothing else', async () => {
-  const { ask, roll, repositories } = await withMembers()
+  const { ask, accounts, repositories } = await withMembers()
   const holder = { app: shop, environment: production }
-  const { token } = await roll.create({ name: 'ci', holder, by: 'ann', expiresAt: null })
+  const { token } = await accounts.create({ name: 'ci', holder, by: 'ann', expiresAt: null })
   const robot = token.reveal()
   await repositories.create(shop, new AbortController().signal)
   const commit = repositories.addCommit(shop, { files: { 'server.js': '1' } })
@@ -104,24 +104,24 @@ test('a deploy token deploys its environment, reads its runs, and nothing else',
     assert.equal((await ask(robot, 'GET', path)).status, 403, path)
 })
 
-test('roles and tokens on an app go with it: a new app of its name is nobody of before', async () => {
-  const { ask, tokenOf, roll, store, call } = await withMembers()
+test('roles and tokens on an app go with it: a new app of its name is no one of before', async () => {
+  const { ask, tokenOf, accounts, store, call } = await withMembers()
   const ann = await tokenOf('ann')
-  await roll.create({ name: 'ci', holder: { app: shop, environment: production }, by: 'ann', expiresAt: null })
+  await accounts.create({ name: 'ci', holder: { app: shop, environment: production }, by: 'ann', expiresAt: null })
   await store.markAppDestroyed(shop, 2)
   await store.removeApp(shop)
   const owner = '0f'.repeat(32)
   assert.equal((await ask(owner, 'POST', '/apps', { name: 'shop' })).status, 201)
   assert.equal((await ask(ann.token, 'GET', '/apps/shop')).status, 404)
   assert.deepEqual(
-    roll.tokens().map(({ holder }) => holder),
+    accounts.tokens().map(({ holder }) => holder),
     ['ann'],
   )
   assert.equal((await call('GET', '/apps')).status, 401)
 })
 
 test("only owners change members, and the server's own owner stays", async () => {
-  const { ask, tokenOf, roll } = await withMembers()
+  const { ask, tokenOf, accounts } = await withMembers()
   const ann = await tokenOf('ann')
   assert.equal((await ask(ann.token, 'PUT', '/members/ann', { role: 'owner' })).status, 403)
   assert.equal((await ask(ann.token, 'POST', '/tokens', { name: 'x', member: 'owner' })).status, 403)
@@ -132,14 +132,14 @@ test("only owners change members, and the server's own owner stays", async () =>
   assert.equal((await ask(carl.token, 'DELETE', '/members/ann', {})).status, 200)
   assert.equal((await ask(ann.token, 'GET', '/info')).status, 401)
   assert.deepEqual(
-    roll.members().map(({ name }) => name),
+    accounts.members().map(({ name }) => name),
     ['bob', 'carl', 'owner'],
   )
 })
 
 test('who takes a member away is told of the tokens which that member has made for programs', async () => {
-  const { ask, tokenOf, roll } = await withMembers()
-  await roll.grant('olga', { role: 'owner', app: null }, 'test')
+  const { ask, tokenOf, accounts } = await withMembers()
+  await accounts.grant('olga', { role: 'owner', app: null }, 'test')
   const [ann, olga] = [await tokenOf('ann'), await tokenOf('olga')]
   await ask(ann.token, 'POST', '/tokens', { name: 'laptop' })
   await ask(ann.token, 'POST', '/tokens', { name: 'ci', app: 'shop' })

@@ -24,11 +24,11 @@ export const newToken = z.strictObject({
   expiresIn: z.number().int().min(60).max(tenYears).nullable().default(null),
 })
 
-export function tokenRoutes(api: Hono<ApiEnv>, { roll, store, clock }: ApiParts): void {
+export function tokenRoutes(api: Hono<ApiEnv>, { accounts, store, clock }: ApiParts): void {
   api.get('/v1/tokens', c => {
     const principal = c.get('principal')
     return c.json(
-      roll
+      accounts
         .tokens()
         .filter(row => mayManage(row, principal))
         .map(tokenDocument),
@@ -41,24 +41,24 @@ export function tokenRoutes(api: Hono<ApiEnv>, { roll, store, clock }: ApiParts)
     const whose = wanted.app ?? wanted.member ?? ownName(c.get('principal'))
     c.set('note', `token ${wanted.name} of ${whose}`)
     const holder = await holderOf(c, wanted)
-    const own = roll.expiryOf(c.get('principal'))
+    const own = accounts.expiryOf(c.get('principal'))
     const asked = wanted.expiresIn === null ? null : clock.now() + wanted.expiresIn * 1000
     // Who was let in for a month does not make himself a key for ever.
     const expiresAt = own === null ? asked : Math.min(own, asked ?? own)
     const by = nameOf(c.get('principal'))
-    const { row, token } = await roll.create({ name: wanted.name, holder, by, expiresAt })
+    const { row, token } = await accounts.create({ name: wanted.name, holder, by, expiresAt })
     c.set('note', `token ${row.name} (${row.id}) of ${whose}`)
     return c.json({ ...tokenDocument(row), token: token.reveal() }, 201)
   })
 
   api.delete('/v1/tokens/:token', async c => {
     const id = c.req.param('token')
-    const row = roll.tokens().find(one => one.id === id && mayManage(one, c.get('principal')))
+    const row = accounts.tokens().find(one => one.id === id && mayManage(one, c.get('principal')))
     if (!row) {
       throw new AppError('not-found', `there is no token ${id.slice(0, 60)}`, { hint: '"lading tokens" lists them.' })
     }
     c.set('note', `token ${row.name}`)
-    await roll.revoke(row.id)
+    await accounts.revoke(row.id)
     return c.json(tokenDocument(row))
   })
 

@@ -13,7 +13,7 @@ export interface BuilderContainerOptions {
   readonly cage: CageOptions
   /** Its own, and how long it stays without a build. Asked when the first build of several comes: they share it. */
   readonly limits: () => Limits
-  /** Told when the container could not be stopped; nobody waits for it. */
+  /** Called when the container could not be stopped; no one waits for it. */
   readonly warn: (sentence: string, error: unknown) => void
 }
 

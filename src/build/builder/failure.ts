@@ -34,7 +34,7 @@ export function explain(facts: BuildFacts): AppError {
     })
   }
   if (code === null) {
-    return new AppError('build-failed', `${step}: ${lastWords(failed.error)}`, { details })
+    return new AppError('build-failed', `${step}: ${lastLine(failed.error)}`, { details })
   }
   if (facts.memoryKills > 0 || (code === 137 && facts.memoryLimitMet)) {
     const limit = amount(facts.limits.memory)
@@ -60,7 +60,7 @@ function withoutStep(words: readonly string[]): AppError {
   const text = words.findLast(line => line.startsWith('ERROR:')) ?? words.at(-1) ?? 'the builder gave no reason'
   return (
     missingImage({ name: '', error: text, notStarted: null }) ??
-    new AppError('build-failed', lastWords(text), { details: words })
+    new AppError('build-failed', lastLine(text), { details: words })
   )
 }
 
@@ -69,11 +69,11 @@ function missingImage({ name, error }: FailedStep): AppError | null {
     /load metadata for (\S+)/.exec(name) ?? /(\S+): failed to resolve source metadata/.exec(error) ?? []
   if (!wanted) return null
   const image = wanted.replace(/^docker\.io\/(?:library\/)?/, '')
-  // What chooseBases could not read, as in an image's ONBUILD: refused by BuildKit's policy, or by the registry's door.
+  // What chooseBases could not read, as in an image's ONBUILD: refused by BuildKit's policy, or by the registry's listener.
   if (image.startsWith(`${registryName}/`) && /denied by policy|403 Forbidden/.test(error)) {
     return new AppError('build-failed', `base image ${image} is the image of another app`)
   }
-  return new AppError('build-failed', `base image ${image} is not to be had: ${lastWords(error)}`)
+  return new AppError('build-failed', `base image ${image} is not to be had: ${lastLine(error)}`)
 }
 
 function exitCode(error: string): number | null {
@@ -84,16 +84,16 @@ function exitCode(error: string): number | null {
 /** `RUN make` of `[3/5] RUN make`; `npm ci` for the steps of our own Dockerfiles, whose options are ours. */
 function stepName(name: string, isOwn: boolean): string {
   const step = withoutOptions(name.replace(/^\[[^\]]*\] /, '').split('\n')[0] ?? '')
-  const told = isOwn
+  const text = isOwn
     ? step
     : firstCommand(step)
         .replace(/^RUN /, '')
         .replace(/ --\S+/g, '')
-  return told.length > 100 ? `${told.slice(0, 99)}…` : told
+  return text.length > 100 ? `${text.slice(0, 99)}…` : text
 }
 
 /** BuildKit nests its reasons from the left; the last ones say it. */
-function lastWords(error: string): string {
+function lastLine(error: string): string {
   return error
     .replace(/^ERROR: /, '')
     .replace(/^failed to solve: /, '')

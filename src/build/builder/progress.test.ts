@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Progress } from './progress.ts'
+import { BuildProgress } from './progress.ts'
 
 test('a character whose bytes come in two pieces is whole', () => {
   const said: string[] = []
-  const progress = new Progress(line => said.push(line.trim()))
+  const progress = new BuildProgress(line => said.push(line.trim()))
   const bytes = Buffer.from('grün\n')
   for (const data of [bytes.subarray(0, 3), bytes.subarray(3)])
     progress.push(Buffer.from(`${JSON.stringify({ logs: [{ vertex: 'sha256:a', data: data.toString('base64') }] })}\n`))
@@ -13,7 +13,7 @@ test('a character whose bytes come in two pieces is whole', () => {
 
 test('a line that a step has begun on stderr does not run together with what it writes to stdout meanwhile', () => {
   const said: string[] = []
-  const progress = new Progress(line => said.push(line.trim()))
+  const progress = new BuildProgress(line => said.push(line.trim()))
   const writes = (stream: number, text: string, vertex = 'sha256:a') =>
     progress.push(Buffer.from(`${JSON.stringify({ logs: [{ vertex, stream, data: btoa(text) }] })}\n`))
   writes(2, 'mknod: /node')

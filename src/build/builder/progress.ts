@@ -61,7 +61,7 @@ const outputBound = { characters: heldCharacters, keeps: 'end' } as const
  * control characters; of a line that was drawn over and over (progress bars) the last state is shown. After 2,000 lines
  * of output no more of it is shown.
  */
-export class Progress {
+export class BuildProgress {
   readonly #say: (line: string) => void
   readonly #worthTelling: ((step: string) => boolean) | null
   readonly #shown = new Set<string>()
@@ -170,7 +170,7 @@ export class Progress {
   }
 }
 
-/** Null: it only looked like a report, as a line of somebody's Dockerfile in an error can. */
+/** Null: it only looked like a report, as a line of someone's Dockerfile in an error can. */
 function reportIn(text: string): Report | null {
   try {
     const report = JSON.parse(text) as Partial<Record<keyof Report, unknown>>

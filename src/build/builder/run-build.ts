@@ -10,7 +10,7 @@ import type { DockerBuild } from '../lading-yaml.ts'
 import { writeTar } from '../code-tar.ts'
 import type { ExecEnd } from './exec.ts'
 import { explain } from './failure.ts'
-import { Progress } from './progress.ts'
+import { BuildProgress } from './progress.ts'
 import type { Pass } from '../registry/gate.ts'
 import { clientConfig, sourcePolicy } from '../registry/rights.ts'
 
@@ -43,7 +43,7 @@ export interface BuildJob {
 export type Context =
   { readonly files: ReadonlyMap<string, Uint8Array> } | { readonly archive: () => AsyncIterable<Uint8Array> }
 
-export interface BuildTools {
+export interface BuildDeps {
   readonly container: BuilderContainer
   readonly clock: Clock
   /** Milliseconds. */
@@ -61,22 +61,22 @@ const cancelMs = 15_000
  * could not be started gets a second try. Rejects as failure.ts words it; `unavailable` (retryable) when the builder went
  * away. Aborted, or above its time, it ends every process of the build before it rejects.
  */
-export async function runBuild(job: BuildJob, tools: BuildTools, signal: AbortSignal): Promise<string> {
-  const first = await attempt(job, tools, signal)
+export async function runBuild(job: BuildJob, deps: BuildDeps, signal: AbortSignal): Promise<string> {
+  const first = await attempt(job, deps, signal)
   if ('digest' in first) return first.digest
   if (!first.notStarted) throw first.error
   // Seen on a busy machine: runc's init gone before its first word. What never ran has no effects; the rest is in the cache.
   job.say(`       ${first.error.message}; trying once more`)
-  const second = await attempt(job, tools, signal)
+  const second = await attempt(job, deps, signal)
   if ('digest' in second) return second.digest
   throw second.error
 }
 
 type Attempt = { readonly digest: string } | { readonly error: AppError; readonly notStarted: boolean }
 
-async function attempt(job: BuildJob, tools: BuildTools, signal: AbortSignal): Promise<Attempt> {
-  const progress = new Progress(job.say, job.tells === null ? null : stepsOf(job.tells))
-  const end = await untilEnd(job, tools, progress, signal)
+async function attempt(job: BuildJob, deps: BuildDeps, signal: AbortSignal): Promise<Attempt> {
+  const progress = new BuildProgress(job.say, job.tells === null ? null : stepsOf(job.tells))
+  const end = await untilEnd(job, deps, progress, signal)
   progress.end()
   const result = parseResult(end.stdout)
   if (!result) throw withoutResult(progress, end)
@@ -89,8 +89,8 @@ async function attempt(job: BuildJob, tools: BuildTools, signal: AbortSignal): P
     words: progress.words,
     memoryKills: result.memoryKills,
     memoryLimitMet: result.memoryHits > 0,
-    processLimitMet: result.pidsPeak >= tools.container.buildLimits.pids,
-    limits: tools.container.buildLimits,
+    processLimitMet: result.pidsPeak >= deps.container.buildLimits.pids,
+    limits: deps.container.buildLimits,
   })
   return { error, notStarted: progress.failed !== null && progress.failed.notStarted !== null }
 }
@@ -125,8 +125,13 @@ export function buildCommand(
   ]
 }
 
-async function untilEnd(job: BuildJob, tools: BuildTools, progress: Progress, signal: AbortSignal): Promise<ExecEnd> {
-  const { container, clock, timeLimit } = tools
+async function untilEnd(
+  job: BuildJob,
+  deps: BuildDeps,
+  progress: BuildProgress,
+  signal: AbortSignal,
+): Promise<ExecEnd> {
+  const { container, clock, timeLimit } = deps
   const limit = { clock, ms: timeLimit, late: () => tooLong(timeLimit) }
   let ending = signal
   const connection = new AbortController()
@@ -137,7 +142,7 @@ async function untilEnd(job: BuildJob, tools: BuildTools, progress: Progress, si
   try {
     return await within(limit, over => withAbort(running, (ending = AbortSignal.any([signal, over]))))
   } catch (error) {
-    if (ending.aborted) await endTree(job, tools)
+    if (ending.aborted) await endTree(job, deps)
     throw connectionLost(error) ?? error
   } finally {
     connection.abort()
@@ -174,7 +179,7 @@ function contentOf(job: BuildJob) {
 }
 
 /** Kills the build's processes; when they cannot be killed one by one, the whole builder. */
-async function endTree(job: BuildJob, { container, clock }: BuildTools): Promise<void> {
+async function endTree(job: BuildJob, { container, clock }: BuildDeps): Promise<void> {
   let isLate = false
   const late = () => {
     isLate = true
@@ -206,7 +211,7 @@ function parseResult(stdout: string): Result | null {
   return stdout.trimEnd().endsWith('}') ? resultSchema.parse(JSON.parse(stdout)) : null
 }
 
-function withoutResult(progress: Progress, { exitCode }: ExecEnd): AppError {
+function withoutResult(progress: BuildProgress, { exitCode }: ExecEnd): AppError {
   // Whether the container runs is not asked: an engine notices its end later than that of the program in it.
   if (exitCode === null || exitCode === killed) {
     return new AppError('unavailable', 'the builder was stopped during the build', {

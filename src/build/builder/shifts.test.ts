@@ -11,7 +11,7 @@ test('builds run side by side', async () => {
   await slow
 })
 
-test('a cleaning does not begin while somebody builds', async () => {
+test('a cleaning does not begin while a build runs', async () => {
   const shifts = new Shifts()
   const end = Promise.withResolvers<void>()
   const building = shifts.build(() => end.promise)

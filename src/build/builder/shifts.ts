@@ -1,4 +1,4 @@
-/** Builds side by side, or one cleaning by itself, which begins only when nobody builds; builds wait for its end. */
+/** Builds side by side, or one cleaning by itself, which begins only when no build runs; builds wait for its end. */
 export class Shifts {
   #builds = 0
   #cleaning: Promise<unknown> | null = null
@@ -13,7 +13,7 @@ export class Shifts {
     }
   }
 
-  /** Null: somebody builds or cleans, and nothing was done. */
+  /** Null: a build or a clean-up runs, and nothing was done. */
   async clean<T>(work: () => Promise<T>): Promise<T | null> {
     if (this.#builds > 0 || this.#cleaning !== null) return null
     const cleaning = work()

@@ -54,72 +54,72 @@ async function gateway(registry?: RegistryAddress) {
 }
 
 test('without the token of a running build there is no answer but how to ask', async () => {
-  await using door = await gateway()
-  const pass = door.gate.admit(shop)
-  const made = { user: shop, password: door.gate.admit(shop).password }
-  assert.equal((await door.ask(made, 'GET /v2/shop/manifests/1')).status, 404)
+  await using rig = await gateway()
+  const pass = rig.gate.admit(shop)
+  const made = { user: shop, password: rig.gate.admit(shop).password }
+  assert.equal((await rig.ask(made, 'GET /v2/shop/manifests/1')).status, 404)
   pass[Symbol.dispose]()
   for (const stranger of [null, pass]) {
-    const { status, text } = await door.ask(stranger, 'GET /v2/shop/manifests/1')
+    const { status, text } = await rig.ask(stranger, 'GET /v2/shop/manifests/1')
     assert.equal(status, 401)
     assert.match(text, /"UNAUTHORIZED"/)
   }
-  assert.deepEqual(door.calls, ['GET /v2/shop/manifests/1'])
+  assert.deepEqual(rig.calls, ['GET /v2/shop/manifests/1'])
 })
 
 test('a build pushes a layer of many megabytes and an image that stands on one of the platform', async () => {
-  await using door = await gateway()
-  using pass = door.gate.admit(shop)
-  const base = await door.behind.putBlob('lading/node', Buffer.from('debian and node'), never)
-  const mounted = await door.ask(pass, `POST /v2/shop/blobs/uploads/?mount=${base.digest}&from=lading/node`)
+  await using rig = await gateway()
+  using pass = rig.gate.admit(shop)
+  const base = await rig.behind.putBlob('lading/node', Buffer.from('debian and node'), never)
+  const mounted = await rig.ask(pass, `POST /v2/shop/blobs/uploads/?mount=${base.digest}&from=lading/node`)
   assert.equal(mounted.status, 201)
   const layer = Buffer.alloc(20 << 20, 'layer')
-  const begun = await door.ask(pass, 'POST /v2/shop/blobs/uploads/')
+  const begun = await rig.ask(pass, 'POST /v2/shop/blobs/uploads/')
   const upload = new URL(begun.location).pathname
-  const sent = await door.ask(pass, `PATCH ${upload}?_state=x`, layer)
-  const put = await door.ask(pass, `PUT ${sent.location}&digest=${digestOf(layer)}`)
+  const sent = await rig.ask(pass, `PATCH ${upload}?_state=x`, layer)
+  const put = await rig.ask(pass, `PUT ${sent.location}&digest=${digestOf(layer)}`)
   assert.deepEqual([begun.status, sent.status, put.status], [202, 202, 201])
   const manifest = JSON.stringify({ config: { digest: digestOf(layer) }, layers: [{ digest: base.digest }] })
-  assert.equal((await door.ask(pass, 'PUT /v2/shop/manifests/k1', manifest)).status, 201)
-  assert.equal((await door.behind.getManifest('shop', 'k1', never))?.bytes.toString(), manifest)
+  assert.equal((await rig.ask(pass, 'PUT /v2/shop/manifests/k1', manifest)).status, 201)
+  assert.equal((await rig.behind.getManifest('shop', 'k1', never))?.bytes.toString(), manifest)
 })
 
 test("another app's image is neither read nor taken from nor replaced", async () => {
-  await using door = await gateway()
-  using pass = door.gate.admit(shop)
-  const secret = await door.behind.putBlob('blog', Buffer.from('secret'), never)
-  door.calls.length = 0
+  await using rig = await gateway()
+  using pass = rig.gate.admit(shop)
+  const secret = await rig.behind.putBlob('blog', Buffer.from('secret'), never)
+  rig.calls.length = 0
   for (const call of [
     `GET /v2/blog/blobs/${secret.digest}`,
     'PUT /v2/blog/manifests/1',
     'PUT /v2/lading/node/manifests/1',
     'GET /v2/_catalog',
   ]) {
-    const { status, text } = await door.ask(pass, call, 'x'.repeat(1000))
+    const { status, text } = await rig.ask(pass, call, 'x'.repeat(1000))
     assert.equal(status, 403, call)
     assert.match(text, /"DENIED".*a build of shop/)
   }
-  assert.deepEqual(door.calls, [])
-  const wish = await door.ask(pass, `POST /v2/shop/blobs/uploads/?mount=${secret.digest}&from=blog`)
+  assert.deepEqual(rig.calls, [])
+  const wish = await rig.ask(pass, `POST /v2/shop/blobs/uploads/?mount=${secret.digest}&from=blog`)
   assert.equal(wish.status, 202)
-  assert.equal((await door.ask(pass, `GET /v2/shop/blobs/${secret.digest}`)).status, 404)
+  assert.equal((await rig.ask(pass, `GET /v2/shop/blobs/${secret.digest}`)).status, 404)
 })
 
-test('a registry that is away is said to the build, and the door stays open', async () => {
-  await using door = await gateway({ socketPath: join(tmpdir(), 'lading-no-registry.sock') })
-  using pass = door.gate.admit(shop)
-  assert.equal((await door.ask(pass, 'GET /v2/')).status, 503)
-  assert.equal((await door.ask(pass, 'GET /v2/')).status, 503)
-  assert.equal(door.warnings.length, 2)
+test('a registry that is away is said to the build, and the gate stays open', async () => {
+  await using rig = await gateway({ socketPath: join(tmpdir(), 'lading-no-registry.sock') })
+  using pass = rig.gate.admit(shop)
+  assert.equal((await rig.ask(pass, 'GET /v2/')).status, 503)
+  assert.equal((await rig.ask(pass, 'GET /v2/')).status, 503)
+  assert.equal(rig.warnings.length, 2)
 })
 
 test('the socket is its own process’s alone, and takes the place of one that was left', async () => {
-  await using door = await gateway()
-  assert.equal((await stat(door.socketPath)).mode & 0o777, 0o600)
-  const { socketPath } = door
+  await using rig = await gateway()
+  assert.equal((await stat(rig.socketPath)).mode & 0o777, 0o600)
+  const { socketPath } = rig
   const next = new RegistryGate({ registry: { socketPath }, socketPath, ids: systemIds, warn: () => undefined })
   await next.open()
   await next.open()
-  assert.equal((await door.ask(null, 'GET /v2/')).status, 401)
+  assert.equal((await rig.ask(null, 'GET /v2/')).status, 401)
   await next.close()
 })

@@ -12,12 +12,12 @@ import type { RegistryAddress } from './registry.ts'
 import { permitted } from './rights.ts'
 
 export interface GateOptions {
-  /** Where the registry itself is, which asks nobody. */
+  /** Where the registry itself is, which asks no one. */
   readonly registry: RegistryAddress
   /** The gate's own socket; its folder is all that the builder sees of this node. */
   readonly socketPath: string
   readonly ids: Pick<Ids, 'hex'>
-  /** Told of requests that the registry left without an answer. */
+  /** Called with requests that the registry left without an answer. */
   readonly warn: (sentence: string, error: unknown) => void
 }
 
@@ -28,7 +28,7 @@ export interface Pass extends Disposable {
 }
 
 /**
- * The builder's door to the registry (decision: registry-always, docs/design/registry.md): every request carries the
+ * The builder's gate to the registry (decision: registry-always, docs/design/registry.md): every request carries the
  * token of a build that runs now, and is held against the rights of its app. Tokens live in this process alone: with
  * the control plane, or with the build, they are gone.
  */
@@ -124,7 +124,7 @@ export class RegistryGate {
       response.writeHead(answer.statusCode ?? 502, passedOn(answer.headers))
       await pipeline(answer, response)
     } catch (error) {
-      // A build that was cancelled has nobody left to tell.
+      // A build that was cancelled has no one left to tell.
       if (!response.destroyed) throw error
     }
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { asAppError } from '../../core/errors.ts'
 
-interface Tools {
+interface Deps {
   readonly clock: Pick<Clock, 'monotonic'>
   readonly fetch: (url: string, options: { readonly signal: AbortSignal }) => Promise<unknown>
   readonly log: (sentence: string, facts: { readonly error: string }) => void
@@ -15,7 +15,7 @@ const patienceMs = 3_000
  * Whether a Dockerfile may name images of public registries (decision: no-docker-hub): any answer, a refusal too, says
  * that they are in reach. A yes and a no are believed for a minute; builds that ask meanwhile wait for the same answer.
  */
-export function publicRegistry({ clock, fetch, log }: Tools): () => Promise<boolean> {
+export function publicRegistry({ clock, fetch, log }: Deps): () => Promise<boolean> {
   let asked = -Infinity
   let answer = Promise.resolve(false)
   const ask = async () => {

@@ -231,8 +231,8 @@ export class Registry {
 function silent(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason
   if (error instanceof AppError) return error
-  const words = error instanceof Error ? error.message : String(error)
-  return new AppError('unavailable', `the registry does not answer: ${words}`, { retryable: true, cause: error })
+  const reason = error instanceof Error ? error.message : String(error)
+  return new AppError('unavailable', `the registry does not answer: ${reason}`, { retryable: true, cause: error })
 }
 
 interface Answer {

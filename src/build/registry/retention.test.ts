@@ -33,7 +33,7 @@ async function stocked() {
   }
 }
 
-test('manifests that nobody wants go; dependencies that a wanted image stands on stay', async () => {
+test('manifests that no one wants go; dependencies that a wanted image stands on stay', async () => {
   await using registry = await stocked()
   await registry.put('shop', 'old', 'node', 'deps 1', 'code 1')
   const wanted = await registry.put('shop', 'new', 'node', 'deps 2', 'code 2')
@@ -80,7 +80,7 @@ function engineWith(names: readonly (readonly string[] | null)[], refuses: reado
   return { engine: engine as EngineHttp, removed }
 }
 
-test("only apps' images of our registry go from an engine, and only those that nobody wants", async () => {
+test("only apps' images of our registry go from an engine, and only those that no one wants", async () => {
   const { engine, removed } = engineWith([
     [`127.0.0.1:5443/shop@${digest('a')}`],
     [`127.0.0.1:5443/shop@${digest('b')}`, `docker.io/library/nginx@${digest('b')}`],
@@ -104,7 +104,7 @@ test('an image that a container still has stays, and is no error', async () => {
   assert.deepEqual(removed, [`/images/127.0.0.1:5443/shop@${digest('b')}`])
 })
 
-test('a collector that somebody has begun is seen by what runs in the registry, not by who has asked for it', async () => {
+test('a collector that someone has begun is seen by what runs in the registry, not by who has asked for it', async () => {
   const running = (execs: Readonly<Record<string, object>>): EngineHttp => {
     const answers: Readonly<Record<string, unknown>> = {
       '/containers/json': [{ Id: 'registry' }],

@@ -106,7 +106,7 @@ const collector = 'garbage-collect'
 const collectMs = 10 * 60_000
 
 /**
- * The registry's own collector removes blobs that no manifest names. Nobody may push meanwhile: it would take a blob
+ * The registry's own collector removes blobs that no manifest names. No one may push meanwhile: it would take a blob
  * away that was put before its manifest. Rejects `unavailable` when it fails.
  */
 export async function collectBlobs(engine: EngineHttp, signal: AbortSignal): Promise<void> {

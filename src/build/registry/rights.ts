@@ -53,7 +53,7 @@ export function sourcePolicy(app: AppName): string {
   return JSON.stringify({ rules: [rule('DENY', '*'), ...own] })
 }
 
-/** Docker's client configuration: it shows these credentials to the registry and to nobody else. */
+/** Docker's client configuration: it shows these credentials to the registry and to no one else. */
 export function clientConfig(user: string, password: string): string {
   const auth = Buffer.from(`${user}:${password}`).toString('base64')
   return JSON.stringify({ auths: { [registryName]: { auth } } })

@@ -23,7 +23,7 @@ test("with no other registry, names of Debian 13 and Node 24 stand for the platf
     assert.equal((await choose(name))?.instead, node)
 })
 
-test('what nobody has is refused at once, with its line', async () => {
+test('what no one has is refused at once, with its line', async () => {
   await refused('node:20', /^base image node:20 is not to be had: .* \(Dockerfile line 3\)$/)
   await refused('node:24-alpine', /is not to be had/)
   await refused('ghcr.io/a/b@sha256:c', /is not to be had/)

@@ -40,7 +40,7 @@ export async function describe(source: Source, nodeVersion: string): Promise<Des
     processes: Object.fromEntries(
       processes.length > 0
         ? processes.map(({ type, command }) => [type, command])
-        : [['web', recipe.start === null ? null : inWords(recipe.start)]],
+        : [['web', recipe.start === null ? null : commandText(recipe.start)]],
     ),
     release: source.procfile?.releaseCommand ?? null,
     dockerfile: withPublicNames(whole.dockerfile, nodeVersion),
@@ -56,6 +56,6 @@ function withPublicNames(dockerfile: string, nodeVersion: string): string {
     .replace(/^USER app$/m, onNode ? 'USER node' : 'USER app')
 }
 
-function inWords(command: readonly string[]): string {
+function commandText(command: readonly string[]): string {
   return /sh$/.test(command[0] ?? '') && command[1] === '-c' ? command.slice(2).join(' ') : command.join(' ')
 }

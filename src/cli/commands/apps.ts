@@ -6,7 +6,7 @@ import { parseAppName } from '../../core/names.ts'
 import { addCommand, type Common, on } from '../command.ts'
 import { connectFolder } from '../folder.ts'
 import type { Session } from '../session.ts'
-import { formation, short, when } from '../words.ts'
+import { formation, short, when } from '../format.ts'
 
 const goneRetryMs = 1_000
 
@@ -59,7 +59,7 @@ export function appCommands(program: Command, session: Session): void {
       if (apps.length === 0) return terminal.say('There is no app yet. Make one: lading create NAME')
       terminal.table(
         ['APP', 'SERVING', 'FORMATION', 'URL'],
-        apps.map(app => [app.app, servingWords(app), formation(serving(app)?.formation ?? {}), app.url]),
+        apps.map(app => [app.app, servingText(app), formation(serving(app)?.formation ?? {}), app.url]),
       )
     },
   )
@@ -75,7 +75,7 @@ export function appCommands(program: Command, session: Session): void {
         ['URL', app.url],
         ['Git', app.gitUrl],
         ['Branch', app.environments[0]?.branch ?? ''],
-        ['Serving', servingWords(app)],
+        ['Serving', servingText(app)],
         ...(release ? ([['Formation', formation(release.formation) || 'web=1']] as const) : []),
         ...(release ? ([['Config', `version ${release.config}`]] as const) : []),
         ['Reaches', reach(app.privateNetworks)],
@@ -118,7 +118,7 @@ function serving(app: AppDocument) {
   return app.environments[0]?.serving ?? null
 }
 
-function servingWords(app: AppDocument): string {
+function servingText(app: AppDocument): string {
   if (app.beingDestroyed) return 'being destroyed'
   const release = serving(app)
   return release

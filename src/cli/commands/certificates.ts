@@ -5,7 +5,7 @@ import { AppError } from '../../core/errors.ts'
 import { letsEncrypt } from '../../core/lets-encrypt.ts'
 import { addCommand, type Common, on } from '../command.ts'
 import type { Session } from '../session.ts'
-import { day, when } from '../words.ts'
+import { day, when } from '../format.ts'
 
 export function certificateCommands(program: Command, session: Session): void {
   const { terminal } = session
@@ -117,7 +117,7 @@ function acmeCommands(program: Command, session: Session): void {
   on(addCommand(acme, 'status', { summary: 'the same', examples: ['lading acme status'], isAppless: true }), status)
   on(
     addCommand(acme, 'on', {
-      summary: 'order a certificate for every domain, and renew it; whoever runs this agrees to the terms of the CA',
+      summary: 'order a certificate for every domain, and renew it; running it agrees to the terms of the CA',
       more: 'A name must lead here first (port 80); that is looked at before the CA is asked, and Let’s Encrypt’s staging is asked before Let’s Encrypt. Wildcards need a hook: a program in /etc/lading/hooks on the server that puts a record into DNS (docs/design/domains.md).',
       examples: [
         'lading acme on --email ops@example.com',
@@ -130,7 +130,7 @@ function acmeCommands(program: Command, session: Session): void {
       .option('--directory <url>', "the CA's directory; without it, Let's Encrypt's")
       .option(
         '--staging [url]',
-        "of a CA's staging: asked before the directory; without a URL, nobody else is: Let's Encrypt's, or what --directory names",
+        "of a CA's staging: asked before the directory; without a URL, no other is: Let's Encrypt's, or what --directory names",
       )
       .option('--ca <file>', "the CA (PEM) that the directory's own certificate is of, where not everybody knows it")
       .option('--dns-hook <name>', 'a program in /etc/lading/hooks on the server, for wildcards')

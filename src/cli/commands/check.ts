@@ -12,7 +12,7 @@ import type { Session } from '../session.ts'
 export function checkCommands(program: Command, { terminal }: Session): void {
   on(
     addCommand(program, 'check [folder]', {
-      summary: 'say what the files of a folder tell of the twelve factors, and how to mend it',
+      summary: 'say what the files of a folder tell of the twelve factors, and how to fix it',
       more: 'Nothing is pushed and no platform is asked. In a git repository what git would take is read, else all files. Factors that\nonly a trial run shows are not looked at yet; past commits neither. It ends with 1 when a factor is broken.',
       examples: ['lading check', 'lading check ~/shop --json'],
       isAppless: true,

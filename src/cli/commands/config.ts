@@ -69,7 +69,7 @@ export function configCommands(program: Command, session: Session): void {
       const changes = difference(values, after)
       if (Object.keys(changes).length === 0) return tellUnchanged(version, options, session)
       if ((await client.config(app)).version !== version) {
-        throw new AppError('conflict', 'somebody else changed the config meanwhile: nothing was sent', {
+        throw new AppError('conflict', 'someone else changed the config meanwhile: nothing was sent', {
           hint: `You changed ${Object.keys(changes).join(', ')}. Run it again.`,
         })
       }

@@ -32,13 +32,13 @@ export function detectCommands(program: Command, { terminal }: Session): void {
       const found = await describe(source, nodeVersion)
       if (options.write) await write(root, found, folder)
       if (options.json) return terminal.json(found)
-      for (const line of told(found)) terminal.print(line)
+      for (const line of linesOf(found)) terminal.print(line)
       if (options.write) terminal.say('Its Dockerfile is in the folder now, and decides from the next push on.')
     },
   )
 }
 
-function told(found: Description): readonly string[] {
+function linesOf(found: Description): readonly string[] {
   return [
     found.found,
     found.title,

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { DomainDocument } from '../../api/documents.ts'
 import { addCommand, type Common, on } from '../command.ts'
 import type { Session } from '../session.ts'
-import { day, when } from '../words.ts'
+import { day, when } from '../format.ts'
 
 export function domainCommands(program: Command, session: Session): void {
   const { terminal } = session
@@ -14,7 +14,7 @@ export function domainCommands(program: Command, session: Session): void {
       return terminal.say('There is no domain yet. Add one: lading domains add shop.example.com')
     terminal.table(
       ['DOMAIN', ...(options.all ? ['APP'] : []), 'CERTIFICATE', 'STATE'],
-      domains.map(one => [one.name, ...(options.all ? [one.app] : []), certificateWords(one), stateWords(one)]),
+      domains.map(one => [one.name, ...(options.all ? [one.app] : []), certificateText(one), orderText(one)]),
     )
   }
 
@@ -35,15 +35,15 @@ export function domainCommands(program: Command, session: Session): void {
   on(
     addCommand(domains, 'add <domain>', {
       summary: 'let an app answer at a domain too, at once and without a release',
-      more: "*.example.com is every name with one label more; a name that somebody has himself comes first. Point the domain here by an A record (a CNAME to the app's own name does as well). Whose it is must be proven, unless root on the server adds it: it leads here already, or a TXT record says so, which the refusal shows. A name that is there already is looked at again.",
+      more: "*.example.com is every name with one label more; an exact name comes first. Point the domain here by an A record (a CNAME to the app's own name does as well). Whose it is must be proven, unless root on the server adds it: it leads here already, or a TXT record says so, which the refusal shows. A name that is there already is looked at again.",
       examples: ['lading domains add shop.example.com', "lading domains add '*.example.com' --app shop"],
     }),
     async (options: Common, name: string) => {
       const app = await session.app(options.app)
       const domain = await (await session.client()).addDomain(app, name)
       if (options.json) return terminal.json(domain)
-      terminal.print(`${app} answers at ${domain.name}. Certificate: ${certificateWords(domain)}`)
-      if (domain.order) terminal.say(stateWords(domain))
+      terminal.print(`${app} answers at ${domain.name}. Certificate: ${certificateText(domain)}`)
+      if (domain.order) terminal.say(orderText(domain))
     },
   )
   on(
@@ -60,12 +60,12 @@ export function domainCommands(program: Command, session: Session): void {
   )
 }
 
-function certificateWords({ certificate }: DomainDocument): string {
+function certificateText({ certificate }: DomainDocument): string {
   if (certificate === null) return "the platform's own CA"
   return `${certificate.issuer}, until ${day(certificate.notAfter)}`
 }
 
-function stateWords({ order }: DomainDocument): string {
+function orderText({ order }: DomainDocument): string {
   if (order === null) return ''
   return order.state === 'certified' && order.attempts === 0
     ? `renewed on ${day(order.nextAt)}`

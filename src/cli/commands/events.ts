@@ -3,7 +3,7 @@ import type { AuditDocument } from '../../api/documents.ts'
 import { AppError } from '../../core/errors.ts'
 import { addCommand, type Common, on, wholeNumber } from '../command.ts'
 import type { Session } from '../session.ts'
-import { when } from '../words.ts'
+import { when } from '../format.ts'
 
 interface Options extends Common {
   readonly audit?: boolean
@@ -30,7 +30,7 @@ export function eventCommands(program: Command, session: Session): void {
     async (options: Options) => {
       if (!options.audit) {
         throw new AppError('invalid-input', 'which events?', {
-          hint: 'There is --audit, who did what; what became of deploys is told by "lading runs".',
+          hint: 'There is --audit, who did what; what became of deploys is in "lading runs".',
         })
       }
       const records = (await session.client()).audit(options.all ? null : options.lines)

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { LimitDocument } from '../../api/documents.ts'
-import { inWords } from '../../core/limits.ts'
+import { formatAmount } from '../../core/limits.ts'
 import { addCommand, type Common, on, pairs } from '../command.ts'
 import type { Session } from '../session.ts'
 
@@ -34,7 +34,11 @@ export function limitCommands(program: Command, session: Session): void {
       isAppless: true,
     }),
     async (options: Common, args: string[]) =>
-      told(await (await session.client()).changeLimits(Object.fromEntries(pairs(args, 'LIMIT=value'))), options, args),
+      printLimits(
+        await (await session.client()).changeLimits(Object.fromEntries(pairs(args, 'LIMIT=value'))),
+        options,
+        args,
+      ),
   )
 
   on(
@@ -45,24 +49,27 @@ export function limitCommands(program: Command, session: Session): void {
     }),
     async (options: Common, names: string[]) => {
       const changes = Object.fromEntries(names.map(name => [name, null]))
-      told(await (await session.client()).changeLimits(changes), options, names)
+      printLimits(await (await session.client()).changeLimits(changes), options, names)
     },
   )
 
-  function told(all: readonly LimitDocument[], options: Common, args: readonly string[]): void {
+  function printLimits(all: readonly LimitDocument[], options: Common, args: readonly string[]): void {
     if (options.json) return terminal.json(all)
     for (const limit of all.filter(({ name }) => args.some(arg => arg === name || arg.startsWith(`${name}=`))))
       terminal.print(
-        `${limit.name} is ${words(limit, limit.value)}, from ${limit.from} on`.replace('from at once on', 'at once'),
+        `${limit.name} is ${amountText(limit, limit.value)}, from ${limit.from} on`.replace(
+          'from at once on',
+          'at once',
+        ),
       )
   }
 }
 
 function row(limit: LimitDocument): string[] {
   const { name, value, of, from, isSet } = limit
-  return [name, words(limit, value), isSet ? words(limit, limit.default) : '', of, from ?? '']
+  return [name, amountText(limit, value), isSet ? amountText(limit, limit.default) : '', of, from ?? '']
 }
 
-function words({ unit }: LimitDocument, value: number | string): string {
-  return unit === null || typeof value === 'string' ? String(value) : inWords(value, unit)
+function amountText({ unit }: LimitDocument, value: number | string): string {
+  return unit === null || typeof value === 'string' ? String(value) : formatAmount(value, unit)
 }

@@ -28,7 +28,7 @@ export function machineCommands(program: Command, session: Session): void {
 
   const completion = addCommand(program, 'completion', {
     summary: 'what the shell completes after "lading" and TAB, as a script for it',
-    more: 'It knows the commands of this version: after an upgrade, write it anew.',
+    more: 'It knows the commands of this version: after an upgrade, write it again.',
     examples: [
       'lading completion bash > ~/.local/share/bash-completion/completions/lading',
       'lading completion zsh >> ~/.zshrc',

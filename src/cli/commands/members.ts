@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
-import { roleWords } from '../../access/roles.ts'
+import { roleDescriptions } from '../../access/roles.ts'
 import type { MemberDocument } from '../../api/documents.ts'
 import { AppError } from '../../core/errors.ts'
 import { addCommand, type Common, on } from '../command.ts'
 import type { Session } from '../session.ts'
-import { when } from '../words.ts'
+import { when } from '../format.ts'
 
-const roles = `Roles:\n${Object.entries(roleWords)
+const roles = `Roles:\n${Object.entries(roleDescriptions)
   .map(([role, words]) => `  ${role.padEnd(10)} ${words}`)
   .join('\n')}`
 

@@ -12,7 +12,7 @@ import { credential } from '../connection/credential.ts'
 import { pinnedCa } from '../connection/pin.ts'
 import { keep, originOf, readIfAllowed, refuseClearText } from '../connection/places.ts'
 import type { Session } from '../session.ts'
-import { when, whatIs } from '../words.ts'
+import { when, whatIs } from '../format.ts'
 
 export function platformCommands(program: Command, session: Session): void {
   const { terminal } = session
@@ -58,7 +58,7 @@ export function platformCommands(program: Command, session: Session): void {
   on(
     addCommand(program, 'login <url>', {
       summary: 'keep the token for a platform on this machine (0600); it is read from stdin',
-      more: 'The platform\'s certificate is of its own CA. Its fingerprint, which "lading up" shows, is asked for once and pinned; git is told of the CA too, for this platform alone.',
+      more: 'The platform\'s certificate is of its own CA. Its fingerprint, which "lading up" shows, is asked for once and pinned; git is set up to trust the CA too, for this platform alone.',
       examples: [
         'ssh root@lading.example.com cat /etc/lading/token | lading login https://lading.example.com --fingerprint AB:CD:…',
         'lading login https://lading.example.com --ca ca.pem < token',
@@ -100,7 +100,7 @@ export function platformCommands(program: Command, session: Session): void {
       if (server === null) return terminal.say('No platform is known here: lading login URL')
       terminal.print(`server   ${server.version} (${server.build})`)
       for (const { node, keeper } of server.nodes)
-        terminal.print(`keeper   ${keeper === null ? silent : keeperWords(keeper)}, on ${node}`)
+        terminal.print(`keeper   ${keeper === null ? silent : keeperText(keeper)}, on ${node}`)
       for (const { node, engine } of server.nodes)
         terminal.print(`engine   ${engine === null ? silent : `Docker ${engine}`}, on ${node}`)
     },
@@ -151,7 +151,7 @@ async function versionOf(client: Client): Promise<VersionDocument> {
 
 const silent = 'does not answer'
 
-function keeperWords({ version, build, generation }: KeeperVersion): string {
+function keeperText({ version, build, generation }: KeeperVersion): string {
   return `${version} (${build}), generation ${generation}`
 }
 

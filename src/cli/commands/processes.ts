@@ -7,7 +7,7 @@ import { followerLines } from '../../observe/client.ts'
 import type { LogQuery } from '../connection/client.ts'
 import { addCommand, type Common, on, wholeNumber } from '../command.ts'
 import type { Session } from '../session.ts'
-import { processState, when } from '../words.ts'
+import { processState, when } from '../format.ts'
 
 const retryMs = 1_000
 
@@ -138,7 +138,7 @@ function ownLines({ config, signal }: Session, environment: EnvironmentName): Re
   }
 }
 
-/** A cut line is made anew; what was printed before is not printed again. */
+/** A cut line is made again; what was printed before is not printed again. */
 async function followLogs(
   session: Session,
   read: Read,

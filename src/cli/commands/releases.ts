@@ -4,7 +4,7 @@ import type { BillDocument } from '../../api/documents.ts'
 import { addCommand, type Common, on, wholeNumber } from '../command.ts'
 import type { Session } from '../session.ts'
 import { graphLines } from '../verdict.ts'
-import { bytes, formation, outcome, when } from '../words.ts'
+import { bytes, formation, outcome, when } from '../format.ts'
 
 export function releaseCommands(program: Command, session: Session): void {
   const { terminal } = session

@@ -4,7 +4,7 @@ import { addCommand, type Common, on, wholeNumber } from '../command.ts'
 import { carry } from '../follow.ts'
 import type { Session } from '../session.ts'
 import { graphLines } from '../verdict.ts'
-import { whatIs, when } from '../words.ts'
+import { whatIs, when } from '../format.ts'
 
 export function runCommands(program: Command, session: Session): void {
   const { terminal } = session

@@ -4,7 +4,7 @@ import { AppError } from '../../core/errors.ts'
 import { addCommand, type Common, on } from '../command.ts'
 import { carry, type FollowOptions } from '../follow.ts'
 import type { Session } from '../session.ts'
-import { bytes, day, when } from '../words.ts'
+import { bytes, day, when } from '../format.ts'
 
 const pollMs = 1_000
 const destroyedDays = 7
@@ -17,7 +17,7 @@ export function serviceCommands(program: Command, session: Session): void {
 
   on(
     addCommand(services, 'destroy <name>', {
-      summary: 'end a service that nobody is attached to',
+      summary: 'end a service that nothing is attached to',
       more: `Its data stay on the server's disk for ${destroyedDays} days, and then go for good.`,
       examples: ['lading services destroy db', 'lading services destroy db --confirm db'],
       isAppless: true,
@@ -40,7 +40,7 @@ function listing(program: Command, session: Session): Command {
     if (all.length === 0) return terminal.say('There is no service yet. Make one: lading services create postgres db')
     terminal.table(
       ['SERVICE', 'KIND', 'STATE', 'DATA', 'ATTACHED TO'],
-      all.map(one => [one.name, one.title, stateWord(one), dataWord(one), users(one)]),
+      all.map(one => [one.name, one.title, stateText(one), sizeText(one), users(one)]),
     )
   }
   const services = on(
@@ -64,11 +64,11 @@ function listing(program: Command, session: Session): Command {
       const facts: (readonly [string, string])[] = [
         ['Service', one.name],
         ['Kind', one.title],
-        ['State', stateWord(one)],
+        ['State', stateText(one)],
         ...(one.reason === '' ? [] : ([['Because', one.reason]] as const)),
-        ['Data', dataWord(one)],
+        ['Data', sizeText(one)],
         ['Host', `${one.host}, for attached apps alone`],
-        ...one.attachments.map(each => ['Attached', attachedWords(each)] as const),
+        ...one.attachments.map(each => ['Attached', attachmentText(each)] as const),
         ...(one.from === null ? [] : ([['From', one.from]] as const)),
         ['Created', `${when(one.at)} by ${one.by}`],
       ]
@@ -186,29 +186,29 @@ function attaching(services: Command, session: Session): void {
   }
 }
 
-/** Tells each step as it comes. What fails is tried again by the platform; whoever waits may leave. */
+/** Tells each step as it comes. What fails is tried again by the platform; the caller may leave. */
 async function untilReady(session: Session, made: ServiceDocument, options: Common): Promise<void> {
   const { terminal, clock, signal } = session
   const client = await session.client()
-  for (let [one, told] = [made, '']; ; one = await client.service(made.name)) {
+  for (let [one, said] = [made, '']; ; one = await client.service(made.name)) {
     if (one.state === 'ready') {
       if (options.json) terminal.json(one)
       else terminal.print(`${one.name} is ready: ${one.title}. Attach an app: lading services attach ${one.name}`)
       return
     }
-    if (one.reason !== told && one.reason !== '') terminal.say(`-----> ${one.reason}`)
-    told = one.reason
+    if (one.reason !== said && one.reason !== '') terminal.say(`-----> ${one.reason}`)
+    said = one.reason
     await clock.sleep(pollMs, signal)
   }
 }
 
-function stateWord({ state, up, destroyedAt }: ServiceDocument): string {
+function stateText({ state, up, destroyedAt }: ServiceDocument): string {
   if (destroyedAt !== null) return `destroyed ${day(destroyedAt)}`
   if (state === 'creating') return 'being made'
   return up ? 'up' : 'down'
 }
 
-function dataWord({ bytes: size }: ServiceDocument): string {
+function sizeText({ bytes: size }: ServiceDocument): string {
   return size === null ? '' : bytes(size)
 }
 
@@ -216,6 +216,6 @@ function users({ attachments }: ServiceDocument): string {
   return attachments.map(({ app, wanted }) => (wanted ? app : `${app} (until its release is gone)`)).join(', ')
 }
 
-function attachedWords({ app, variable, user, wanted }: ServiceDocument['attachments'][number]): string {
+function attachmentText({ app, variable, user, wanted }: ServiceDocument['attachments'][number]): string {
   return `${app} as ${variable}, user ${user}${wanted ? '' : '; goes when what serves needs it no more'}`
 }

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type { TokenDocument } from '../../api/documents.ts'
 import { addCommand, type Common, on } from '../command.ts'
 import type { Session } from '../session.ts'
-import { when } from '../words.ts'
+import { when } from '../format.ts'
 
 const seconds = { h: 3600, d: 86_400, w: 7 * 86_400, y: 365 * 86_400 } as const
 

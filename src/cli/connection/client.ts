@@ -35,7 +35,7 @@ import { eventsOf } from '../server-events.ts'
 
 export interface RunWithLines extends Run {
   readonly lines: readonly { readonly at: number; readonly text: string }[]
-  /** Null: it did not come so far; not told by older ones. */
+  /** Null: it did not come so far; not sent by older ones. */
   readonly verdict?: Verdict | null
 }
 
@@ -246,7 +246,7 @@ function asError(answer: IncomingMessage, text: string): AppError {
   })
 }
 
-/** The edge answered itself (docs/design/edge.md): it has no route to the control plane, or nobody behind it. */
+/** The edge answered itself (docs/design/edge.md): it has no route to the control plane, or no one behind it. */
 function edgeError(isUnknown: boolean): AppError {
   const sentence = isUnknown
     ? 'the edge has no route to a control plane at this name'

@@ -28,7 +28,7 @@ export async function credential(session: Session, operation: string): Promise<v
   session.terminal.say(
     `lading: there is no token for ${origin ?? 'this address'}. Get one and run: lading login ${origin ?? 'URL'}`,
   )
-  // Or git would ask for a user name and a password, which nobody has.
+  // Or git would ask for a user name and a password, which no one has.
   session.terminal.print('quit=1')
 }
 

@@ -21,7 +21,7 @@ export interface Call {
 /** The control plane answers within milliseconds, a stream's head too; one that was stopped takes questions all the same (ms). */
 const answerMs = 60_000
 
-/** Sends it and resolves with the answer's head; rejects `unavailable` when nobody answers, or not within `patience` ms. */
+/** Sends it and resolves with the answer's head; rejects `unavailable` when nothing answers, or not within `patience` ms. */
 export function send(place: Place, call: Call, signal: AbortSignal, patience = answerMs): Promise<IncomingMessage> {
   const body = call.body === undefined ? null : JSON.stringify(call.body)
   const headers: Record<string, string> = { accept: 'application/json', ...call.headers }
@@ -80,7 +80,7 @@ function silent(place: Place, patience: number): AppError {
     'unavailable',
     `${nameOf(place)} takes the question and gives no answer within ${patience / 1000} s`,
     {
-      hint: 'On the server: "docker service logs lading-control" tells why, "docker service update --force lading-control" starts it anew.',
+      hint: 'On the server: "docker service logs lading-control" shows why, "docker service update --force lading-control" restarts it.',
       retryable: true,
     },
   )
@@ -105,9 +105,9 @@ function unreachable(place: Place, cause: NodeJS.ErrnoException): AppError {
     code === 'ENOTFOUND' || code === 'EAI_AGAIN'
       ? 'Is the name right, and does it resolve here?'
       : place.kind === 'socket'
-        ? 'Apps go on without it. "docker service ps lading-control --no-trunc" tells what became of it, "lading up" mends it.'
+        ? 'Apps go on without it. "docker service ps lading-control --no-trunc" tells what became of it, "lading up" fixes it.'
         : 'Is the server up, and is this its address? On the server, "docker service ps lading-control --no-trunc" tells more.'
-  return new AppError('unavailable', `nobody answers at ${where} (${code || cause.message})`, {
+  return new AppError('unavailable', `no answer from ${where} (${code || cause.message})`, {
     hint,
     retryable: true,
     cause,

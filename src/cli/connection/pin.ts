@@ -17,7 +17,7 @@ export async function pinnedCa(session: Session, url: string, expected: string |
   if (expected !== null) {
     if (plain(expected) === plain(fingerprint)) return ca.toString()
     throw new AppError('not-allowed', `the CA of ${url} is another one: its fingerprint is ${fingerprint}`, {
-      hint: 'No token was sent. Somebody may stand between, or the CA was replaced: "lading up" on the server shows its fingerprint.',
+      hint: 'No token was sent. The connection may be intercepted, or the CA was replaced: "lading up" on the server shows its fingerprint.',
     })
   }
   if (await isConfirmed(session, fingerprint)) return ca.toString()
@@ -50,9 +50,7 @@ function chainAt(url: string, signal: AbortSignal): Promise<{ isTrusted: boolean
     const fail = (cause: Error) => {
       socket.destroy()
       const hint = 'Is the server up, and is this its address?'
-      reject(
-        new AppError('unavailable', `nobody answers at ${url} (${cause.message})`, { hint, cause, retryable: true }),
-      )
+      reject(new AppError('unavailable', `no answer from ${url} (${cause.message})`, { hint, cause, retryable: true }))
     }
     socket.setTimeout(answerMs, () => fail(new Error(`no answer within ${answerMs / 1000} s`)))
     socket.once('error', fail)

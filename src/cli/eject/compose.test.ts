@@ -66,7 +66,7 @@ test('a process runs with the command, the limits and the end it had', () => {
   })
 })
 
-test('several web processes share a range of ports; a worker has none, and nobody is started who was not', () => {
+test('several web processes share a range of ports; a worker has none, and no one is started who was not', () => {
   const worker = { ...web, type: 'worker', port: null, count: 0, command: null }
   const { services } = read(composeFile({ ...shop, services: [{ ...web, count: 3 }, worker] }))
   assert.deepEqual(services['web']?.['ports'], ['127.0.0.1:8080-8082:8080'])

@@ -8,7 +8,7 @@ import { ifMissing, isSystemError } from '../../lib/files.ts'
 
 /**
  * A folder that is there whole or not at all: everything goes into `.NAME.part` beside it, which becomes it at the end. What
- * a killed call left there is written anew.
+ * a killed call left there is written again.
  */
 export class NewFolder {
   readonly path: string

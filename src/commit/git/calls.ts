@@ -34,7 +34,7 @@ export class RepositoryCalls {
     return result
   }
 
-  /** By its full name only: `rev-parse refs/heads/x` would also find a tag somebody named `refs/heads/x`. */
+  /** By its full name only: `rev-parse refs/heads/x` would also find a tag someone named `refs/heads/x`. */
   async ref(app: AppName, name: string, signal: AbortSignal): Promise<string | null> {
     const args = ['for-each-ref', '--format=%(objectname) %(refname)', name]
     const { stdout } = await this.succeed(app, args, { signal })

@@ -27,9 +27,9 @@ function settings({
     // Packs stay packs: a megabyte of them can be a gigabyte of single objects.
     ['receive.unpackLimit', '1'],
     ['transfer.unpackLimit', '1'],
-    // What nobody needs any more is not unpacked either, while it waits for its end.
+    // What no one needs any more is not unpacked either, while it waits for its end.
     ['gc.cruftPacks', 'true'],
-    // While a stage is silent, a byte a second makes a cut line known even behind a proxy that tells nobody.
+    // While a stage is silent, a byte a second makes a cut line known even behind a proxy that tells no one.
     ['receive.keepAlive', '1'],
     ['transfer.hideRefs', 'refs/lading'],
     ['http.receivepack', 'true'],

@@ -42,7 +42,7 @@ export class GitRepositories implements Repositories {
     this.#known = known
   }
 
-  /** The same repositories, with objects that a push has brought and that nobody has accepted yet. */
+  /** The same repositories, with objects that a push has brought and that no one has accepted yet. */
   withQuarantine(app: AppName, folder: string): GitRepositories {
     const objects = this.objectsOf(app)
     const own = { GIT_OBJECT_DIRECTORY: join(objects, folder), GIT_ALTERNATE_OBJECT_DIRECTORIES: objects }
@@ -114,7 +114,7 @@ export class GitRepositories implements Repositories {
     return found === undefined ? null : parseBranchName(found.slice('refs/heads/'.length))
   }
 
-  /** Only while nobody else writes: under the lease, before any door is open. */
+  /** Only while nothing else writes: under the lease, before any listener is open. */
   removeStaleLocks(): Promise<void> {
     return removeStaleLocks(this.program.root)
   }

@@ -4,7 +4,7 @@ import { ifMissing } from '../../lib/files.ts'
 
 /**
  * Removes the locks of refs that a cut of power has left in the repositories of `root`: git would wait for them and then
- * refuse, for ever. Only while nobody else writes: under the lease, before any door is open.
+ * refuse, for ever. Only while nothing else writes: under the lease, before any listener is open.
  */
 export async function removeStaleLocks(root: string): Promise<void> {
   for (const repository of await entries(root, { recursive: false })) {

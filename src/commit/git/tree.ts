@@ -1,7 +1,7 @@
 import { shortened } from '../../core/bounds.ts'
 import { defaults } from '../../core/defaults.ts'
 import { AppError } from '../../core/errors.ts'
-import { inWords, type Limits } from '../../core/limits.ts'
+import { formatAmount, type Limits } from '../../core/limits.ts'
 import { streamGit, type GitProgram } from './program.ts'
 import type { TreeEntry, TreeFacts } from '../repository.ts'
 
@@ -22,7 +22,7 @@ interface Step {
 }
 
 const kinds: Readonly<Record<string, TreeEntry['kind']>> = { 100755: 'executable', 120000: 'link', 160000: 'submodule' }
-const toldSubmodules = 20
+const reportedSubmodules = 20
 /** Mode, kind, id, size: what stands before a path (bytes). */
 const headBytes = 100
 
@@ -53,10 +53,10 @@ export function requireWithin({ paths, bytes, largest }: TreeFacts, limits: Tree
     throw tooMuch(`the commit has more than ${limits.treePaths} files and folders`, 'treePaths')
   }
   if (largest > limits.fileBytes) {
-    throw tooMuch(`a file of the commit is larger than ${inWords(limits.fileBytes, 'bytes')}`, 'fileBytes')
+    throw tooMuch(`a file of the commit is larger than ${formatAmount(limits.fileBytes, 'bytes')}`, 'fileBytes')
   }
   if (bytes > limits.treeBytes) {
-    throw tooMuch(`the files of the commit are more than ${inWords(limits.treeBytes, 'bytes')}`, 'treeBytes')
+    throw tooMuch(`the files of the commit are more than ${formatAmount(limits.treeBytes, 'bytes')}`, 'treeBytes')
   }
 }
 
@@ -84,7 +84,7 @@ class Meter {
     this.#largest = Math.max(this.#largest, bytes)
     if (bytes > this.#limits.fileBytes) throw this.#file(path, 'fileBytes', this.#limits.fileBytes)
     if (kind === 'link' && bytes > linkBytes) throw this.#file(path, 'pathBytes', linkBytes)
-    if (kind === 'submodule' && this.#submodules.length < toldSubmodules) this.#submodules.push(shortened(path))
+    if (kind === 'submodule' && this.#submodules.length < reportedSubmodules) this.#submodules.push(shortened(path))
     const facts = {
       paths: this.#paths,
       bytes: this.#bytes,
@@ -100,7 +100,7 @@ class Meter {
     this.#pathBytes += path.length
     if (this.#pathBytes > defaults.treePathBytes) {
       throw tooMuch(
-        `the paths of the commit are more than ${inWords(defaults.treePathBytes, 'bytes')}`,
+        `the paths of the commit are more than ${formatAmount(defaults.treePathBytes, 'bytes')}`,
         'treePathBytes',
       )
     }
@@ -112,7 +112,7 @@ class Meter {
   }
 
   #file(path: string, limit: string, most: number): AppError {
-    return tooMuch(`${shortened(path)} is larger than ${inWords(most, 'bytes')}`, limit)
+    return tooMuch(`${shortened(path)} is larger than ${formatAmount(most, 'bytes')}`, limit)
   }
 }
 

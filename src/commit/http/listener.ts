@@ -9,11 +9,11 @@ import type { Store } from '../../store/store.ts'
 import type { GitRepositories } from '../git/repositories.ts'
 import { withSettings } from '../git/program.ts'
 import { handleGit, type GitHttpContext } from './server.ts'
-import { inspect, roomFor, type InspectTools } from '../receive/inspect.ts'
+import { inspect, roomFor, type InspectDeps } from '../receive/inspect.ts'
 import { ReceiveSocket } from '../receive/socket.ts'
 import { receive } from '../receive/receive.ts'
 
-export interface GitDoorOptions extends Pick<GitHttpContext, 'authenticate' | 'authorize' | 'revoked' | 'log'> {
+export interface GitListenerOptions extends Pick<GitHttpContext, 'authenticate' | 'authorize' | 'revoked' | 'log'> {
   readonly repositories: GitRepositories
   readonly store: Pick<Store, 'findApp' | 'environmentOfBranch' | 'listEnvironments' | 'servingRelease'>
   readonly pipeline: Pick<Pipeline, 'submit' | 'follow' | 'cancel'>
@@ -26,7 +26,7 @@ export interface GitDoorOptions extends Pick<GitHttpContext, 'authenticate' | 'a
   readonly freeBytes?: () => Promise<number>
 }
 
-export interface GitDoor {
+export interface GitListener {
   /** False when the path is not git's; otherwise the request is answered. */
   handle(request: IncomingMessage, response: ServerResponse): boolean
   start(signal: AbortSignal): Promise<void>
@@ -34,22 +34,22 @@ export interface GitDoor {
   stop(): Promise<void>
 }
 
-/** The door a `git push` comes through: smart HTTP in front, the `proc-receive` bridge behind. */
-export function createGitDoor(options: GitDoorOptions): GitDoor {
+/** The listener a `git push` comes through: smart HTTP in front, the `proc-receive` bridge behind. */
+export function createGitListener(options: GitListenerOptions): GitListener {
   const { repositories, limits = () => defaultLimits, freeBytes = async () => Infinity } = options
-  const tools = { repositories, limits, freeBytes }
+  const deps = { repositories, limits, freeBytes }
   const socket = new ReceiveSocket({
     runDir: options.runDir,
     clock: options.clock,
     receive: (push, signal) => receive(push, options, signal),
-    inspect: (arrival, signal) => inspect(arrival, tools, signal),
+    inspect: (arrival, signal) => inspect(arrival, deps, signal),
     log: options.log,
   })
   const context: GitHttpContext = {
     ...options,
     program: options.repositories.program,
     admit: async caller => {
-      const settings = await largestPack(caller.app, tools)
+      const settings = await largestPack(caller.app, deps)
       // Not an id but a proof: only a hook of this very push knows it.
       const push = randomBytes(16).toString('hex')
       socket.admit(push, caller)
@@ -70,10 +70,10 @@ export function createGitDoor(options: GitDoorOptions): GitDoor {
 const alwaysTaken = 1024 * 1024
 
 /** Git stops reading at the largest pack there is room for, in the repository and on the disk. */
-async function largestPack(app: AppName, tools: InspectTools): Promise<Readonly<Record<string, string>>> {
-  const { environment } = tools.repositories.program
-  const { inRepository, onDisk } = await roomFor(app, tools, AbortSignal.timeout(60_000))
+async function largestPack(app: AppName, deps: InspectDeps): Promise<Readonly<Record<string, string>>> {
+  const { environment } = deps.repositories.program
+  const { inRepository, onDisk } = await roomFor(app, deps, AbortSignal.timeout(60_000))
   const room = Math.max(alwaysTaken, Math.min(inRepository, onDisk))
-  const { pushBytes } = tools.limits()
+  const { pushBytes } = deps.limits()
   return room < pushBytes ? withSettings(environment, [['receive.maxInputSize', String(Math.floor(room))]]) : {}
 }

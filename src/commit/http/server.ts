@@ -69,7 +69,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, context
   const { operation, service } = route
   const only = principal.kind === 'robot' ? { only: principal.environment } : {}
   const caller = { app, by: principal.name, ...only }
-  // As if the client had left: a push that nobody may make any more ends like one whose line was cut.
+  // As if the client had left: a push that no one may make any more ends like one whose line was cut.
   const cut = () => response.destroy()
   const revoked = context.revoked?.(principal)
   revoked?.addEventListener('abort', cut, { once: true })

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defaults } from '../../core/defaults.ts'
 import { AppError } from '../../core/errors.ts'
-import { inWords, type Limits } from '../../core/limits.ts'
+import { formatAmount, type Limits } from '../../core/limits.ts'
 import type { AppName, CommitId } from '../../core/names.ts'
 import { gitError, runGit, streamGit } from '../git/program.ts'
 import type { GitRepositories } from '../git/repositories.ts'
@@ -16,7 +16,7 @@ export interface Arrival {
   readonly refs: readonly { readonly ref: string; readonly to: CommitId | null }[]
 }
 
-export interface InspectTools {
+export interface InspectDeps {
   readonly repositories: GitRepositories
   readonly limits: () => Pick<Limits, 'pushBytes' | 'fileBytes' | 'treePaths' | 'repositoryBytes' | 'pushFreeBytes'>
   /** Free on the disk of the repositories (bytes). */
@@ -30,9 +30,9 @@ const walkedTrees = 5
  * Whether what a push becomes is within the limits (docs/design/limits.md): names of refs, each object as it is unpacked, the
  * repository and the disk with it, the trees of its branches. Rejects with the reason; nothing of the push is kept then.
  */
-export async function inspect(arrival: Arrival, tools: InspectTools, signal: AbortSignal): Promise<void> {
+export async function inspect(arrival: Arrival, deps: InspectDeps, signal: AbortSignal): Promise<void> {
   const { app, quarantine, refs } = arrival
-  const { repositories } = tools
+  const { repositories } = deps
   if (refs.length > defaults.refsOfPush) {
     throw new AppError('invalid-input', `a push moves ${defaults.refsOfPush} branches and tags at most`, {
       hint: 'Push some of them at a time.',
@@ -46,31 +46,31 @@ export async function inspect(arrival: Arrival, tools: InspectTools, signal: Abo
     new Set(present),
   )
   if (quarantine === null) return
-  await requireRoom(app, quarantine, tools, signal)
-  await requireSmallObjects(app, quarantine, tools, signal)
-  await requireSmallTrees(arrival, tools, signal)
+  await requireRoom(app, quarantine, deps, signal)
+  await requireSmallObjects(app, quarantine, deps, signal)
+  await requireSmallTrees(arrival, deps, signal)
 }
 
 /** The largest pack that the limits, the repository and the disk leave room for; it may be nothing. */
-export async function roomFor(app: AppName, { repositories, limits, freeBytes }: InspectTools, signal: AbortSignal) {
+export async function roomFor(app: AppName, { repositories, limits, freeBytes }: InspectDeps, signal: AbortSignal) {
   const [size, free] = await Promise.all([sizeOf(repositories, app, signal), freeBytes()])
   const { repositoryBytes, pushFreeBytes } = limits()
   return { inRepository: repositoryBytes - size, onDisk: free - pushFreeBytes }
 }
 
-async function requireRoom(app: AppName, quarantine: string, tools: InspectTools, signal: AbortSignal): Promise<void> {
-  const { repositoryBytes, pushFreeBytes } = tools.limits()
-  const { inRepository, onDisk } = await roomFor(app, tools, signal)
+async function requireRoom(app: AppName, quarantine: string, deps: InspectDeps, signal: AbortSignal): Promise<void> {
+  const { repositoryBytes, pushFreeBytes } = deps.limits()
+  const { inRepository, onDisk } = await roomFor(app, deps, signal)
   // On the disk it is already.
   if (onDisk < 0) {
-    const what = `the disk would have less than ${inWords(pushFreeBytes, 'bytes')} free (pushFreeBytes)`
+    const what = `the disk would have less than ${formatAmount(pushFreeBytes, 'bytes')} free (pushFreeBytes)`
     throw new AppError('no-room', what, {
       hint: 'The operator finds out what fills it: "lading doctor" on the server.',
     })
   }
-  const came = await bytesIn(join(tools.repositories.objectsOf(app), quarantine))
+  const came = await bytesIn(join(deps.repositories.objectsOf(app), quarantine))
   if (came <= inRepository) return
-  const what = `the repository would be larger than ${inWords(repositoryBytes, 'bytes')} (repositoryBytes)`
+  const what = `the repository would be larger than ${formatAmount(repositoryBytes, 'bytes')} (repositoryBytes)`
   throw new AppError('invalid-input', what, {
     hint: 'Keep large files out of git; the operator may raise it: "lading limits".',
   })
@@ -80,7 +80,7 @@ async function requireRoom(app: AppName, quarantine: string, tools: InspectTools
 async function requireSmallObjects(
   app: AppName,
   quarantine: string,
-  { repositories, limits }: InspectTools,
+  { repositories, limits }: InspectDeps,
   signal: AbortSignal,
 ): Promise<void> {
   const { fileBytes } = limits()
@@ -98,16 +98,16 @@ async function requireSmallObjects(
         type === 'blob' ? [fileBytes, 'fileBytes'] : ([defaults.gitObjectBytes, 'gitObjectBytes'] as const)
       if (Number(text) <= most) continue
       const what = type === 'blob' ? 'file' : type === 'tree' ? 'folder' : type
-      throw new AppError('invalid-input', `a ${what} is larger than ${inWords(most, 'bytes')} (${name})`, {
+      throw new AppError('invalid-input', `a ${what} is larger than ${formatAmount(most, 'bytes')} (${name})`, {
         hint: 'It counts in the history too: take it out of every commit that is pushed.',
       })
     }
   }
 }
 
-async function requireSmallTrees({ app, quarantine, refs }: Arrival, tools: InspectTools, signal: AbortSignal) {
-  const repositories = tools.repositories.withQuarantine(app, quarantine!)
-  let left = walkedTrees * tools.limits().treePaths
+async function requireSmallTrees({ app, quarantine, refs }: Arrival, deps: InspectDeps, signal: AbortSignal) {
+  const repositories = deps.repositories.withQuarantine(app, quarantine!)
+  let left = walkedTrees * deps.limits().treePaths
   for (const { ref, to } of refs) {
     if (to === null || left <= 0 || !ref.startsWith('refs/heads/')) continue
     try {

@@ -9,14 +9,14 @@ import { flush, packet } from './packets.ts'
 
 const hook = join(import.meta.dirname, '../../../images/control/hooks/proc-receive')
 
-test('the hook says in words that nobody answers', async () => {
+test('the hook says in words that nothing answers', async () => {
   const { stderr, code } = await startHook({ LADING_RECEIVE_SOCKET: '/nonexistent/receive.sock', LADING_PUSH: 'p' }).end
   assert.equal(code, 1)
   assert.match(stderr, /control plane does not answer \(No such file or directory\); push again in a moment/)
 })
 
-test('the hook refuses a push that did not come through our door', async () => {
-  assert.match((await startHook({}).end).stderr, /takes pushes through Lading's HTTP door only/)
+test('the hook refuses a push that did not come through our listener', async () => {
+  assert.match((await startHook({}).end).stderr, /takes pushes through Lading's HTTP listener only/)
 })
 
 test('the hook gives its id first, then passes both ways what comes, and ends with the answer', async () => {

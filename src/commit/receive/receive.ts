@@ -38,7 +38,7 @@ export interface Answer {
   readonly reason: string | null
 }
 
-export interface ReceiveTools {
+export interface ReceiveDeps {
   readonly repositories: Repositories
   readonly store: Pick<Store, 'findApp' | 'environmentOfBranch' | 'listEnvironments' | 'servingRelease'>
   readonly pipeline: Pick<Pipeline, 'submit' | 'follow' | 'cancel'>
@@ -58,18 +58,18 @@ type Stored = Extract<Plan, { kind: 'store' }>
  * stored, each ref gets its own answer. Aborted (client gone, server stopping), the run in progress is cancelled, or
  * left to its own end when it is past the point of no return; nothing further is started.
  */
-export async function receive(push: Push, tools: ReceiveTools, signal: AbortSignal): Promise<readonly Answer[]> {
+export async function receive(push: Push, deps: ReceiveDeps, signal: AbortSignal): Promise<readonly Answer[]> {
   const plans: Plan[] = []
-  for (const command of push.commands) plans.push(await plan(push, command, tools, signal))
+  for (const command of push.commands) plans.push(await plan(push, command, deps, signal))
   const answers = push.atomic
-    ? await receiveAtomically(push, plans, tools, signal)
-    : await receiveEach(push, plans, tools, signal)
+    ? await receiveAtomically(push, plans, deps, signal)
+    : await receiveEach(push, plans, deps, signal)
   if (!plans.some(({ kind }) => kind === 'deploy')) {
     const moved = new Set(answers.filter(({ reason }) => reason === null).map(({ ref }) => ref))
     await warnOfNoDeploy(
       push,
       plans.filter(({ command }) => moved.has(command.ref)),
-      tools,
+      deps,
     )
   }
   return answers
@@ -78,12 +78,12 @@ export async function receive(push: Push, tools: ReceiveTools, signal: AbortSign
 async function receiveEach(
   push: Push,
   plans: readonly Plan[],
-  tools: ReceiveTools,
+  deps: ReceiveDeps,
   signal: AbortSignal,
 ): Promise<readonly Answer[]> {
   const reasons = new Map<Plan, string | null>()
   for (const kind of ['refused', 'store', 'deploy'] as const) {
-    for (const plan of plans) if (plan.kind === kind) reasons.set(plan, await carryOut(push, plan, tools, signal))
+    for (const plan of plans) if (plan.kind === kind) reasons.set(plan, await carryOut(push, plan, deps, signal))
   }
   return plans.map(plan => ({ ref: plan.command.ref, reason: reasons.get(plan) ?? null }))
 }
@@ -92,14 +92,14 @@ async function receiveEach(
 async function receiveAtomically(
   push: Push,
   plans: readonly Plan[],
-  tools: ReceiveTools,
+  deps: ReceiveDeps,
   signal: AbortSignal,
 ): Promise<readonly Answer[]> {
   const answers = (failed: ReadonlyMap<Plan, string>) =>
     plans.map(plan => ({ ref: plan.command.ref, reason: failed.get(plan) ?? (failed.size > 0 ? notMoved : null) }))
   const failed = new Map<Plan, string>()
   for (const plan of plans)
-    if (plan.kind === 'refused') failed.set(plan, (await carryOut(push, plan, tools, signal)) ?? notMoved)
+    if (plan.kind === 'refused') failed.set(plan, (await carryOut(push, plan, deps, signal)) ?? notMoved)
   if (failed.size > 0) return answers(failed)
   const [deploy, ...further] = plans.filter(plan => plan.kind === 'deploy')
   if (further.length > 0) {
@@ -107,11 +107,11 @@ async function receiveAtomically(
     await tell(push, new AppError('not-allowed', reason, { hint: 'Push these branches one after the other.' }))
     return answers(new Map(plans.map(plan => [plan, reason])))
   }
-  const reason = deploy && (await carryOut(push, deploy, tools, signal))
+  const reason = deploy && (await carryOut(push, deploy, deps, signal))
   if (deploy && reason) return answers(failed.set(deploy, reason))
   const stored = plans.filter(plan => plan.kind === 'store')
   try {
-    await moveStored(push, stored, tools, signal)
+    await moveStored(push, stored, deps, signal)
   } catch (error) {
     for (const plan of stored) failed.set(plan, (await tell(push, asAppError(error))) ?? notMoved)
     return plans.map(plan => ({ ref: plan.command.ref, reason: failed.get(plan) ?? null }))
@@ -122,11 +122,11 @@ async function receiveAtomically(
 const notMoved = 'not moved, because another branch of this atomic push was rejected'
 
 /** Everything that can be known before anything is started. */
-async function plan({ app, only }: Push, command: Command, tools: ReceiveTools, signal: AbortSignal): Promise<Plan> {
+async function plan({ app, only }: Push, command: Command, deps: ReceiveDeps, signal: AbortSignal): Promise<Plan> {
   try {
     const { from, to } = command
     const branch = branchOf(command.ref)
-    const environment = await tools.store.environmentOfBranch(app, branch)
+    const environment = await deps.store.environmentOfBranch(app, branch)
     if (only !== undefined && environment?.environment !== only) {
       throw refusal(`a deploy token of ${only} may not move ${branch}`, `Push the branch that ${only} follows.`)
     }
@@ -135,11 +135,11 @@ async function plan({ app, only }: Push, command: Command, tools: ReceiveTools, 
       return { kind: 'store', command, branch, move: { branch, from, force: true } }
     }
     // Rejects what is no commit: a tag object pushed to a branch.
-    await tools.repositories.describe(app, to, signal)
-    const force = from !== null && !(await isFastForward(app, from, to, tools, signal))
+    await deps.repositories.describe(app, to, signal)
+    const force = from !== null && !(await isFastForward(app, from, to, deps, signal))
     const move = { branch, from, force }
     // A push that cannot win must not supersede one that can; the pipeline asks again when the turn comes.
-    await judgeMove(tools.repositories, { app, commit: to, move }, signal)
+    await judgeMove(deps.repositories, { app, commit: to, move }, signal)
     return environment
       ? { kind: 'deploy', command, environment, commit: to, move }
       : { kind: 'store', command, branch, move }
@@ -164,11 +164,11 @@ async function isFastForward(
   app: AppName,
   from: CommitId,
   to: CommitId,
-  tools: ReceiveTools,
+  deps: ReceiveDeps,
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
-    return await tools.repositories.isAncestor(app, from, to, signal)
+    return await deps.repositories.isAncestor(app, from, to, signal)
   } catch (error) {
     if (asAppError(error).code === 'not-found') return false
     throw error
@@ -176,16 +176,16 @@ async function isFastForward(
 }
 
 /** The reason why not, or null; the pusher has been told the rest. */
-async function carryOut(push: Push, plan: Plan, tools: ReceiveTools, signal: AbortSignal): Promise<string | null> {
+async function carryOut(push: Push, plan: Plan, deps: ReceiveDeps, signal: AbortSignal): Promise<string | null> {
   try {
     switch (plan.kind) {
       case 'refused':
         throw plan.error
       case 'store':
-        await moveStored(push, [plan], tools, signal)
+        await moveStored(push, [plan], deps, signal)
         return null
       case 'deploy':
-        await deploy(push, plan, tools, signal)
+        await deploy(push, plan, deps, signal)
         return null
     }
   } catch (error) {
@@ -193,20 +193,14 @@ async function carryOut(push: Push, plan: Plan, tools: ReceiveTools, signal: Abo
   }
 }
 
-async function moveStored(
-  push: Push,
-  plans: readonly Stored[],
-  tools: ReceiveTools,
-  signal: AbortSignal,
-): Promise<void> {
+async function moveStored(push: Push, plans: readonly Stored[], deps: ReceiveDeps, signal: AbortSignal): Promise<void> {
   const moves = []
   for (const { branch, command, move } of plans) {
     const { from, to } = command
-    const present =
-      to === null ? from : await judgeMove(tools.repositories, { app: push.app, commit: to, move }, signal)
+    const present = to === null ? from : await judgeMove(deps.repositories, { app: push.app, commit: to, move }, signal)
     moves.push({ branch, from: present, to })
   }
-  await tools.repositories.moveBranches(push.app, moves, signal)
+  await deps.repositories.moveBranches(push.app, moves, signal)
   for (const { branch, to } of moves) {
     if (to === null) continue
     await push.say(`-----> ${branch} is stored at ${to.slice(0, 7)}; no environment follows it`)
@@ -214,7 +208,7 @@ async function moveStored(
 }
 
 /** The last line of a push that only stored; `warning` at the beginning is what git shows in yellow. */
-async function warnOfNoDeploy(push: Push, plans: readonly Plan[], { store }: ReceiveTools): Promise<void> {
+async function warnOfNoDeploy(push: Push, plans: readonly Plan[], { store }: ReceiveDeps): Promise<void> {
   const stored = plans.find(plan => plan.kind === 'store' && plan.command.to !== null)
   if (stored?.kind !== 'store') return
   const bound = (await store.listEnvironments()).find(({ app }) => app === push.app)
@@ -223,15 +217,15 @@ async function warnOfNoDeploy(push: Push, plans: readonly Plan[], { store }: Rec
   await push.say(`warning: nothing was deployed. ${follows}To deploy ${stored.branch}: ${how}`)
 }
 
-async function deploy(push: Push, plan: Deploy, tools: ReceiveTools, signal: AbortSignal): Promise<void> {
-  await warnOfSubmodules(push, plan.commit, tools, signal)
+async function deploy(push: Push, plan: Deploy, deps: ReceiveDeps, signal: AbortSignal): Promise<void> {
+  await warnOfSubmodules(push, plan.commit, deps, signal)
   signal.throwIfAborted()
   const intent = { kind: 'commit', commit: plan.commit, move: plan.move } as const
-  const run = await tools.pipeline.submit({ key: keyOf(plan.environment), intent, by: push.by })
+  const run = await deps.pipeline.submit({ key: keyOf(plan.environment), intent, by: push.by })
   const said = new Set<string>()
   const listening = { ...push, say: (line: string) => (said.add(line.trim()), push.say(line)) }
-  const end = await follow(listening, run, tools, signal)
-  if (!wentLive(end.state)) throw await failure(listening, { plan, end, said }, tools)
+  const end = await follow(listening, run, deps, signal)
+  if (!wentLive(end.state)) throw await failure(listening, { plan, end, said }, deps)
 }
 
 interface Failed {
@@ -242,10 +236,10 @@ interface Failed {
 }
 
 /** What happened and what serves now come first: below them may be fifty log lines, and git's own answer comes last. */
-async function failure(push: Push, { plan, end, said }: Failed, tools: ReceiveTools): Promise<AppError> {
+async function failure(push: Push, { plan, end, said }: Failed, deps: ReceiveDeps): Promise<AppError> {
   const { environment } = plan
   const news = end.details.slice(0, end.details.findLastIndex(line => !said.has(line.trim())) + 1)
-  const serving = await tools.store.servingRelease(keyOf(environment))
+  const serving = await deps.store.servingRelease(keyOf(environment))
   await push.say('')
   await push.say(` !     ${end.reason}`)
   if (serving) await push.say(` !     v${serving.number} goes on serving; ${environment.branch} has not moved.`)
@@ -253,23 +247,23 @@ async function failure(push: Push, { plan, end, said }: Failed, tools: ReceiveTo
 }
 
 /** The run as it is when it is live or has ended; cancelled by us when we are aborted before. */
-async function follow(push: Push, run: Run, tools: ReceiveTools, signal: AbortSignal): Promise<Run> {
+async function follow(push: Push, run: Run, deps: ReceiveDeps, signal: AbortSignal): Promise<Run> {
   try {
-    for await (const event of tools.pipeline.follow(run.id, 0, signal)) {
+    for await (const event of deps.pipeline.follow(run.id, 0, signal)) {
       if (event.kind === 'outcome') return event.run
       await push.say(event.text)
     }
   } catch (error) {
     if (!signal.aborted) throw error
   }
-  if (signal.aborted) return cancel(run, tools, signal)
+  if (signal.aborted) return cancel(run, deps, signal)
   throw new AppError('internal', 'the progress of this run was lost', { hint: `See "lading runs show ${run.id}".` })
 }
 
 /** The client is gone, or we are stopping. Past the point of no return the run goes on without a listener. */
-async function cancel(run: Run, tools: ReceiveTools, signal: AbortSignal): Promise<Run> {
+async function cancel(run: Run, deps: ReceiveDeps, signal: AbortSignal): Promise<Run> {
   try {
-    return await tools.pipeline.cancel(run.id, asAppError(signal.reason).message)
+    return await deps.pipeline.cancel(run.id, asAppError(signal.reason).message)
   } catch (error) {
     if (asAppError(error).code !== 'conflict') throw error
     throw new AppError('conflict', 'this deploy cannot be stopped any more and goes on by itself', {
@@ -279,8 +273,8 @@ async function cancel(run: Run, tools: ReceiveTools, signal: AbortSignal): Promi
   }
 }
 
-async function warnOfSubmodules(push: Push, commit: CommitId, tools: ReceiveTools, signal: AbortSignal): Promise<void> {
-  const { submodules: paths } = await tools.repositories.checkTree(push.app, commit, signal)
+async function warnOfSubmodules(push: Push, commit: CommitId, deps: ReceiveDeps, signal: AbortSignal): Promise<void> {
+  const { submodules: paths } = await deps.repositories.checkTree(push.app, commit, signal)
   if (paths.length === 0) return
   await push.say(` !     Submodules are not fetched; in the build these folders are empty: ${paths.join(', ')}`)
   await push.say('       Commit their files, or install them as a dependency.')

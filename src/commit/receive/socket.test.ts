@@ -15,11 +15,11 @@ const zero = '0'.repeat(40)
 const one = '1'.repeat(40)
 const impatient: Clock = { ...systemClock, sleep: async () => {} }
 
-test('a hook that nobody let in is turned away without a word', async () => {
+test('a hook that no one let in is turned away silently', async () => {
   await using rig = await SocketRig.make({ receive: async () => assert.fail('it was let in') })
   const hook = rig.connect('guessed')
   await new Promise(resolve => hook.resume().once('end', resolve))
-  assert.deepEqual(rig.logged, ['push-failed a hook called for a push that nobody let in'])
+  assert.deepEqual(rig.logged, ['push-failed a hook called for a push that was not admitted'])
 })
 
 test('only we may open the socket', async () => {
@@ -175,7 +175,7 @@ class SocketRig {
     return hook
   }
 
-  /** The hook's part up to the commands; it reads nothing until somebody listens. */
+  /** The hook's part up to the commands; it reads nothing until something listens. */
   push(id: string): Socket {
     const hook = this.connect(id)
     hook.write(Buffer.concat([packet('version=1'), flush, packet(`${zero} ${one} refs/heads/main`), flush]))

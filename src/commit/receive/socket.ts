@@ -10,7 +10,7 @@ import { flush, packet, PacketReader } from './packets.ts'
 import type { Arrival } from './inspect.ts'
 import type { Answer, Command, Push } from './receive.ts'
 
-/** A push that the HTTP door has let in and whose hook may call. */
+/** A push that the HTTP listener has let in and whose hook may call. */
 export interface Caller {
   readonly app: AppName
   readonly by: string
@@ -85,7 +85,7 @@ export class ReceiveSocket {
     this.#callers.set(push, { ...caller, abort: new AbortController() })
   }
 
-  /** Nobody may call for this push any more; a call that is going on ends as if its hook had left. */
+  /** No one may call for this push any more; a call that is going on ends as if its hook had left. */
   forget(push: string): void {
     this.#callers.get(push)?.abort.abort(interrupted())
     this.#callers.delete(push)
@@ -120,7 +120,7 @@ export class ReceiveSocket {
 
     const [push = '', question, folder = ''] = ((await reader.next())?.toString() ?? '').split(' ')
     const caller = this.#callers.get(push)
-    if (!caller) throw new AppError('not-authenticated', 'a hook called for a push that nobody let in')
+    if (!caller) throw new AppError('not-authenticated', 'a hook called for a push that was not admitted')
     const signal = AbortSignal.any([controller.signal, caller.abort.signal])
     const send = (band: number, payload: string | Buffer) => write(socket, frame(band, payload), signal)
 
@@ -142,7 +142,7 @@ export class ReceiveSocket {
       packet(reason === null ? `ok ${ref}\n` : `ng ${ref} ${printable(reason)}\n`),
     )
     for (const line of report) await send(toGit, line)
-    // From here on the hook closes the connection because it is done, not because somebody left.
+    // From here on the hook closes the connection because it is done, not because someone left.
     socket.removeListener('end', gone).removeListener('close', gone)
     // The hook passes it on as the report's end.
     socket.write(flush)

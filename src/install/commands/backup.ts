@@ -6,12 +6,12 @@ import { z } from 'zod'
 import { attemptSchema, scheduleSchema } from '../../backup/backups.ts'
 import { keptList, result, verified as verifiedSchema, type Verified } from '../../backup/job.ts'
 import type { S3Access } from '../../backup/s3-access.ts'
-import { backupName, folderShelf } from '../../backup/shelf.ts'
+import { backupName, folderStorage } from '../../backup/storage.ts'
 import { tryRestore } from '../../backup/trial.ts'
 import { AppError, unreachable } from '../../core/errors.ts'
 import { Secret } from '../../core/secret.ts'
 import { systemClock } from '../../core/system.ts'
-import { trialTools } from './backup-tools.ts'
+import { trialDeps } from './backup-deps.ts'
 import { askControl, streamControl } from '../platform/control-call.ts'
 import type { BackupCommand, S3Options } from '../options.ts'
 import { passphraseFrom } from './passphrase.ts'
@@ -60,7 +60,7 @@ async function byTheSchedule({ json }: { readonly json: boolean }, signal: Abort
   await withLine('backup', json, async () => {
     const { to } = (await facts(signal)).schedule
     const found = result.parse(await askControl({ method: 'POST', path: '/v1/backups' }, signal))
-    return { value: { ...found, to }, fact: `${at(to, found.name)}, ${inWords(found.size)}, verified` }
+    return { value: { ...found, to }, fact: `${at(to, found.name)}, ${formatBytes(found.size)}, verified` }
   })
 }
 
@@ -92,7 +92,7 @@ async function toFolder(command: ToCommand, to: string, site: Site, signal: Abor
   await withLine('backup', command.json, async say => {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const chunks = await streamControl({ method: 'POST', path: '/v1/backups/file', body }, signal)
-    const bytes = await folderShelf(folder).put(name, chunks as AsyncIterable<Uint8Array>, signal)
+    const bytes = await folderStorage(folder).put(name, chunks as AsyncIterable<Uint8Array>, signal)
     say('verifying it')
     const file = join(folder, name)
     const { apps } = await verified(
@@ -101,7 +101,10 @@ async function toFolder(command: ToCommand, to: string, site: Site, signal: Abor
       say,
       signal,
     )
-    return { value: { name, size: bytes, apps, removed: [], to: folder }, fact: `${file}, ${inWords(bytes)}, verified` }
+    return {
+      value: { name, size: bytes, apps, removed: [], to: folder },
+      fact: `${file}, ${formatBytes(bytes)}, verified`,
+    }
   })
 }
 
@@ -133,7 +136,7 @@ async function verified(
     return verifiedSchema.parse(await askControl(call, signal))
   }
   const folder = await mkdtemp(join(tmpdir(), 'lading-backup-'))
-  return tryRestore(chunks, passphrase, join(folder, 'opened'), trialTools(say, signal)).finally(() =>
+  return tryRestore(chunks, passphrase, join(folder, 'opened'), trialDeps(say, signal)).finally(() =>
     rm(folder, { recursive: true, force: true }),
   )
 }
@@ -143,7 +146,7 @@ async function list(json: boolean, signal: AbortSignal): Promise<void> {
   const { to } = known.schedule
   const kept = keptList.parse(await askControl({ method: 'GET', path: '/v1/backups/kept' }, signal).catch(asEmpty))
   if (json) return printJson({ ...known, kept })
-  const lines = kept.map(({ name, size }) => `  ${inWords(size).padStart(10)}  ${at(to, name)}`)
+  const lines = kept.map(({ name, size }) => `  ${formatBytes(size).padStart(10)}  ${at(to, name)}`)
   print([...lines, ...(kept.length > 0 ? [''] : []), ...sentences(known), ''].join('\n'))
 }
 
@@ -215,7 +218,7 @@ function at(place: string, name: string): string {
   return `${place.replace(/\/$/, '')}/${name}`
 }
 
-function inWords(bytes: number): string {
+function formatBytes(bytes: number): string {
   const [unit, size] = bytes < 1 << 20 ? (['kB', bytes / 1e3] as const) : (['MB', bytes / 1e6] as const)
   return `${size.toFixed(1)} ${unit}`
 }

@@ -32,7 +32,7 @@ export async function bootNode(decisions: Decisions, hasSystemd: boolean, signal
 }
 
 /**
- * Containers run on while their engine is dead, and nobody else can tell whose they are or stop them. Nothing happens
+ * Containers run on while their engine is dead, and no one else can tell whose they are or stop them. Nothing happens
  * where it answers, or where there is no engine or no firewall yet to start before it.
  */
 export async function startDeadEngine(site: Site, hasSystemd: boolean, signal: AbortSignal): Promise<void> {
@@ -64,7 +64,7 @@ export async function startEngine(hasSystemd: boolean, signal: AbortSignal): Pro
   )
 }
 
-/** Without an init system nobody else starts it: a process of its own session, which outlives this program. */
+/** Without an init system no one else starts it: a process of its own session, which outlives this program. */
 async function startDaemon(): Promise<void> {
   const log = await open(paths.engineLog, 'a')
   try {

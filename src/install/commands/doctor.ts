@@ -12,7 +12,7 @@ import { checkClock, checkDisk, checkEngineRules, checkWayIn } from '../doctor/m
 import { checkAuthority, checkDns, checkEdge } from '../doctor/way-in.ts'
 import type { Check } from '../host/checks.ts'
 import type { Machine } from '../host/machine.ts'
-import { checkKeptLines } from '../platform/follower.ts'
+import { checkRetainedLogs } from '../platform/follower.ts'
 import type { Site } from '../steps/site.ts'
 import type { Step } from '../steps/steps.ts'
 import { engineAnswers } from '../swarm/engine-call.ts'
@@ -32,7 +32,7 @@ export function doctorChecks(site: Site, machine: Machine, steps: readonly Step[
     { title: 'certificates', stopsUpgrade: true, look: () => checkAuthority() },
     { title: 'domains', look: checkDomains },
     { title: 'DNS', look: signal => checkDns(site, signal) },
-    { title: 'kept lines', look: checkKeptLines },
+    { title: 'kept lines', look: checkRetainedLogs },
     { title: 'backups', look: checkBackups },
     { title: 'event loop', look: checkLoop },
     { title: 'refused by source', look: checkRefused },

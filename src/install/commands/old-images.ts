@@ -102,7 +102,7 @@ async function layersOf(id: string, signal: AbortSignal): Promise<readonly strin
   return layerView.parse(await engine.json({ method: 'GET', path: `/images/${id}/json` }, signal)).RootFS.Layers ?? []
 }
 
-/** Never forced: one that somebody has begun to use stays. */
+/** Never forced: one that someone has begun to use stays. */
 async function removeImage(name: string, signal: AbortSignal): Promise<boolean> {
   try {
     await engine.json({ method: 'DELETE', path: `/images/${name}` }, signal)

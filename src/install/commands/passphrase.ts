@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { readFile } from 'node:fs/promises'
 import { AppError } from '../../core/errors.ts'
 import { Secret } from '../../core/secret.ts'
-import { complain } from '../printer.ts'
+import { printError } from '../printer.ts'
 
 /**
  * From a file (its first line), else asked for on the terminal, where it is not shown. Rejects `invalid-input` where there
@@ -18,10 +18,10 @@ export async function passphraseFrom(file: string | null, question: string): Pro
 async function ask(question: string): Promise<string> {
   const { stdin } = process
   if (!stdin.isTTY)
-    throw new AppError('invalid-input', 'nobody is there to be asked for the passphrase', {
+    throw new AppError('invalid-input', 'there is no terminal to ask for the passphrase', {
       hint: 'Write it into a file and give --passphrase-file FILE.',
     })
-  complain(question)
+  printError(question)
   // Without `output` readline echoes nothing, and in raw mode the terminal does not either.
   const lines = createInterface({ input: stdin, terminal: true })
   try {
@@ -32,6 +32,6 @@ async function ask(question: string): Promise<string> {
     })
   } finally {
     lines.close()
-    complain('\n')
+    printError('\n')
   }
 }

@@ -13,7 +13,7 @@ test('images of the platform and of its registry are ours; those of another regi
   const others = [
     '127.0.0.1:5000/shop:1',
     '127.0.0.1:54430/shop:1',
-    'lading/of-somebody:1',
+    'lading/of-someone:1',
     'debian:13',
     '<none>:<none>',
   ]

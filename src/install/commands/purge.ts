@@ -101,7 +101,7 @@ function networks(): Step {
   return removing('networks', ours, remove)
 }
 
-/** A swarm that carries somebody else's services stays; one that does not start shows none, and is ours (checks.ts). */
+/** A swarm that carries someone else's services stays; one that does not start shows none, and is ours (checks.ts). */
 function swarm({ hasDeadSwarm }: { readonly hasDeadSwarm: boolean }): Step {
   const isDead = async (signal: AbortSignal) =>
     hasDeadSwarm && (await engineAnswers(signal)) && isDeadSwarm(await readSwarm(signal))
@@ -167,7 +167,7 @@ function volumes(): Step {
   )
 }
 
-/** Those that were not there before us and that nobody else needs by now. */
+/** Those that were not there before us and that no one else needs by now. */
 function enginePackages(machine: { readonly hasSystemd: boolean }): Step {
   return {
     title: 'packages',

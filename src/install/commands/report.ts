@@ -60,13 +60,13 @@ export async function report({ site, domainBefore, hasSystemd }: Reported, signa
     lines.push(`  firewall          ${what}; to open it:`, `                      ${next}`)
   if (!hasSystemd)
     lines.push(
-      `  at each start     without systemd nobody brings it back: run ${checkout}/lading boot when the machine starts`,
+      `  at each start     without systemd nothing brings it back: run ${checkout}/lading boot when the machine starts`,
     )
   if (site.decisions.baseDomain !== domainBefore) {
     lines.push(
       '',
       `  Apps answer below ${site.decisions.baseDomain} from now on, and no longer below ${domainBefore}.`,
-      '  A folder that pushes here, and the one of hello, is told once; git then asks for the name (lading) and the token:',
+      '  A folder that pushes here, and the one of hello, is set up once; git then asks for the name (lading) and the token:',
       `    git remote set-url lading ${scheme}://${api}/NAME.git`,
       `    git config http.${scheme}://${api}.sslCAInfo ${paths.caCertificate}`,
     )

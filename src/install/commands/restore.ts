@@ -8,7 +8,7 @@ import { verifyUnpacked } from '../../backup/trial.ts'
 import { readManifest, unpack } from '../../backup/unpack.ts'
 import { AppError } from '../../core/errors.ts'
 import { systemClock } from '../../core/system.ts'
-import { trialTools } from './backup-tools.ts'
+import { trialDeps } from './backup-deps.ts'
 import { certificateShown } from '../platform/certificate-shown.ts'
 import { askControl } from '../platform/control-call.ts'
 import { isMissing, isThere, readIfThere, writeWhole } from '../../lib/files.ts'
@@ -42,7 +42,7 @@ export function openStep({ file, passphraseFile }: RestoreOptions): Step {
       const { of } = z.object({ of: z.string() }).parse(JSON.parse(mark))
       if (of !== path)
         throw new AppError('conflict', `a restore of ${of} is under way`, {
-          hint: `Go on with it: lading restore ${of}. To begin anew: rm -r ${paths.opened}`,
+          hint: `Go on with it: lading restore ${of}. To start over: rm -r ${paths.opened}`,
         })
       const { made, apps } = await readManifest(paths.opened)
       return `of ${made.slice(0, 16)}Z, ${apps.length} apps, verified`
@@ -56,7 +56,7 @@ export function openStep({ file, passphraseFile }: RestoreOptions): Step {
       await mkdir(dirname(paths.opened), { recursive: true })
       await unpack(createReadStream(path, { highWaterMark: 1 << 20, signal }), passphrase, paths.opened)
       try {
-        await verifyUnpacked(paths.opened, trialTools(say, signal))
+        await verifyUnpacked(paths.opened, trialDeps(say, signal))
       } catch (error) {
         await rm(paths.opened, { recursive: true, force: true })
         throw error
@@ -154,7 +154,7 @@ const runList = z.array(
 )
 
 /** Apps that are on their way back, or are not back. */
-interface Progress {
+interface StepProgress {
   readonly waiting: readonly string[]
   readonly failed: readonly string[]
   readonly back: number
@@ -172,7 +172,7 @@ export async function waitForApps(say: (line: string) => void, signal: AbortSign
   }
 }
 
-async function lookAtApps(signal: AbortSignal): Promise<Progress> {
+async function lookAtApps(signal: AbortSignal): Promise<StepProgress> {
   const apps = appList.parse(await askControl({ method: 'GET', path: '/v1/apps' }, signal))
   const [waiting, failed, back]: [string[], string[], string[]] = [[], [], []]
   for (const { app, environments } of apps)

@@ -70,7 +70,7 @@ export function ownerTokenSteps({ token, change: path, isTaken }: RotationPlace)
     },
     {
       title: 'old token',
-      check: async () => ((await readIfThere(path)) === null ? 'is nobody’s any more' : null),
+      check: async () => ((await readIfThere(path)) === null ? 'is gone' : null),
       act: () => rm(path, { force: true }),
     },
   ]

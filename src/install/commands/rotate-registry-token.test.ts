@@ -61,7 +61,7 @@ test('killed in or after any step, the next run ends with the token that was wri
       const steps = registryTokenSteps(made.place)
       await run(steps.slice(0, killedAfter), made)
       const { new: written } = JSON.parse(await readFile(made.place.change, 'utf8')) as { new: string }
-      // Its work is done, and nobody has noted it: what it does a second time must be harmless.
+      // Its work is done, and no one has noted it: what it does a second time must be harmless.
       if (isInside && killedAfter === 2) await made.place.give(written)
       await run(steps, made)
       assert.deepEqual([await made.taken(), made.carried()], [[written], written])

@@ -21,7 +21,7 @@ export interface RegistryTokenPlace {
   readonly token: string
   /** Where the change is written down until it is over. */
   readonly change: string
-  /** Whether the registry's door takes this token (true), or refuses it; null: it does not answer. */
+  /** Whether the registry's listener takes this token (true), or refuses it; null: it does not answer. */
   readonly isTaken: (token: string, signal: AbortSignal) => Promise<boolean | null>
   /** Gives the token to every service that carries one. */
   readonly give: (token: string, signal: AbortSignal) => Promise<void>
@@ -31,7 +31,7 @@ export interface RegistryTokenPlace {
 const noticedSeconds = 90
 
 /**
- * Another token for engines. Until every service carries the new one, the door takes both, so that at any moment a task
+ * Another token for engines. Until every service carries the new one, the listener takes both, so that at any moment a task
  * that is started again can pull. Killed anywhere, the next run goes on with the one that was written down.
  */
 export function registryTokenSteps({ token, change: path, isTaken, give }: RegistryTokenPlace): Step[] {
@@ -58,19 +58,19 @@ export function registryTokenSteps({ token, change: path, isTaken, give }: Regis
         const underWay = await change.underWay()
         if (underWay.given) return 'the new one is in use already'
         const isThere = (await lines()).join() === `${underWay.new},${underWay.old}`
-        return isThere && (await isTaken(underWay.new, signal)) === true ? 'by the door of the registry' : null
+        return isThere && (await isTaken(underWay.new, signal)) === true ? 'by the registry' : null
       },
       act: async (say, signal) => {
         const underWay = await change.underWay()
         await overwrite(token, `${underWay.new}\n${underWay.old}\n`)
         say('waiting until the keeper has noticed')
         const is = async () => (await isTaken(underWay.new, signal)) === true
-        await until('the registry’s door does not take the new token', is, signal)
+        await until('the registry’s listener does not take the new token', is, signal)
       },
     },
     {
       title: 'services',
-      check: async () => ((await change.underWay()).given ? 'pull with the new one; no task was started anew' : null),
+      check: async () => ((await change.underWay()).given ? 'pull with the new one; no task was restarted' : null),
       act: async (_say, signal) => {
         const underWay = await change.underWay()
         await give(underWay.new, signal)
@@ -82,19 +82,19 @@ export function registryTokenSteps({ token, change: path, isTaken, give }: Regis
       check: async signal => {
         const underWay = await change.underWay()
         const isAlone = (await lines()).join() === underWay.new
-        return isAlone && (await isTaken(underWay.old, signal)) === false ? 'by the door of the registry' : null
+        return isAlone && (await isTaken(underWay.old, signal)) === false ? 'by the registry' : null
       },
       act: async (say, signal) => {
         const underWay = await change.underWay()
         await overwrite(token, `${underWay.new}\n`)
         say('waiting until the keeper has noticed')
         const is = async () => (await isTaken(underWay.old, signal)) === false
-        await until('the registry’s door still takes the old token', is, signal)
+        await until('the registry’s listener still takes the old token', is, signal)
       },
     },
     {
       title: 'old token',
-      check: async () => ((await readIfThere(path)) === null ? 'is nobody’s any more' : null),
+      check: async () => ((await readIfThere(path)) === null ? 'is gone' : null),
       act: () => rm(path, { force: true }),
     },
   ]
@@ -103,14 +103,14 @@ export function registryTokenSteps({ token, change: path, isTaken, give }: Regis
 export const registryTokenPlace: RegistryTokenPlace = {
   token: paths.registryToken,
   change: paths.registryTokenChange,
-  isTaken: askDoor,
+  isTaken: askRegistry,
   give: async (token, signal) => void (await renewPullTokens(engine, () => new Secret(token), signal)),
 }
 
 const registryPort = Number(registryName.split(':')[1])
 
 /** As an engine asks before a pull. */
-function askDoor(token: string, signal: AbortSignal): Promise<boolean | null> {
+function askRegistry(token: string, signal: AbortSignal): Promise<boolean | null> {
   const auth = `engine:${token}`
   return new Promise((resolve, reject) => {
     const what = { host: '127.0.0.1', port: registryPort, path: '/v2/', auth, agent: false, signal }

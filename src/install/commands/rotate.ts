@@ -19,11 +19,11 @@ export async function rotate(what: Rotated, signal: AbortSignal): Promise<void> 
     case 'owner-token':
       await runSteps(ownerTokenSteps(ownerTokenPlace(site)), progress, signal)
       return print(
-        `\nThe owner's token is another one, in ${paths.token}. Whoever had the old one logs in again: lading login\n`,
+        `\nThe owner's token is another one, in ${paths.token}. Log in again where it was used: lading login\n`,
       )
     case 'registry-token':
       await runSteps(registryTokenSteps(registryTokenPlace), progress, signal)
-      return print('\nEngines show another token to the registry. Nobody has to do anything.\n')
+      return print('\nEngines show another token to the registry. Nothing else is to be done.\n')
     default:
       return unreachable(what)
   }

@@ -19,7 +19,7 @@ import {
   stopService,
   type ServiceSpec,
 } from '../platform/platform-service.ts'
-import type { Progress } from '../steps/progress.ts'
+import type { StepProgress } from '../steps/progress.ts'
 import { specLabel } from '../platform/services.ts'
 import type { Site } from '../steps/site.ts'
 import { runSteps, type Step } from '../steps/steps.ts'
@@ -34,7 +34,11 @@ const snapshotsKept = 2
  * What is to be done before a new control plane takes the place of another: null where there is none, or where it is made
  * from the same image. An upgrade that was killed is carried on; one to another version than this is taken back first.
  */
-export async function beginUpgrade(site: Site, progress: Progress, signal: AbortSignal): Promise<UpgradeRecord | null> {
+export async function beginUpgrade(
+  site: Site,
+  progress: StepProgress,
+  signal: AbortSignal,
+): Promise<UpgradeRecord | null> {
   const to = site.decisions.images['control']?.id ?? ''
   const unfinished = await loadRecord()
   if (unfinished?.state === 'forward' && unfinished.to === to) return unfinished
@@ -63,7 +67,7 @@ export async function isUpgradeUnfinished(): Promise<boolean> {
 }
 
 /** The way back of an earlier run that was killed on it. To be called before anything else is changed. */
-export async function endWayBack(progress: Progress, signal: AbortSignal): Promise<void> {
+export async function endWayBack(progress: StepProgress, signal: AbortSignal): Promise<void> {
   const record = await loadRecord()
   if (record?.state === 'back' || record?.state === 'putting-back')
     await goBack(record, record.reason ?? '', progress, signal)
@@ -76,7 +80,7 @@ export async function endWayBack(progress: Progress, signal: AbortSignal): Promi
 export async function withWayBack(
   record: UpgradeRecord | null,
   steps: readonly Step[],
-  progress: Progress,
+  progress: StepProgress,
   signal: AbortSignal,
 ): Promise<void> {
   try {
@@ -161,7 +165,12 @@ async function hasProven({ to }: UpgradeRecord, signal: AbortSignal): Promise<bo
   return present?.image === to && (await readTrial(paths.control, present.release)) === null
 }
 
-async function goBack(record: UpgradeRecord, reason: string, progress: Progress, signal: AbortSignal): Promise<void> {
+async function goBack(
+  record: UpgradeRecord,
+  reason: string,
+  progress: StepProgress,
+  signal: AbortSignal,
+): Promise<void> {
   await runSteps([wayBackStep(record, reason)], progress, signal)
 }
 

@@ -16,7 +16,7 @@ export async function checkStopped(signal: AbortSignal): Promise<string | Obstac
       if (stopped === null) return []
       const sentence = stoppedSentence(labels[label.type] ?? '?', labels[label.release] ?? '?', stopped)
       const app = labels[label.app] ?? '?'
-      return [{ what: `${app}: ${sentence}`, next: `Its owner mends it; lading deploy --app ${app} starts it again` }]
+      return [{ what: `${app}: ${sentence}`, next: `Its owner fixes it; lading deploy --app ${app} starts it again` }]
     })
   return found.length > 0 ? found : 'none was stopped for what it wrote'
 }

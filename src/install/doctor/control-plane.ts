@@ -7,16 +7,16 @@ import { paths } from '../paths.ts'
 import type { Obstacle } from '../steps/obstacle.ts'
 import { askSocket, find } from '../swarm/engine-call.ts'
 
-/** Longer than any build, boot and warm time together. */
+/** Longer than any build, boot and observation window together. */
 const stuckMs = 2 * 3_600_000
 
 const certificates = z.object({ hosts: z.array(z.unknown()), warnings: z.array(z.string()) })
 
 /** Certificates near their end, and those that are refused: the control plane knows of each. */
 export async function checkDomains(signal: AbortSignal): Promise<string | Obstacle[]> {
-  const told = await askSocket(paths.controlSocket, '/v1/certificates', signal)
-  if (told === null) return unasked
-  const { hosts, warnings } = certificates.parse(told)
+  const answer = await askSocket(paths.controlSocket, '/v1/certificates', signal)
+  if (answer === null) return unasked
+  const { hosts, warnings } = certificates.parse(answer)
   if (warnings.length === 0) return `${hosts.length} hosts, each with a good certificate`
   return warnings.map(what => ({ what, next: 'lading certs; lading acme status' }))
 }
@@ -61,10 +61,10 @@ const loopFacts = z.object({ loop: z.object({ minutes: z.number(), p99: z.number
 
 /** A loop that is held for the length of a lease loses it. */
 export async function checkLoop(signal: AbortSignal): Promise<string | Obstacle[]> {
-  const told = await askSocket(paths.controlSocket, '/v1/version', signal)
-  if (told === null) return unasked
-  const { loop } = loopFacts.parse(told)
-  if (loop === undefined) return 'not told by this control plane'
+  const answer = await askSocket(paths.controlSocket, '/v1/version', signal)
+  if (answer === null) return unasked
+  const { loop } = loopFacts.parse(answer)
+  if (loop === undefined) return 'not reported by this control plane'
   const when = loop.minutes === 0 ? 'in the first minute' : `in the last ${loop.minutes} min`
   const fact = `late by ${loop.worst} ms at worst ${when}, 99 of 100 turns by ${loop.p99} ms at most`
   if (loop.worst < defaults.leaseMs / 4) return fact
@@ -86,12 +86,12 @@ export async function checkRefused(signal: AbortSignal): Promise<string> {
   const answer = await askSocket(paths.controlSocket, '/v1/version', signal)
   if (answer === null) return unasked
   const counts = refusedFacts.parse(answer).nodes.flatMap(({ keeper }) => keeper?.refused ?? [])
-  if (counts.length === 0) return 'not told by this keeper'
+  if (counts.length === 0) return 'not reported by this keeper'
   const sum = (name: 'requests' | 'connections') => counts.reduce((all, one) => all + one[name], 0)
   return `${sum('requests')} requests, ${sum('connections')} connections since the edge began`
 }
 
-/** `live` is one that serves, in its warm time. */
+/** `live` is one that serves, in its observation window. */
 export async function checkRuns(signal: AbortSignal): Promise<string | Obstacle[]> {
   const apps = await knownApps(signal)
   if (apps === null) return unasked

@@ -47,7 +47,7 @@ function obstaclesOf(folder: string, { bavail, bsize, files, ffree }: StatsFs): 
 /** Certificates, leases of a cluster and tokens go by it. */
 export async function checkClock({ hasSystemd }: Machine, signal: AbortSignal): Promise<string | Obstacle[]> {
   const now = `${new Date(systemClock.now()).toISOString().slice(0, 16)}Z`
-  if (!hasSystemd) return `${now}; nobody here knows whether a time server keeps it`
+  if (!hasSystemd) return `${now}; whether a time server keeps it is not known here`
   const args = ['show', '--property=NTPSynchronized', '--value']
   const kept = await runProgram('timedatectl', args, {}, signal).catch(() => 'unknown')
   if (kept !== 'no') return now
@@ -76,7 +76,7 @@ export async function checkEngineRules(signal: AbortSignal): Promise<string | Ob
   ]
 }
 
-/** Other firewalls of this machine, as far as its rules tell; what stands before it nobody here can see. */
+/** Other firewalls of this machine, as far as its rules tell; what stands before it no one here can see. */
 export async function checkWayIn(signal: AbortSignal): Promise<string | Obstacle[]> {
   const closed = closedToVisitors(await readOtherFirewalls(signal))
   return closed.length > 0 ? closed : 'no firewall of this machine refuses 80 and 443'

@@ -37,7 +37,7 @@ export async function checkAuthority(): Promise<string | Obstacle[]> {
   if (days >= certificateDays.authority) return `the platform's own CA is good for ${days} days`
   return [
     {
-      what: `the platform's own CA ends in ${days} days; nobody will trust its certificates then`,
+      what: `the platform's own CA ends in ${days} days; its certificates are not trusted after that`,
       next: `Move ${paths.ca} away, run "lading up" and docker service update --force lading-control; give everybody the new ${paths.caCertificate}.`,
     },
   ]

@@ -32,7 +32,7 @@ const infrastructure = [
 
 /**
  * The table `inet lading` (decision: nodes-closed-to-containers, docs/design/install.md) as one nft transaction: the table is made if absent, deleted
- * and written anew, so that no packet meets half of it and no other table is touched. `accept` in it never overrides
+ * and written again, so that no packet meets half of it and no other table is touched. `accept` in it never overrides
  * a refusal in another table; only `drop` is final.
  *
  * It judges connections at their first packet, by the address and port they were opened to (`ct original`): a
@@ -104,7 +104,7 @@ ${hexDigits.map(digit => `    iifname "br-${digit}*" jump from_container\n`).joi
   }
 
   # An app reaches the internet and what was attached to it, no infrastructure: neither by an address that it opens a
-  # connection to, nor by one that somebody translates that into. Name servers answer, where they are.
+  # connection to, nor by one that someone translates that into. Name servers answer, where they are.
   chain infrastructure {
 ${exceptions(dns(resolvers))}${drops(infrastructure)}  }
 

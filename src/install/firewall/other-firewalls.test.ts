@@ -33,7 +33,7 @@ test('ufw without that rule is told how to open them', () => {
   const [refusal, ...others] = closedToVisitors(on(iptablesTable('iptables', rules)))
   assert.deepEqual(refusal, {
     firewall: 'ufw',
-    what: 'ufw lets nobody in on 80 and 443',
+    what: 'ufw lets no connection in on 80 and 443',
     next: 'ufw allow 80,443/tcp',
   })
   assert.deepEqual(others, [])

@@ -44,8 +44,8 @@ export async function readOtherFirewalls(signal: AbortSignal): Promise<OtherFire
   ].filter(table => table !== null)
   const nft = nftTables((await ask('nft', '-j', 'list', 'ruleset')) || '{"nftables":[]}')
   // The table of iptables-nft: its own program has told more of it.
-  const isTold = (name: string) => name === 'ip filter' && saved.some(table => table.name === 'iptables')
-  const tables = [...saved, ...nft.filter(({ name }) => name !== ours && !isTold(name))]
+  const isDuplicate = (name: string) => name === 'ip filter' && saved.some(table => table.name === 'iptables')
+  const tables = [...saved, ...nft.filter(({ name }) => name !== ours && !isDuplicate(name))]
   const there = listInterfaces()
   return { outside: outside ?? '', tables, bridges: bridges.filter(name => there.includes(name)) }
 }
@@ -73,7 +73,7 @@ export function closedToVisitors({ outside, tables }: OtherFirewalls): Refusal[]
     return [
       {
         firewall: owner,
-        what: `${owner} lets nobody in on ${ports.join(' and ')}${place(owner, table, closed[0]!.chain.name)}`,
+        what: `${owner} lets no connection in on ${ports.join(' and ')}${place(owner, table, closed[0]!.chain.name)}`,
         next: opening(owner, table, closed[0]!.chain.name, ports),
       },
     ]

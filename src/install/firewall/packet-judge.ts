@@ -27,7 +27,7 @@ export interface Chain {
   readonly rules: readonly Rule[]
 }
 
-/** One table of somebody's packet filter. */
+/** One table of someone's packet filter. */
 export interface Table {
   /** As its owner knows it: `inet filter`, `iptables-legacy`. */
   readonly name: string

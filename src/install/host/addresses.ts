@@ -74,8 +74,8 @@ const containerInterfaces =
 const tunnelInterfaces = /^(tun|tap|wg|ppp|zt|tailscale|ipsec)/
 
 /**
- * The base domain where nobody has given one: public DNS at sslip.io answers `NAME.<ip>.sslip.io` with that address. Null
- * where no interface has a public one; whether one leads here from elsewhere (NAT), nobody here can know.
+ * The base domain where no one has given one: public DNS at sslip.io answers `NAME.<ip>.sslip.io` with that address. Null
+ * where no interface has a public one; whether one leads here from elsewhere (NAT), no one here can know.
  */
 export function publicDomain(addresses: readonly InterfaceAddress[]): string | null {
   const found = addresses.find(each => !isContainerInterface(each.name) && isPublic(each.address))

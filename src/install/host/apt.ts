@@ -32,13 +32,13 @@ export async function onceUnlocked(
   say: (line: string) => void,
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<string> {
-  let told: readonly string[] = []
+  let lastDetails: readonly string[] = []
   const ask = async () => {
     try {
       return await run()
     } catch (error) {
       if (!(error instanceof AppError && error.details.some(saysLocked))) throw error
-      told = error.details
+      lastDetails = error.details
       say('waiting for another apt')
       return null
     }
@@ -48,7 +48,7 @@ export async function onceUnlocked(
     seconds: 300,
     everyMs: 2000,
     hint: 'See what it does (ps -e | grep -E "apt|dpkg|unattended"); when it has ended, run the same again.',
-    details: () => Promise.resolve(told),
+    details: () => Promise.resolve(lastDetails),
   }
   return waitFor(what, ask, { clock, signal })
 }

@@ -17,8 +17,11 @@ test('all that stands in the way is said at once, each with what to do about it'
     assert.deepEqual(error.details, ['port 80 is taken', '  Stop it.', 'the clock is behind', '  Set it.'])
     return true
   })
-  const told = (fact: string): Check => ({ ...finds(fact), isTold: true })
-  assert.equal(await requireAll([finds('a kernel'), told('much room'), told('memory')], forever), 'much room, memory')
+  const reported = (fact: string): Check => ({ ...finds(fact), isReported: true })
+  assert.equal(
+    await requireAll([finds('a kernel'), reported('much room'), reported('memory')], forever),
+    'much room, memory',
+  )
 })
 
 test('engines before 20.10 are too old, by the numbers of their version', () => {

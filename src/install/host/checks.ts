@@ -11,7 +11,7 @@ import type { Obstacle } from '../steps/obstacle.ts'
 import { closedToContainers, closedToVisitors, readOtherFirewalls } from '../firewall/other-firewalls.ts'
 import { checkout } from '../paths.ts'
 import { findPortHolders, totalMemory, type PortHolder } from './ports-in-use.ts'
-import type { Progress } from '../steps/progress.ts'
+import type { StepProgress } from '../steps/progress.ts'
 import { imageNames } from '../images/recipes.ts'
 import { runProgram } from './run-program.ts'
 import type { Site } from '../steps/site.ts'
@@ -33,7 +33,7 @@ export const oldestEngine = '20.10'
 export interface Check {
   readonly title: string
   /** `lading up` says what it found, in its one line of all checks. */
-  readonly isTold?: true
+  readonly isReported?: true
   /** What is wrong there would be what an upgrade goes back to: it does not begin. */
   readonly stopsUpgrade?: true
   /** In a few words what is so, or all that stands in the way. Changes nothing. */
@@ -51,7 +51,7 @@ export interface Diagnosis {
 /** Looks at each in turn; a line for each where there is a progress. */
 export async function lookAtAll(
   checks: readonly Check[],
-  progress: Progress | null,
+  progress: StepProgress | null,
   signal: AbortSignal,
 ): Promise<Diagnosis[]> {
   const all: Diagnosis[] = []
@@ -85,8 +85,8 @@ async function seen(look: Check['look'], signal: AbortSignal): Promise<string | 
 /** Everything that is asked of a machine, in the order of asking; `wanted` is the cluster address that was asked for. */
 export function machineChecks(site: Site, wanted: string | null): readonly Check[] {
   return [
-    { title: 'disk', isTold: true, look: () => checkDisk(site) },
-    { title: 'memory', isTold: true, look: checkMemory },
+    { title: 'disk', isReported: true, look: () => checkDisk(site) },
+    { title: 'memory', isReported: true, look: checkMemory },
     { title: 'clock', look: checkClock },
     { title: 'kernel', look: checkKernel },
     { title: 'ports', look: signal => checkPorts(site, signal) },
@@ -101,10 +101,10 @@ export function machineChecks(site: Site, wanted: string | null): readonly Check
 export async function requireAll(checks: readonly Check[], signal: AbortSignal): Promise<string> {
   const facts: string[] = []
   const details: string[] = []
-  for (const { look, isTold } of checks) {
+  for (const { look, isReported } of checks) {
     const found = await look(signal)
     if (typeof found !== 'string') details.push(...found.flatMap(({ what, next }) => [what, `  ${next}`]))
-    else if (isTold) facts.push(found)
+    else if (isReported) facts.push(found)
   }
   if (details.length === 0) return facts.join(', ')
   throw new AppError('conflict', 'this machine is not ready for Lading', {
@@ -231,8 +231,8 @@ async function checkFirewalls(signal: AbortSignal): Promise<string | Obstacle[]>
   const firewalls = await readOtherFirewalls(signal)
   const closed = closedToContainers(firewalls)
   if (closed.length > 0) return closed
-  const told = closedToVisitors(firewalls).map(({ what, next }) => `${what}: ${next}`)
-  return told.length > 0 ? told.join('; ') : 'let in what comes on 80 and 443'
+  const warnings = closedToVisitors(firewalls).map(({ what, next }) => `${what}: ${next}`)
+  return warnings.length > 0 ? warnings.join('; ') : 'let in what comes on 80 and 443'
 }
 
 function describeSwarm({ state }: SwarmState): string {

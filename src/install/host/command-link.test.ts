@@ -43,7 +43,7 @@ test('a link whose checkout is gone is ours', async t => {
   assert.equal(await run(commandLinkStep(link, launchers[0]), t), link)
 })
 
-test('a program or a link of somebody else stays, through up and purge', async t => {
+test('a program or a link of someone else stays, through up and purge', async t => {
   const { folder, link, launchers } = await ground(t)
   await mkdir(join(folder, 'bin'))
   await writeFile(link, 'a program')

@@ -8,7 +8,7 @@ const features = ['overlay', 'bridge', 'veth', 'vxlan', 'nf_tables'] as const
 /** Caps on memory, cores and processes. */
 const controllers = ['memory', 'cpu', 'pids'] as const
 
-/** What this kernel can neither do nor load. A kernel without a list of modules is not judged: nobody can tell. */
+/** What this kernel can neither do nor load. A kernel without a list of modules is not judged: no one can tell. */
 export async function missingKernelFeatures(): Promise<string[]> {
   const folder = `/lib/modules/${release()}`
   const lists = await Promise.all(['modules.builtin', 'modules.dep'].map(name => readIfThere(`${folder}/${name}`)))

@@ -117,7 +117,7 @@ function imageStep(name: ImageName, images: Images): Step {
 
 const certificatesChanged: Obstacle = {
   what: `was made before the certificates of this machine changed (${hostCertificates}): apps, builds and the platform trust the old ones`,
-  next: 'lading up makes the images anew, which takes some minutes; apps go on and get them with their next release',
+  next: 'lading up builds the images again, which takes some minutes; apps go on and get them with their next release',
 }
 
 /** Null when the engine has no image of that name. */

@@ -7,7 +7,7 @@ export async function lastLogLines(container: string, signal: AbortSignal): Prom
   return linesOf(['logs', '--tail', tail, container], signal)
 }
 
-/** Swarm's own words about a service's last tasks, and the last lines of the newest that had a process. */
+/** Swarm's own text about a service's last tasks, and the last lines of the newest that had a process. */
 export async function lastServiceLines(service: string, signal: AbortSignal): Promise<readonly string[]> {
   const format = '{{.ID}} {{.CurrentState}} {{.Error}}'
   const tasks = await linesOf(['service', 'ps', '--no-trunc', '--format', format, service], signal)

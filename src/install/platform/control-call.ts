@@ -47,9 +47,9 @@ export async function streamControl(
     else stream.on('error', error => outgoing.destroy(error)).pipe(outgoing)
   })
   if (answer.statusCode === 200) return answer
-  const told = problem.parse(JSON.parse(await text(answer)))
-  throw new AppError(told.code as ErrorCode, told.detail ?? told.title ?? `it answers ${answer.statusCode}`, {
-    ...(told.hint === undefined ? {} : { hint: told.hint }),
-    details: told.details ?? [],
+  const refusal = problem.parse(JSON.parse(await text(answer)))
+  throw new AppError(refusal.code as ErrorCode, refusal.detail ?? refusal.title ?? `it answers ${answer.statusCode}`, {
+    ...(refusal.hint === undefined ? {} : { hint: refusal.hint }),
+    details: refusal.details ?? [],
   })
 }

@@ -5,7 +5,7 @@ export interface EdgeAnswer {
   readonly body: string
 }
 
-/** GET of a host, `/` or another path, through this node's edge, whatever the name resolves to. Null when nobody listens. */
+/** GET of a host, `/` or another path, through this node's edge, whatever the name resolves to. Null when nothing listens. */
 export async function askEdge(
   host: string,
   signal: AbortSignal,

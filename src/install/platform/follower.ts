@@ -22,7 +22,7 @@ const stopSeconds = 10
 
 /**
  * This node's log follower (docs/design/logs.md): a plain container of the control plane's image. One that is made from
- * something else is removed and made anew; it goes on where the one before it ended.
+ * something else is removed and made again; it goes on where the one before it ended.
  */
 export function followerStep(site: Site): Step {
   const serves = async (signal: AbortSignal) => {
@@ -70,7 +70,7 @@ export async function followerIsThere(signal: AbortSignal): Promise<boolean> {
 const health = z.object({ stopped: z.string().nullable(), environments: z.array(z.string()) })
 
 /** For the doctor: whether it writes. That it runs is said by the step. */
-export async function checkKeptLines(signal: AbortSignal): Promise<string | Obstacle[]> {
+export async function checkRetainedLogs(signal: AbortSignal): Promise<string | Obstacle[]> {
   const answer = health.safeParse(await askSocket(paths.logsSocket, '/health', signal))
   if (!answer.success) return 'not asked: it needs the log follower'
   const { stopped, environments } = answer.data

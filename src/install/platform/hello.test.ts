@@ -9,7 +9,7 @@ import { makeExample } from './hello.ts'
 
 const { signal } = new AbortController()
 const taken = new AppError('internal', 'lading create exited 5', { details: ['lading: the name hello is taken'] })
-const dead = new AppError('internal', 'lading create exited 6', { details: ['lading: nobody answers'] })
+const dead = new AppError('internal', 'lading create exited 6', { details: ['lading: nothing answers'] })
 const refused = { code: 'conflict', hint: /--no-hello/ }
 
 /** A server with the example's folder, its app or none, and what the command line was asked there. */
@@ -60,7 +60,7 @@ test('the app of a run that was killed in "create" is connected, whatever of the
   assert.deepEqual(server.asked, ['create', 'create', 'connect'])
 })
 
-test("an app of that name that is somebody else's is never taken, however often it is tried", async t => {
+test("an app of that name that is someone else's is never taken, however often it is tried", async t => {
   const server = await Server.make(t, { hasApp: true })
   await assert.rejects(server.act(), refused)
   await assert.rejects(server.act(), refused)
@@ -68,7 +68,7 @@ test("an app of that name that is somebody else's is never taken, however often 
   assert.ok(!existsSync(server.folder))
 })
 
-test('nor is one that somebody else makes while the folder is made', async t => {
+test('nor is one that someone else makes while the folder is made', async t => {
   const server = await Server.make(t, { hasApp: true })
   await assert.rejects(server.act({ isThere: () => Promise.resolve(false) }), refused)
   await assert.rejects(server.act(), refused)

@@ -59,7 +59,7 @@ export function helloStep(site: Site): Step {
       }
       await makeExample(paths.hello, app, say, signal)
       // A CA file in the environment would win over the one that `lading create` has set for this repository. A prompt
-      // would wait on the terminal for a name and a password that nobody has.
+      // would wait on the terminal for a name and a password that no one has.
       const env = { GIT_SSL_CAINFO: paths.caCertificate, GIT_TERMINAL_PROMPT: '0' }
       await runProgram('git', [...toThisMachine(site), 'push', 'lading', 'main'], { ...here, env }, signal)
       const live = async () => ((await askEdge(host, signal))?.status === 200 ? true : null)
@@ -84,7 +84,7 @@ interface HelloApp {
 
 /**
  * The example's repository with its app. A folder that is there says that no such app was when it appeared: one that is
- * there now is the work of a run that was killed anywhere inside `create`. Rejects `conflict` when the name is somebody
+ * there now is the work of a run that was killed anywhere inside `create`. Rejects `conflict` when the name is someone
  * else's, and leaves no folder then, which the next run would believe.
  */
 export async function makeExample(
@@ -95,7 +95,7 @@ export async function makeExample(
 ): Promise<void> {
   const isAgain = (await readIfThere(join(folder, '.git/HEAD'))) !== null
   if (!isAgain) {
-    if (await app.isThere()) throw somebodyElses()
+    if (await app.isThere()) throw notOurs()
     await makeRepository(folder, say, signal)
   }
   try {
@@ -104,7 +104,7 @@ export async function makeExample(
     if (!saysTaken(error)) throw error
     if (!isAgain) {
       await rm(folder, { recursive: true })
-      throw somebodyElses()
+      throw notOurs()
     }
     await app.connect()
   }
@@ -114,7 +114,7 @@ function saysTaken(error: unknown): boolean {
   return error instanceof AppError && error.details.some(line => line.endsWith('the name hello is taken'))
 }
 
-function somebodyElses(): AppError {
+function notOurs(): AppError {
   return new AppError('conflict', 'an app "hello" is there that "lading up" did not make', {
     hint: 'Leave it as it is, without the example: lading up --no-hello',
   })

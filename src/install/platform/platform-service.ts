@@ -120,7 +120,7 @@ export async function failedTasks(service: string, signal: AbortSignal): Promise
   return new Set(taskList.parse(list).flatMap(task => (task.Status.State === 'failed' ? [task.ID] : [])))
 }
 
-/** Three crashes are enough to know; nobody waits for the deadline then. */
+/** Three crashes are enough to know; no one waits for the deadline then. */
 export async function refuseCrashLoop(
   service: string,
   before: ReadonlySet<string>,

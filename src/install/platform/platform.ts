@@ -20,7 +20,7 @@ import { platformNetwork } from '../swarm/swarm.ts'
 import { dataKeyId } from '../swarm/trust.ts'
 import { waitFor } from '../steps/waiting.ts'
 
-/** How a new control plane proves itself before it opens its doors (docs/design/upgrade.md). */
+/** How a new control plane proves itself before it opens its listeners (docs/design/upgrade.md). */
 export interface Proving {
   /** Path of the copy of the store that it makes first. */
   readonly snapshot: string
@@ -144,15 +144,15 @@ interface PushJob {
   readonly say: (line: string) => void
 }
 
-/** Returns the digest. The door for writing is the registry's socket; the engine reaches it through a loopback port. */
+/** Returns the digest. The way for writing is the registry's socket; the engine reaches it through a loopback port. */
 async function push(name: string, { key, id, say }: PushJob, signal: AbortSignal): Promise<string> {
-  await using door = await openForwarder(paths.registrySocket)
-  const tag = `127.0.0.1:${door.port}/lading/${name}:${key}`
+  await using forwarder = await openForwarder(paths.registrySocket)
+  const tag = `127.0.0.1:${forwarder.port}/lading/${name}:${key}`
   await runProgram('docker', ['tag', id, tag], {}, signal)
   try {
     const said = await runProgram('docker', ['push', tag], { say }, signal)
     const digest = /digest: (sha256:[0-9a-f]{64})/.exec(said)?.[1]
-    if (digest === undefined) throw new AppError('internal', `docker push of ${name} told no digest`)
+    if (digest === undefined) throw new AppError('internal', `docker push of ${name} reported no digest`)
     return digest
   } finally {
     await untag(id, signal)

@@ -10,7 +10,7 @@ import { controlService, registryService, serviceJson, type ServiceFacts } from 
 const decisions = { images: {}, node: 'n1', clusterAddress: '10.0.0.5', baseDomain: 'example.com', proxy: null }
 const facts = { decisions, nodeId: 'n', networkId: 'net', dataKeyId: 'k', version: '0.1.0' } as unknown as ServiceFacts
 
-/** Whatever else an engine could be asked for stands in nobody's spec. */
+/** Whatever else an engine could be asked for stands in no one's spec. */
 const never = ['Privileged', 'Devices', 'DeviceRequests', 'UsernsMode', 'IpcMode', 'UTSMode', 'CgroupnsMode', 'Sysctls']
 
 interface HostConfig {

@@ -45,7 +45,7 @@ export const privileges = {
     capDrop: [],
     securityOpt: [],
     readOnlyRoot: false,
-    // The engine's socket is made anew at its restarts, so it is reached through its folder.
+    // The engine's socket is made again at its restarts, so it is reached through its folder.
     mounts: [whole('/run'), whole(paths.keeper), readOnly(paths.etc)],
   },
   logs: {

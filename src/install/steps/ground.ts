@@ -43,12 +43,12 @@ import { unitText } from '../host/unit.ts'
  * nodes-closed-to-containers).
  */
 export function groundSteps(site: Site, machine: Machine, options: UpOptions): Step[] {
-  const tools = groundPackages(machine)
+  const deps = groundPackages(machine)
   return [
     checks(site, options),
     // Early, for every hint from here on says "lading up".
     commandLinkStep(),
-    packages('tools', tools, () => missingPackages(tools)),
+    packages('tools', deps, () => missingPackages(deps)),
     clusterAddress(site, machine, options),
     firewall(site, machine, options),
     packages('engine packages', ['dockerd', 'docker'], () => missingEngine(machine.debian)),

@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts'
 import { visible } from '../../core/visible.ts'
 
 /** The lines a person sees while steps run: one per step, with its time; what a program says only on a terminal. */
-export class Progress {
+export class StepProgress {
   readonly #out: NodeJS.WriteStream
   readonly #clock: Clock
 

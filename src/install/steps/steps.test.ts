@@ -3,7 +3,7 @@ import { Writable } from 'node:stream'
 import { test } from 'node:test'
 import { AppError } from '../../core/errors.ts'
 import { systemClock } from '../../core/system.ts'
-import { Progress } from './progress.ts'
+import { StepProgress } from './progress.ts'
 import { runSteps, type Step } from './steps.ts'
 
 function screen() {
@@ -14,7 +14,7 @@ function screen() {
       done()
     },
   })
-  return { progress: new Progress(out as NodeJS.WriteStream, systemClock), text: () => written.join('') }
+  return { progress: new StepProgress(out as NodeJS.WriteStream, systemClock), text: () => written.join('') }
 }
 
 /** A step whose work is one flag. */

@@ -1,6 +1,6 @@
 import { AppError, asAppError } from '../../core/errors.ts'
 import type { Obstacle } from './obstacle.ts'
-import type { Progress } from './progress.ts'
+import type { StepProgress } from './progress.ts'
 
 /**
  * One step of an installation. Law: a step is done when its check says so, before and after it acted. Killed anywhere,
@@ -20,7 +20,7 @@ export interface Step {
 }
 
 /** Runs the steps in order; rejects with the first failure, whose hint is its own, else names the step. */
-export async function runSteps(steps: readonly Step[], progress: Progress, signal: AbortSignal): Promise<void> {
+export async function runSteps(steps: readonly Step[], progress: StepProgress, signal: AbortSignal): Promise<void> {
   for (const step of steps) {
     signal.throwIfAborted()
     await using line = progress.begin(step.title)

@@ -40,7 +40,7 @@ export function filters(value: Readonly<Record<string, readonly string[]>>): { f
   return { filters: JSON.stringify(value) }
 }
 
-/** JSON of a GET on a Unix socket of ours; null when nobody answers there, or not with 200. */
+/** JSON of a GET on a Unix socket of ours; null when nothing answers there, or not with 200. */
 export async function askSocket(socketPath: string, path: string, signal: AbortSignal): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath, path, agent: false, signal }, incoming => {

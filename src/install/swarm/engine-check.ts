@@ -22,7 +22,7 @@ export async function checkEngine({ hasSystemd }: Machine, signal: AbortSignal):
   if (isOldEngine(version))
     found.push({
       what: `is Docker ${version}; older than ${oldestEngine} is not tested`,
-      next: `apt-get install --only-upgrade docker.io; every container of the machine starts anew for that (${page})`,
+      next: `apt-get install --only-upgrade docker.io; every container of the machine restarts for that (${page})`,
     })
   if (wantsLiveRestore((await readIfThere(daemonFile)) ?? ''))
     found.push({

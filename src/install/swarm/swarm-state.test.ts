@@ -9,7 +9,7 @@ const site = {
   decisions: { clusterAddress: '10.64.0.1', clusterInterface: 'reserved' } as Decisions,
 }
 
-test('where Lading is installed, a swarm that does not start is its own, and nobody is told to leave it', () => {
+test('where Lading is installed, a swarm that does not start is its own, and no one is told to leave it', () => {
   const error = 'bind: cannot assign requested address'
   for (const state of ['pending', 'error', 'worker'])
     assert.throws(

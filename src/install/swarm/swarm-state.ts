@@ -7,7 +7,7 @@ import type { Obstacle } from '../steps/obstacle.ts'
 import type { Site } from '../steps/site.ts'
 
 export interface SwarmState {
-  /** `ours`: Lading made it. `active`: somebody else did. `worker`: nobody can tell. Else the engine's word for it. */
+  /** `ours`: Lading made it. `active`: someone else did. `worker`: no one can tell. Else the engine's word for it. */
   readonly state: string
   /** Why it does not start; may be empty. */
   readonly error: string
@@ -23,7 +23,7 @@ export function requireOwnSwarm({ state, error }: SwarmState, site: Pick<Site, '
   const boot = clusterInterface === 'reserved' ? ' "lading boot" brings it back.' : ''
   const remedy =
     state === 'locked'
-      ? 'Somebody has locked it (autolock): "docker swarm unlock" asks for the key.'
+      ? 'It is locked (autolock): "docker swarm unlock" asks for the key.'
       : `Is ${clusterAddress} on this machine (ip address)?${boot}`
   throw new AppError('unavailable', `Lading's swarm does not start: ${error || state}`, {
     hint: `${remedy} Do not leave the swarm: the data key is in it.`,
@@ -32,25 +32,25 @@ export function requireOwnSwarm({ state, error }: SwarmState, site: Pick<Site, '
 
 /**
  * True for a swarm that does not start, on a machine where Lading is installed: ours, and only a purge leaves it. Rejects
- * `conflict` on a worker, whose swarm somebody else manages.
+ * `conflict` on a worker, whose swarm someone else manages.
  */
 export function isDeadSwarm({ state }: SwarmState): boolean {
   if (state !== 'worker') return !runsOrIsNone(state)
   throw new AppError(
     'conflict',
-    'this engine is a worker of a swarm that it does not manage: nobody here can tell whose',
+    'this engine is a worker of a swarm that it does not manage: whose it is cannot be seen from here',
     {
       hint: 'Nothing was removed. Take it out of that swarm (docker swarm leave), then run "lading down --purge --yes" again.',
     },
   )
 }
 
-/** A worker's does neither for us: nobody here can tell whose it is. */
+/** A worker's does neither for us: whose it is cannot be seen from here. */
 function runsOrIsNone(state: string): boolean {
   return ['inactive', 'ours', 'active'].includes(state)
 }
 
-/** A swarm that Lading did not make is not touched: it may carry somebody's work. */
+/** A swarm that Lading did not make is not touched: it may carry someone's work. */
 export function foreignSwarm({ state, error }: SwarmState): Obstacle[] {
   if (state === 'inactive' || state === 'ours') return []
   if (state === 'active' || state === 'worker')
@@ -61,7 +61,7 @@ export function foreignSwarm({ state, error }: SwarmState): Obstacle[] {
       },
     ]
   const what = `the engine is part of a swarm that does not start: ${error || state}`
-  return [{ what, next: 'Bring it back, or ask whoever made it; its services and secrets are in it.' }]
+  return [{ what, next: 'Bring it back, or ask the one who made it; its services and secrets are in it.' }]
 }
 
 /** An engine that has just started is `pending`, or not a manager yet, until its swarm runs: asked for up to 30 s. */

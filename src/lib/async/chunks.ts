@@ -9,7 +9,7 @@ interface Reader {
 }
 
 /**
- * Writes all chunks at the reader's pace, then ends `out`. Resolves at their end, or when nobody reads `out` any more: a program that
+ * Writes all chunks at the reader's pace, then ends `out`. Resolves at their end, or when no one reads `out` any more: a program that
  * ends before it has read everything says by its exit code what it means. The rest of the chunks is cancelled then. Rejects
  * with what they fail with; `out` is not ended then.
  */
@@ -27,7 +27,7 @@ export async function sendChunks(chunks: AsyncIterable<Uint8Array>, out: Reader)
   }
 }
 
-/** The same chunks, of which nobody can cancel the rest: to cancel the body of a request cuts the line before its answer. */
+/** The same chunks, of which no one can cancel the rest: to cancel the body of a request cuts the line before its answer. */
 export function uncancelled<T>(chunks: AsyncIterable<T>): AsyncIterable<T> {
   return {
     [Symbol.asyncIterator]() {

@@ -26,11 +26,11 @@ test('work that is done in time gives its result, and no timer stays', async () 
 })
 
 test('work that takes too long is told so by its signal, and left behind when it does not listen', async () => {
-  let told: unknown = null
+  let abortReason: unknown = null
   const deaf = (signal: AbortSignal) =>
-    new Promise<never>(() => signal.addEventListener('abort', () => void (told = signal.reason)))
+    new Promise<never>(() => signal.addEventListener('abort', () => void (abortReason = signal.reason)))
   await assert.rejects(within({ clock: quick, ms: 1, late }, deaf), /too long/)
-  assert.match(String(told), /too long/)
+  assert.match(String(abortReason), /too long/)
 })
 
 test('a promise is left behind when the signal aborts, with its reason', async () => {

@@ -25,7 +25,7 @@ export async function* withTicks<T>(
       if (latest) yield latest.value
     }
   } finally {
-    // The source may be waiting for its next item and never answer; nobody needs its last word.
+    // The source may be waiting for its next item and never answer; no one needs its last word.
     pending.catch(() => undefined)
     void iterator.return?.()?.then(undefined, () => undefined)
   }

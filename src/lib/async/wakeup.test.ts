@@ -15,7 +15,7 @@ const still: Clock = {
 }
 const forever = new AbortController().signal
 
-test('a sleeper is woken, and a call while nobody sleeps ends the next sleep at once, once', async () => {
+test('a sleeper is woken, and a call while no one sleeps ends the next sleep at once, once', async () => {
   const wakeup = new Wakeup(still)
   const sleeping = wakeup.wait(1_000, forever)
   wakeup.wake()

@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 
-/** A loop's alarm clock: it sleeps until the time is over or somebody wakes it, and a call while it works is not lost. */
+/** A loop's alarm clock: it sleeps until the time is over or someone wakes it, and a call while it works is not lost. */
 export class Wakeup {
   readonly #clock: Clock
   #called = false
@@ -15,7 +15,7 @@ export class Wakeup {
     this.#sleeping?.abort()
   }
 
-  /** Resolves when somebody wakes it, after `ms`, or when the signal aborts. */
+  /** Resolves when someone wakes it, after `ms`, or when the signal aborts. */
   async wait(ms: number, signal: AbortSignal): Promise<void> {
     if (!this.#called && !signal.aborted) {
       const sleeping = (this.#sleeping = new AbortController())

@@ -6,14 +6,14 @@ import { readIfThere, writeWhole } from '../../lib/files.ts'
 import type { EdgePaths } from './files.ts'
 import type { Runtime } from './runtime.ts'
 
-/** 443 binds from the first start: with a certificate that nobody trusts, until the platform's CA gives better ones. */
+/** 443 binds from the first start: with a certificate that no one trusts, until the platform's CA gives better ones. */
 export async function ensureDefaultCertificate(paths: EdgePaths): Promise<void> {
   const path = paths.certificate('default')
   if ((await readIfThere(path)) !== null) return
   await writeWhole(path, (await selfSigned('lading')).reveal(), 0o600)
 }
 
-/** Key and certificate in one PEM text, signed by nobody. */
+/** Key and certificate in one PEM text, signed by no one. */
 export async function selfSigned(commonName: string): Promise<Secret> {
   const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
   const name = ['-days', '3650', '-subj', `/CN=${commonName}`]
@@ -32,7 +32,7 @@ export function pemBlocks(pem: Secret): string {
 
 /**
  * Puts a certificate into the running HAProxy, whatever of it an earlier try has put there: HAProxy is asked, not remembered.
- * A transaction that was left open belongs to nobody, and would refuse every other host's.
+ * A transaction that was left open belongs to no one, and would refuse every other host's.
  */
 export async function loadCertificate(options: {
   readonly runtime: Runtime

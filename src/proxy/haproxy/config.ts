@@ -24,9 +24,9 @@ export interface ConfigInput {
 export interface EdgeSettings {
   readonly httpPort: number
   readonly httpsPort: number
-  /** Loopback port of the registry's door; null: this node has none. */
+  /** Loopback port of the registry's listener; null: this node has none. */
   readonly registryPort: number | null
-  /** What engines may show at that port; none: nobody is let in. They stand in the configuration, which only root reads. */
+  /** What engines may show at that port; none: no one is let in. They stand in the configuration, which only root reads. */
   readonly registryTokens?: readonly Secret[]
   readonly ipv6: boolean
   /** Unprivileged user and group HAProxy runs as; null: as the keeper itself. */
@@ -40,7 +40,7 @@ export interface EdgeSettings {
 
 /**
  * How long a client may leave what was sent to it unacknowledged (ms, TCP_USER_TIMEOUT). Left to itself the kernel gives a
- * cut line up to fifteen minutes, and so long a push would be carried on for nobody, and a dead WebSocket would hold a drain.
+ * cut line up to fifteen minutes, and so long a push would be carried on for no one, and a dead WebSocket would hold a drain.
  * It also ends a client that reads nothing for so long: no sooner than `timeout client` does.
  */
 const lineDeadMs = 60_000
@@ -79,7 +79,7 @@ function global({ paths, process, edge }: ConfigInput): string {
 }
 
 /**
- * Rings cost next to nothing when nobody reads; a datagram socket to a log daemon costs half the throughput (decision:
+ * Rings cost next to nothing when no one reads; a datagram socket to a log daemon costs half the throughput (decision:
  * lanes-and-maps).
  */
 function rings(): string {
@@ -135,7 +135,7 @@ function frontends({ paths, process, edge, sources }: ConfigInput): string {
     `  bind unix@${paths.relaySocket(process)} mode 600${edge.user ? ` user ${edge.user}` : ''} accept-proxy`,
     '  log ring@router format raw local0 info',
     `  log-format "${routerLogFormat}"`,
-    // Of connections that ended before they could ask: nobody's lines, so the follower keeps them with the strangers'.
+    // Of connections that ended before they could ask: no one's lines, so the follower keeps them with the strangers'.
     `  error-log-format "${handshakeLogFormat}"`,
     ...countConnections(sources, edge.balancers),
     '  option idle-close-on-response',
@@ -148,7 +148,7 @@ function frontends({ paths, process, edge, sources }: ConfigInput): string {
     `  http-request set-var(txn.env) var(txn.host),map_str(${paths.map('hosts')})`,
     `  http-request set-var(txn.https) var(txn.host),map_str(${paths.map('https-only')})`,
     `  http-request set-var(txn.https) var(txn.host),regsub(^[^.]*,*),map_str(${paths.map('https-only')}) unless { var(txn.env) -m found }`,
-    // A wildcard, `*.example.com`, is asked for only where nobody has the very name.
+    // A wildcard, `*.example.com`, is asked for only where no one has the very name.
     `  http-request set-var(txn.env) var(txn.host),regsub(^[^.]*,*),map_str(${paths.map('hosts')}) unless { var(txn.env) -m found }`,
     ...countRequests(paths, sources, edge.balancers),
     `  http-request set-var(txn.lane) var(txn.env),map_str(${paths.map('lanes')})`,
@@ -259,7 +259,7 @@ function slots(count: number, admitted: ReadonlyMap<number, string> = new Map())
   })
 }
 
-/** Fields by tab, values that clients choose last; turned into Heroku's line when somebody reads (router-log.ts). */
+/** Fields by tab, values that clients choose last; turned into Heroku's line when someone reads (router-log.ts). */
 export const routerLogFormat = [
   '%[var(txn.env)]',
   '%b/%s',

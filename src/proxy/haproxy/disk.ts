@@ -32,7 +32,7 @@ export async function writeModel(paths: EdgePaths, model: EdgeModel): Promise<vo
   await writeWhole(paths.model, `${JSON.stringify(model)}\n`)
 }
 
-/** All that HAProxy reads at its start, derived from the model. Not synced: it is written anew before every start. */
+/** All that HAProxy reads at its start, derived from the model. Not synced: it is written again before every start. */
 export async function writeDerived(paths: EdgePaths, model: EdgeModel, config: string): Promise<void> {
   const maps = mapsOf(model)
   for (const name of mapNames) await writeFile(paths.map(name), mapText(maps[name]))

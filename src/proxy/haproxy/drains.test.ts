@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { systemClock } from '../../core/system.ts'
-import { DrainDoor, EarlierDrains, sumOf } from './drains.ts'
+import { DrainSocket, EarlierDrains, sumOf } from './drains.ts'
 import { KeptRuntime } from './runtime.ts'
 
 void suite('what older HAProxies still have in flight', () => {
@@ -17,12 +17,12 @@ void suite('what older HAProxies still have in flight', () => {
   test('a keeper tells the ones after it, as it is when they ask', async () => {
     const path = join(folder, 'one.sock')
     let open = 2
-    const door = await DrainDoor.open(path, () => Promise.resolve(new Map([['a', open]])))
+    const socket = await DrainSocket.open(path, () => Promise.resolve(new Map([['a', open]])))
     const earlier = new EarlierDrains([path])
     assert.equal(sumOf(await earlier.counts()).get('a'), 2)
     open = 1
     assert.equal(sumOf(await earlier.counts()).get('a'), 1)
-    await door.close()
+    await socket.close()
   })
 
   test('counts of several keepers add up', () => {
@@ -38,12 +38,12 @@ void suite('what older HAProxies still have in flight', () => {
 
   test('a keeper that has ended drains nothing, and is not asked again by the next', async () => {
     const path = join(folder, 'ended.sock')
-    const door = await DrainDoor.open(path, () => Promise.resolve(new Map([['a', 1]])))
+    const socket = await DrainSocket.open(path, () => Promise.resolve(new Map([['a', 1]])))
     const earlier = new EarlierDrains([path])
     await earlier.counts()
-    await door.close()
+    await socket.close()
     assert.deepEqual(await earlier.counts(), [])
-    assert.deepEqual(earlier.doors, [])
+    assert.deepEqual(earlier.sockets, [])
   })
 
   test('what a keeper said last holds while it does not answer', async () => {

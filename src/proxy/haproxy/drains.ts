@@ -14,7 +14,7 @@ const patienceMs = 1000
  * connection only that was opened before its farewell, so only the keeper that sent it off can know. Each connection
  * gets one JSON object, and its end.
  */
-export class DrainDoor {
+export class DrainSocket {
   readonly #path: string
   readonly #server: Server
 
@@ -23,9 +23,9 @@ export class DrainDoor {
     this.#server = server
   }
 
-  static async open(path: string, counts: () => Promise<Counts>): Promise<DrainDoor> {
+  static async open(path: string, counts: () => Promise<Counts>): Promise<DrainSocket> {
     const server = createServer(socket => {
-      // Whoever asked may go before the answer.
+      // The caller may go before the answer.
       socket.on('error', () => socket.destroy())
       counts().then(
         now => socket.end(JSON.stringify(Object.fromEntries(now))),
@@ -37,7 +37,7 @@ export class DrainDoor {
       server.once('error', reject)
       server.listen(path, resolve)
     })
-    return new DrainDoor(path, server)
+    return new DrainSocket(path, server)
   }
 
   async close(): Promise<void> {
@@ -50,31 +50,31 @@ export class DrainDoor {
 export class EarlierDrains {
   readonly #last = new Map<string, Counts>()
 
-  constructor(doors: readonly string[]) {
-    for (const door of doors) this.#last.set(door, new Map())
+  constructor(sockets: readonly string[]) {
+    for (const socket of sockets) this.#last.set(socket, new Map())
   }
 
-  /** Doors that may still be answered: the keeper after this one asks there too. */
-  get doors(): readonly string[] {
+  /** Sockets that may still be answered: the keeper after this one asks there too. */
+  get sockets(): readonly string[] {
     return [...this.#last.keys()]
   }
 
   async counts(): Promise<readonly Counts[]> {
-    await Promise.all(this.doors.map(door => this.#ask(door)))
+    await Promise.all(this.sockets.map(socket => this.#ask(socket)))
     return [...this.#last.values()]
   }
 
-  async #ask(door: string): Promise<void> {
+  async #ask(socket: string): Promise<void> {
     try {
-      this.#last.set(door, await askDoor(door))
+      this.#last.set(socket, await askForDrains(socket))
     } catch (error) {
       // A keeper ends after its last HAProxy.
-      if (isMissing(error) || isSystemError(error, 'ECONNREFUSED')) this.#last.delete(door)
+      if (isMissing(error) || isSystemError(error, 'ECONNREFUSED')) this.#last.delete(socket)
     }
   }
 }
 
-async function askDoor(path: string): Promise<Counts> {
+async function askForDrains(path: string): Promise<Counts> {
   const socket = connect(path)
   socket.setTimeout(patienceMs, () => socket.destroy(new Error(`${path} does not answer`)))
   const answer = JSON.parse(await text(socket)) as Readonly<Record<string, number>>

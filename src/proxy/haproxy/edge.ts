@@ -90,9 +90,9 @@ export class HaproxyEdge {
     this.#model = await readModel(this.#options.paths)
   }
 
-  /** Doors of earlier keepers whose HAProxies may still drain. */
-  get earlierDoors(): readonly string[] {
-    return this.#earlier.doors
+  /** Sockets of earlier keepers whose HAProxies may still drain. */
+  get earlierSockets(): readonly string[] {
+    return this.#earlier.sockets
   }
 
   /** Starts HAProxy, taking the listeners of `before`. Processes that run should have been put before. */
@@ -121,7 +121,7 @@ export class HaproxyEdge {
     }
   }
 
-  async lease(spec: LaneSpec, term: number): Promise<void> {
+  async allocate(spec: LaneSpec, term: number): Promise<void> {
     poolFor(spec)
     await this.#change(term, async () => {
       if (models.freeBackends(this.#model, poolFor(spec).name).length === 0) await this.#refill()
@@ -132,7 +132,7 @@ export class HaproxyEdge {
     if (models.refilled(this.#model) !== this.#model) void this.#refillLater()
   }
 
-  async giveBack(release: ReleaseKey, term: number): Promise<void> {
+  async release(release: ReleaseKey, term: number): Promise<void> {
     await this.#change(term, async () => {
       const lane = models.laneOf(this.#model, release)
       if (!lane) return

@@ -18,7 +18,7 @@ export interface EdgePaths {
   readonly nextSocket: string
   readonly registrySocket: string
   /** Where a keeper tells what its old HAProxies still have in flight. */
-  drainDoor(generation: number): string
+  drainSocket(generation: number): string
   /** Who owns events and admission: generation, process id, the HAProxy that runs. */
   readonly owner: string
   /** A process's socket for the log follower, of the lowest level that reads a ring; it takes changes of maps all the same. */
@@ -26,7 +26,7 @@ export interface EdgePaths {
   /** Which of them is the newest's. */
   readonly newestRouter: string
   /** Where the keeper names the containers behind slots, and does nothing else. */
-  readonly tenantsSocket: string
+  readonly occupantsSocket: string
 }
 
 export function edgePaths(stateDir: string, runDir: string): EdgePaths {
@@ -45,17 +45,17 @@ export function edgePaths(stateDir: string, runDir: string): EdgePaths {
     relaySocket: process => join(run, `relay-${process}.sock`),
     nextSocket: join(run, 'next.sock'),
     registrySocket: join(runDir, 'registry.sock'),
-    drainDoor: generation => join(run, `drains-${generation}.sock`),
+    drainSocket: generation => join(run, `drains-${generation}.sock`),
     owner: join(run, 'owner.json'),
     ...routerPaths(join(runDir, 'router')),
   }
 }
 
 /** In a folder of their own, which the log follower is shown and may not write into (src/install/platform/privileges.ts). */
-export function routerPaths(folder: string): Pick<EdgePaths, 'routerSocket' | 'newestRouter' | 'tenantsSocket'> {
+export function routerPaths(folder: string): Pick<EdgePaths, 'routerSocket' | 'newestRouter' | 'occupantsSocket'> {
   return {
     routerSocket: process => join(folder, `haproxy-${process}.sock`),
     newestRouter: join(folder, 'newest.json'),
-    tenantsSocket: join(folder, 'tenants.sock'),
+    occupantsSocket: join(folder, 'tenants.sock'),
   }
 }

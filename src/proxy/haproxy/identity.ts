@@ -32,7 +32,7 @@ export const identityHeaders = [
   'proxy',
 ] as const
 
-/** Of these the plain spelling is looked at by itself, and every other one is somebody's try to be taken for it. */
+/** Of these the plain spelling is looked at by itself, and every other one is someone's try to be taken for it. */
 const plainOnly = ['x-request-id', 'content-length', 'content-type', 'transfer-encoding'] as const
 
 /** CGI, WSGI and Rack put `_` for what is neither letter nor digit: all these spellings are one variable to an app. */

@@ -20,7 +20,7 @@ void suite('what one source address may have of an edge', () => {
     assert.match(rules, / gt 30\n[^]* gt 60 [^]* gt 70\n/)
   })
 
-  test('a full table refuses nobody: the oldest goes', () => {
+  test('a full table refuses no one: the oldest goes', () => {
     assert.doesNotMatch(sourceTables().join('\n'), /nopurge/)
   })
 

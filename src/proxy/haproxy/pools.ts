@@ -14,7 +14,7 @@ export interface Pool {
   readonly initial: number
   readonly low: number
   readonly step: number
-  /** Free lanes whose slots are armed in advance, so that a lease right before the first container is soon enough. */
+  /** Free lanes whose slots are armed in advance, so that an allocation right before the first container is soon enough. */
   readonly ready: number
 }
 

@@ -71,7 +71,7 @@ export class Haproxy {
   }
 }
 
-/** False when nobody listens, or somebody else. Rejects as `Unanswered` when somebody listens and says nothing. */
+/** False when nothing listens, or someone else. Rejects as `Unanswered` when something listens and says nothing. */
 async function answersAs(runtime: Runtime, pid: number | undefined, ms?: number): Promise<boolean> {
   try {
     return new RegExp(`^Pid: ${pid}$`, 'm').test(await runtime.ask('show info', ms))

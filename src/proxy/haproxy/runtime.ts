@@ -6,7 +6,7 @@ import { checkAnswerMs, connectMs } from '../slots.ts'
 import { mapNames, type MapChange, type MapName, type Maps } from './maps.ts'
 
 /**
- * HAProxy answers in milliseconds. One that has not in so long (ms) is stopped or stuck, and whoever asks holds up all other
+ * HAProxy answers in milliseconds. One that has not in so long (ms) is stopped or stuck, and its caller holds up all other
  * changes of this edge: two of its questions end within the ten seconds that the control plane asks again, and within the
  * longest call that a new holder of the lease waits out (docs/design/lease.md).
  */
@@ -20,7 +20,7 @@ export class Unanswered extends AppError {
       `the edge does not answer: HAProxy took a command on ${path} and said nothing for ${ms / 1000} s`,
       {
         retryable: true,
-        hint: 'Push again in a minute; if it stays so, start the edge anew on the server: docker restart $(docker ps -qf name=lading-keeper)',
+        hint: 'Push again in a minute; if it stays so, restart the edge on the server: docker restart $(docker ps -qf name=lading-keeper)',
       },
     )
   }
@@ -71,7 +71,7 @@ export class Runtime {
     }
   }
 
-  /** Commands that print nothing, or a line of praise, when they work. Rejects `internal`, HAProxy's own words within. */
+  /** Commands that print nothing, or a line of praise, when they work. Rejects `internal`, HAProxy's own text within. */
   async change(commands: readonly string[]): Promise<void> {
     if (commands.length === 0) return
     const answer = await this.ask(commands.join('; '))
@@ -195,11 +195,11 @@ function parseInFlight(text: string): ReadonlyMap<string, number> {
 }
 
 export function parseLastChecks(text: string): ReadonlyMap<string, string> {
-  return new Map(csv(text).map(row => [row.get('svname') ?? '', checkInWords(row)]))
+  return new Map(csv(text).map(row => [row.get('svname') ?? '', checkText(row)]))
 }
 
 /** `L4CON` → `connection refused`, `L7STS` with 503 → `HTTP 503`, … */
-function checkInWords(row: ReadonlyMap<string, string>): string {
+function checkText(row: ReadonlyMap<string, string>): string {
   const status = (row.get('check_status') ?? '').replace('* ', '')
   const detail = (row.get('last_chk') ?? '').replaceAll('"', '')
   switch (status) {

@@ -4,7 +4,7 @@ import { wholeLines } from '../../lib/async/lines.ts'
 import type { Supervisor } from '../haproxy/supervisor.ts'
 
 /**
- * New lines of a ring, for as long as the signal lives. A ring begins anew with each HAProxy: the reader goes over to
+ * New lines of a ring, for as long as the signal lives. A ring starts over with each HAProxy: the reader goes over to
  * the newest one, and does not keep an old one alive.
  */
 export async function* followRing(

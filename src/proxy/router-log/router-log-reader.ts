@@ -17,7 +17,7 @@ export interface RouterLogRequest {
 
 /**
  * Lines of one environment, out of the ring that all share: the last `tail` of what it still holds, then what comes.
- * The ring begins anew with each HAProxy; a reader that follows goes over to it.
+ * The ring starts over with each HAProxy; a reader that follows goes over to it.
  */
 export async function* readRouterLog(request: RouterLogRequest): AsyncIterable<LogLine> {
   const { edge, signal, tail } = request

@@ -51,7 +51,7 @@ if [ ! -e data ]; then
   mv data.new data
   sync .
 fi
-# Nobody else has the lock, so the process that it names is another container's.
+# No one else has the lock, so the process that it names is another container's.
 rm -f data/postmaster.pid
 # /dev/shm has 64 MiB in a container, and parallel queries ask for more.
 exec postgres -D data -c listen_addresses='*' -c unix_socket_directories=/tmp \\

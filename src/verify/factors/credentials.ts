@@ -42,7 +42,7 @@ export async function credentials(tree: Tree): Promise<FactorVerdict> {
         : [`no credential in ${read} files`],
     mend:
       findings.length > 0
-        ? 'Take it out of the repository, give it by "lading set", and have it revoked: whoever has a clone has it.'
+        ? 'Take it out of the repository, give it by "lading set", and have it revoked: every clone has it.'
         : null,
   }
 }

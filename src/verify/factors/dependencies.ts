@@ -50,7 +50,7 @@ export async function dependencies(tree: Tree): Promise<FactorVerdict> {
     name: 'dependencies',
     state: worst ?? 'not seen',
     evidence: findings.filter(({ state }) => state === worst).map(({ evidence }) => evidence),
-    mend: worst === 'broken' || worst === 'at risk' ? 'Make the lock file anew, and commit it.' : null,
+    mend: worst === 'broken' || worst === 'at risk' ? 'Make a new lock file, and commit it.' : null,
   }
 }
 

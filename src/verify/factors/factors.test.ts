@@ -125,7 +125,7 @@ test('each fixture that breaks a factor is found, and nothing else is', async co
   )
 })
 
-test('evidence has path and line, says how to mend it, and never shows the secret', async () => {
+test('evidence has path and line, says how to fix it, and never shows the secret', async () => {
   const found = await checkFactors(treeOf({ ...whole, 'src/s3.js': `\nconst id = '${aws}'\n` }))
   const config = found.find(({ factor }) => factor === 'III')
   assert.deepEqual(config?.evidence, ['src/s3.js line 2: an access key of AWS (AKIA…)'])

@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
-import { inWords } from '../../core/limits.ts'
+import { formatAmount } from '../../core/limits.ts'
 import type { Engine, OneOffSpec, OneOffView } from '../../docker/engine.ts'
 import { persistently } from '../../lib/async/retry.ts'
 import type { StepOutput } from './output.ts'
@@ -68,12 +68,12 @@ async function ended(
   void log.then(heard => (follower.heard = heard))
   for (;;) {
     const view = await persistently(() => engine.inspectOneOff(name, signal), patience)
-    if (view === null) return 'was removed by somebody else: the disk guard, or an operator'
+    if (view === null) return 'was removed by someone else: the disk guard, or an operator'
     if (!view.running) return howItEnded(view)
     const left = until - clock.monotonic()
     if (left <= 0) {
       await persistently(() => engine.removeOneOff(name, signal), { ...patience, until: until + pollMs * 10 })
-      return `ran longer than ${inWords(timeoutSeconds, 'seconds')}`
+      return `ran longer than ${formatAmount(timeoutSeconds, 'seconds')}`
     }
     const { heard } = follower
     if (heard !== null) await clock.sleep(Math.min(heard === 'all' ? endPollMs : pollMs, left), signal)

@@ -62,7 +62,7 @@ export class StepOutput {
     if (this.#tail.push(line) > lastLines) this.#tail.shift()
   }
 
-  /** Nobody needs to follow it further. A report has a bound of its own, for a step may print its mark itself. */
+  /** No one needs to follow it further. A report has a bound of its own, for a step may print its mark itself. */
   get isEnough(): boolean {
     const isInFile = this.#isReport && this.#step.reports !== '-'
     return isInFile ? this.#reported > reportBytes : this.#lines >= mostFollowed

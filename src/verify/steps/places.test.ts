@@ -9,9 +9,9 @@ test('as many at once as there are places, and the app with the fewest under way
   const places = new StepPlaces(() => most)
   const order: string[] = []
   const take = async (app: string, name: string) => {
-    const giveBack = await places.take(app, never)
+    const release = await places.take(app, never)
     order.push(name)
-    return giveBack
+    return release
   }
   const first = await take('busy', 'busy 1')
   const second = await take('busy', 'busy 2')
@@ -28,11 +28,11 @@ test('as many at once as there are places, and the app with the fewest under way
 
 test('who leaves while it waits takes no place with it', async () => {
   const places = new StepPlaces(() => 1)
-  const giveBack = await places.take('shop', never)
+  const release = await places.take('shop', never)
   const stop = new AbortController()
   const left = places.take('shop', stop.signal)
   stop.abort(new Error('enough'))
   await assert.rejects(left, /enough/)
-  giveBack()
+  release()
   ;(await places.take('shop', never))()
 })

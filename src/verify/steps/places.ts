@@ -29,13 +29,13 @@ export class StepPlaces {
       await withAbort(promise, signal)
     } catch (error) {
       if (this.#waiting.includes(waiting)) this.#waiting = this.#waiting.filter(one => one !== waiting)
-      else this.#giveBack(app)
+      else this.#release(app)
       throw error
     }
-    return () => this.#giveBack(app)
+    return () => this.#release(app)
   }
 
-  #giveBack(app: string): void {
+  #release(app: string): void {
     this.#running.set(app, this.#of(app) - 1)
     if (this.#of(app) === 0) this.#running.delete(app)
     this.#next()

@@ -8,7 +8,7 @@ import type { Engine } from '../../docker/engine.ts'
 import { persistently } from '../../lib/async/retry.ts'
 import type { Store } from '../../store/store.ts'
 import { readReport } from '../reports/read.ts'
-import { duration, stepLine } from '../words.ts'
+import { duration, stepLine } from '../format.ts'
 import { attempt } from './attempt.ts'
 import { notRun, runGraph } from './graph.ts'
 import { RunOutput, StepOutput } from './output.ts'
@@ -99,13 +99,13 @@ export class StepsOfRun {
   }
 
   async #inPlace(step: PlannedStep, signal: AbortSignal): Promise<StepVerdict> {
-    const giveBack = await this.#deps.places.take(this.#request.run.app, signal)
+    const release = await this.#deps.places.take(this.#request.run.app, signal)
     try {
       const verdict = await this.#attempts(step, signal)
       this.#output.note(stepLine(verdict))
       return verdict
     } finally {
-      giveBack()
+      release()
     }
   }
 

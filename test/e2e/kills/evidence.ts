@@ -12,13 +12,13 @@ export async function evidence(host: Host): Promise<string> {
     ['containers', async () => listed],
     ['edge', async () => JSON.stringify(await edgeState(host))],
     ['HAProxy', () => takenSlots(host)],
-    ...ours.map(name => [`log of ${name}`, () => lastWords(host, name)] as const),
+    ...ours.map(name => [`log of ${name}`, () => lastLines(host, name)] as const),
   ]
-  const told = await Promise.all(parts.map(async ([name, part]) => `== ${name}\n${await tried(part)}`))
-  return told.join('\n')
+  const sections = await Promise.all(parts.map(async ([name, part]) => `== ${name}\n${await tried(part)}`))
+  return sections.join('\n')
 }
 
-async function lastWords(host: Host, name: string): Promise<string> {
+async function lastLines(host: Host, name: string): Promise<string> {
   const { stdout, stderr } = await host.exec(['docker', 'logs', '--timestamps', '--tail', '80', name])
   return stdout + stderr
 }

@@ -9,7 +9,7 @@ import { Load } from '../load.ts'
 import { runOf } from './socket.ts'
 import { Witness } from './witness.ts'
 
-/** How a version is to be made and released; each commit says all of it anew. */
+/** How a version is to be made and released; each commit says all of it again. */
 export interface Shape {
   /** With a release phase, which tells the witness. */
   readonly release?: boolean
@@ -82,7 +82,7 @@ export class Site {
   pushCommitted(next: Omit<Pushed, 'outcome'>, onOutput?: (text: string) => void): Pushed {
     const options = { signal: AbortSignal.timeout(240_000), ...(onOutput ? { onOutput } : {}) }
     const outcome = this.app.push(['--progress', 'main'], options)
-    // Whoever waits for it later gets the rejection; nobody may do so after a failed trial.
+    // Whoever waits for it later gets the rejection; no one may do so after a failed trial.
     outcome.catch(() => undefined)
     return { ...next, outcome }
   }

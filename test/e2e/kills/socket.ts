@@ -6,7 +6,7 @@ import type { Host } from '../../rig/host.ts'
 
 const agent = new Agent({ keepAlive: true, maxSockets: 4 })
 
-/** A call on a socket of the host; rejects when nobody answers within five seconds. */
+/** A call on a socket of the host; rejects when nothing answers within five seconds. */
 export async function call(
   host: Host,
   socket: 'control.sock' | 'keeper.sock',

@@ -15,7 +15,7 @@ export interface Hold {
 /**
  * Outlives every kill, because it runs on the machine and not on the host: processes of the app tell it where they are
  * (release phase, before they listen, in a request), it counts them, and holds those a test wants to hold. So a kill
- * meets a stage because the stage cannot pass, not because somebody slept for the right time.
+ * meets a stage because the stage cannot pass, not because someone slept for the right time.
  */
 export class Witness {
   readonly address: string
@@ -30,7 +30,7 @@ export class Witness {
 
   /** Listens on this address of the machine, on a port of the kernel's choice. */
   static async listen(host: string): Promise<Witness> {
-    const server = createServer((request, response) => witness.#told(request.url ?? '/', response))
+    const server = createServer((request, response) => witness.#receive(request.url ?? '/', response))
     server.listen(0, host)
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
@@ -64,7 +64,7 @@ export class Witness {
     this.#close()
   }
 
-  #told(key: string, response: ServerResponse): void {
+  #receive(key: string, response: ServerResponse): void {
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
     const hold = this.#holds.get(key)
     if (!hold) return void response.end()

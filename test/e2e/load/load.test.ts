@@ -162,7 +162,7 @@ test('WebSockets are held; a cut is told with its code and version, and a refuse
   assert.equal(judgeCuts(report, [Math.max(...report.cuts.map(each => each.openedAt))], 0).length, 0)
 })
 
-test('WebSockets that nobody cuts are good', async () => {
+test('WebSockets that no one cuts are good', async () => {
   using app = await fixture('websocket')
   using running = await load(app.port, sockets)
   await until(running, 'three are open', stream => stream.held === 3)

@@ -49,7 +49,7 @@ export const twiceEach: readonly Strike[] = [
   { outage: 'engine kill', stage: null },
 ]
 
-/** For the gate: the machine starts anew in the middle of a push. */
+/** For the gate: the machine restarts in the middle of a push. */
 export const oneReboot: readonly Strike[] = [{ outage: 'reboot', stage: 'building' }]
 
 export interface Survival extends Strike {

@@ -67,7 +67,7 @@ export class Town {
 
   /**
    * Resolves when control plane, edge, every app and the worker are as they were. `since` is when the engine answered, on
-   * `performance.now()`'s clock. Late is not wrong (nobody listens yet, 502, 503); another app's word is, or the edge's
+   * `performance.now()`'s clock. Late is not wrong (nothing listens yet, 502, 503); another app's word is, or the edge's
    * that there is no such app: then it rejects.
    */
   async recovers(since: number): Promise<Recovery> {
@@ -124,7 +124,7 @@ export class Town {
   }
 }
 
-/** Status 0: nobody listens, or none came within three seconds. */
+/** Status 0: nothing listens, or none came within three seconds. */
 async function answerOf(platform: Platform, host: string, path = '/'): Promise<Answer> {
   const signal = AbortSignal.timeout(3_000)
   const late = new Promise<null>(resolve => signal.addEventListener('abort', () => resolve(null), { once: true }))

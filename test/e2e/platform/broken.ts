@@ -12,8 +12,8 @@ const GOLDEN = join(import.meta.dirname, '../../golden/broken')
 const DIES_WHEN_LIVE = 'dies-when-live'
 
 /**
- * One app takes every broken version in turn. What its pusher reads is kept in test/golden/broken, made anew with
- * UPDATE_GOLDEN=1: read it as somebody would who was woken by it.
+ * One app takes every broken version in turn. What its pusher reads is kept in test/golden/broken, regenerated with
+ * UPDATE_GOLDEN=1: read it as someone would who was woken by it.
  */
 export function brokenApps(platform: () => Platform): void {
   let app: App

@@ -11,7 +11,7 @@ interface Cleaned {
   readonly fromEngine: number
 }
 
-/** The images of apps come and go: a disk does not fill with what nobody needs. */
+/** The images of apps come and go: a disk does not fill with what no one needs. */
 export function cleaning(get: () => Platform): void {
   test('the images of an app that is destroyed go, bytes and all, and its name can be used again', async () => {
     const app = await get().create('bulky', 'apps/hello')
@@ -71,9 +71,9 @@ async function pushed(app: App): Promise<void> {
   assert.equal(push.code, 0, push.stderr)
 }
 
-/** While somebody builds nothing is removed. */
+/** While a build runs nothing is removed. */
 async function cleaned(platform: Platform): Promise<Cleaned> {
-  return eventually('nobody builds, and images are removed', () => platform.json<Cleaned>(['clean']))
+  return eventually('no build runs, and images are removed', () => platform.json<Cleaned>(['clean']))
 }
 
 async function imagesOf({ name, platform }: App): Promise<string[]> {

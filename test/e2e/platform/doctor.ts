@@ -23,14 +23,14 @@ export function doctor(get: () => Platform): void {
     assert.deepEqual(await wrong(get()), [])
   })
 
-  test('a firewall that somebody has flushed is found, and "lading up" mends it', async () => {
+  test('a firewall that someone has flushed is found, and "lading up" fixes it', async () => {
     const platform = get()
     await platform.host.run(['nft', 'delete', 'table', 'inet', 'lading'])
     assert.deepEqual(await wrong(platform), ['firewall: is missing, or not as this version makes it → lading up'])
     await mend(platform)
   })
 
-  test('a keeper that is gone is found, with what does not answer for it, and "lading up" mends it', async () => {
+  test('a keeper that is gone is found, with what does not answer for it, and "lading up" fixes it', async () => {
     const platform = get()
     const keeper = await platform.host.run(['docker', 'ps', '-q', '--filter', 'label=lading.type=keeper'])
     await platform.host.run(['docker', 'rm', '--force', ...keeper.split('\n')])
@@ -114,7 +114,7 @@ export function doctor(get: () => Platform): void {
     assert.deepEqual(await wrong(get()), [])
   })
 
-  test('a service of an app that nobody knows is found', async () => {
+  test('a service of an app that no one knows is found', async () => {
     const { host } = get()
     const image = await host.run([
       'docker',

@@ -49,7 +49,7 @@ export function domains(platform: () => Platform, authorityHost: () => Promise<H
     assert.equal(push.code, 0, push.stderr)
     authority = await authorityHost()
     await startPebble(authority, platform().host.address)
-    // It is a neighbour in the node's own network, where containers reach nobody else.
+    // It is a neighbour in the node's own network, where containers reach no one else.
     await privateNetworks(authority.address)
     await hostsFile('add')
     await eventually('the control plane is back', async () => (await platform().cli(['apps'])).code === 0, patience)
@@ -77,7 +77,7 @@ export function domains(platform: () => Platform, authorityHost: () => Promise<H
     await platform().create('thief', 'apps/hello')
     const theft = await platform().cli(['domains', 'add', 'shop.acme.test', '--app', 'thief'])
     assert.match(theft.stderr, /shop.acme.test belongs to named\/production/)
-    // A wildcard does not take what somebody has himself.
+    // A wildcard does not take an exact name.
     assert.deepEqual(await platform().get(app.hostName), { status: 200, body: 'v1' })
   })
 
@@ -136,7 +136,7 @@ export function domains(platform: () => Platform, authorityHost: () => Promise<H
     await app.lading(['domains', 'rm', 'astray.acme.test'])
   })
 
-  test('a certificate is renewed before its end, and nobody who visits sees another one end', outer, async () => {
+  test('a certificate is renewed before its end, and no one who visits sees another one end', outer, async () => {
     const first = await shown('shop.acme.test')
     const renewed = async () => (await shown('shop.acme.test')).serialNumber !== first.serialNumber
     await eventually('it has been renewed', renewed, { withinMs: 3 * lifeSeconds * 1000, everyMs: 1000 })
@@ -148,7 +148,7 @@ export function domains(platform: () => Platform, authorityHost: () => Promise<H
   })
 
   test(
-    "a certificate of one's own goes first; when it has ended that is told, and a new one mends it",
+    "a certificate of one's own goes first; when it has ended that is told, and a new one fixes it",
     outer,
     async () => {
       const { host } = platform()

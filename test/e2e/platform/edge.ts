@@ -100,9 +100,9 @@ export function edgeFeatures(platform: () => Platform): void {
       })
       assert.doesNotMatch(JSON.stringify(headers), /203\.0\.113|evil/)
       const listed = { connection: 'close, X-Forwarded-For, X-Real-IP, X-Request-Id' }
-      const told = (await mirrored({ plain, headers: listed })).headers
-      assert.doesNotMatch(told['connection'] ?? '', /x-/i)
-      assert.equal(told['x-forwarded-for'], address)
+      const received = (await mirrored({ plain, headers: listed })).headers
+      assert.doesNotMatch(received['connection'] ?? '', /x-/i)
+      assert.equal(received['x-forwarded-for'], address)
     }
   })
 

@@ -58,7 +58,7 @@ export function interruptedPushes(platform: () => Platform, another: () => Promi
     }
   })
 
-  test('a line that is cut without a word: the platform finds out by itself, and cancels the run', outer, async () => {
+  test('a line that is cut silently: the platform finds out by itself, and cancels the run', outer, async () => {
     // The edge takes a minute to call a line dead; the run must still be starting then.
     await site.app.write('lading.yaml', 'timeouts:\n  boot: 10m\n')
     const next = await site.commit({})
@@ -67,7 +67,7 @@ export function interruptedPushes(platform: () => Platform, another: () => Promi
     try {
       await Promise.race([hold.arrived, once(git, 'close').then(([code]) => assert.fail(`git ended with ${code}`))])
       await elsewhere.cut()
-      await nobodyReceives(180_000)
+      await noneReceives(180_000)
       await cancelledWithoutTrace(next.commit)
     } finally {
       process.kill(-git.pid!, 'SIGKILL')
@@ -132,12 +132,12 @@ export function interruptedPushes(platform: () => Platform, another: () => Promi
     // As a terminal does: to the whole foreground group.
     process.kill(-git.pid!, 'SIGINT')
     await closed
-    await nobodyReceives()
+    await noneReceives()
   }
 
-  async function nobodyReceives(withinMs = 60_000): Promise<void> {
-    const nobody = async () => (await receiving()).length === 0
-    await eventually('the control plane knows that nobody waits', nobody, { withinMs })
+  async function noneReceives(withinMs = 60_000): Promise<void> {
+    const none = async () => (await receiving()).length === 0
+    await eventually('the control plane knows that no one waits', none, { withinMs })
   }
 
   async function pushHere(): Promise<ChildProcess> {

@@ -34,7 +34,7 @@ export function platformPrivileges(platform: () => Platform): void {
   for (const [name, line] of Object.entries(privileges) as [keyof typeof privileges, Privileges][])
     test(`lading-${name} runs with what the table of privileges says, and with nothing else`, async () => {
       const { host } = platform()
-      // Swarm keeps the containers of earlier releases; the builder is stopped while nobody builds.
+      // Swarm keeps the containers of earlier releases; the builder is stopped while no build runs.
       const which = name === 'builder' ? '-aq' : '-q'
       const ids = (await host.run(['docker', 'ps', which, '--filter', `name=^lading-${name}`])).split('\n')
       assert.notEqual(ids[0], '')

@@ -12,7 +12,7 @@ const port = 8888
 /** Where clouds hand out the machine's credentials; the others are the same service elsewhere. */
 const metadata = ['169.254.169.254', '169.254.170.2', '168.63.129.16', '100.100.100.200', '192.0.0.192']
 const metadata6 = 'fd00:ec2::254'
-/** Nobody's: the operator translates them, one into the neighbour, one of the link into it too. */
+/** No one's: the operator translates them, one into the neighbour, one of the link into it too. */
 const translated = ['203.0.113.7', '169.254.7.7']
 const network6 = 'lading-e2e-six'
 
@@ -117,8 +117,8 @@ export function reach(platform: () => Platform, another: () => Promise<Host>): v
   test('the policy is shown', async () => {
     const limits = await platform().json<LimitDocument[]>(['limits'])
     assert.equal(limits.find(({ name }) => name === 'privateNetworks')?.value, witnessed(host)[1])
-    const told = await platform().json<AppDocument>(['info', '--app', 'curious'])
-    assert.equal(told.privateNetworks, witnessed(host)[1])
+    const shown = await platform().json<AppDocument>(['info', '--app', 'curious'])
+    assert.equal(shown.privateNetworks, witnessed(host)[1])
     const set = await platform().cli(['limits', 'set', 'privateNetworks=allow'])
     assert.match(set.stderr, /privateNetworks is fixed: lading up takes --private-networks/)
   })

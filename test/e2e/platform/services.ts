@@ -83,7 +83,7 @@ export function services(get: () => Platform): void {
   })
 
   test('a detached pair is revoked after its release has settled, and a rollback to it says so', async () => {
-    await eventually('nobody is attached to db', async () => (await info('db')).attachments.length === 0)
+    await eventually('no one is attached to db', async () => (await info('db')).attachments.length === 0)
     const attached = (await app.releases()).find(({ description }) => description === 'Attach db as DATABASE_URL')
     assert.ok(attached)
     await refused(['rollback', attached.release, '--app', 'rows'], /its credentials are revoked/)
@@ -112,7 +112,7 @@ export function services(get: () => Platform): void {
     const { host } = get()
     const { host: object } = await info('db2')
     await app.lading(['destroy', '--confirm', 'rows'])
-    await eventually('nobody is attached', async () => (await info('db2')).attachments.length === 0)
+    await eventually('no one is attached', async () => (await info('db2')).attachments.length === 0)
     await refused(['services', 'destroy', 'db2', '--confirm', 'db'], /its name was not typed/)
     for (const name of ['db2', 'db']) await lading('services', 'destroy', name, '--confirm', name)
     const left = () => host.run(['docker', 'service', 'ls', '--filter', 'name=lading-service', '--format', '{{.Name}}'])

@@ -22,7 +22,7 @@ export interface Answer {
   readonly body: Buffer
 }
 
-/** Somebody on the network outside who trusts the platform's own CA and nobody else. */
+/** Someone on the network outside who trusts the platform's own CA and no one else. */
 export class Visitor {
   readonly #address: string
   readonly #ca: string

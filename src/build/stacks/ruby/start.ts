@@ -12,7 +12,7 @@ export async function startOf({ files }: Source, { has }: Gemfile, isRails: bool
   const shell = (command: string) => ['/bin/sh', '-c', command]
   if (has('puma') && (isRails || paths.has('config.ru'))) {
     const own = ['config/puma.rb', 'puma.rb'].find(path => paths.has(path))
-    // Puma finds config/puma.rb itself; a --port of ours would be one more door to those that it opens.
+    // Puma finds config/puma.rb itself; a --port of ours would be one more listener to those that it opens.
     const [, binds] = /^\s*(port|bind)\b/m.exec((own && (await files.text(own, glance))) ?? '') ?? []
     return shell(binds ? 'bundle exec puma' : 'bundle exec puma --bind tcp://0.0.0.0:$PORT')
   }

@@ -5,7 +5,7 @@ import { parseKind } from './kinds.ts'
 import type { ServiceBackup } from './services.ts'
 
 /** The place of the platform's backups, as the services use it: whatever is put there is encrypted on the way. */
-export interface ServiceShelf {
+export interface ServiceBackupStorage {
   /** Whole or not at all: nothing stays there when `chunks` fail. Bytes written. */
   put(name: string, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number>
   /** Decrypted; fails where a byte is wrong or missing. */

@@ -11,8 +11,8 @@ import type { Store } from '../store/store.ts'
 import type { ServiceHost } from './host.ts'
 import { parseKind } from './kinds.ts'
 import { isNeeded, isSameApp } from './needed.ts'
-import type { ServiceBackup, Services, ServiceSight } from './services.ts'
-import { readBackupName, serviceBackupName, type ServiceShelf } from './shelf.ts'
+import type { ServiceBackup, Services, ServiceCondition } from './services.ts'
+import { readBackupName, serviceBackupName, type ServiceBackupStorage } from './storage.ts'
 import { objectOf, serviceLabels, swarmService } from './spec.ts'
 import { drain, runStep, textOf } from './steps.ts'
 
@@ -23,12 +23,12 @@ const readyMs = 120_000
 /** The data of a destroyed service stay for so long (ms). */
 const binMs = 7 * 24 * 60 * 60_000
 
-export interface ServiceKeeperOptions {
+export interface ServiceReconcilerOptions {
   readonly store: Store
   readonly engine: Engine
   readonly host: ServiceHost
   readonly builder: Pick<Builder, 'platformImage'>
-  readonly shelf: ServiceShelf
+  readonly storage: ServiceBackupStorage
   /** Where the data of new services lie. */
   readonly node: NodeName
   readonly clock: Clock
@@ -38,11 +38,11 @@ export interface ServiceKeeperOptions {
 }
 
 /** Brings the cluster in line with the rows of services and attachments, again and again; every step may be repeated. */
-export class ServiceKeeper implements Services {
-  readonly #options: ServiceKeeperOptions
+export class ServiceReconciler implements Services {
+  readonly #options: ServiceReconcilerOptions
   readonly #wakeup: Wakeup
 
-  constructor(options: ServiceKeeperOptions) {
+  constructor(options: ServiceReconcilerOptions) {
     this.#options = options
     this.#wakeup = new Wakeup(options.clock)
   }
@@ -82,7 +82,7 @@ export class ServiceKeeper implements Services {
     return outcomes.every(Boolean)
   }
 
-  async see(service: ServiceRow, signal: AbortSignal): Promise<ServiceSight> {
+  async see(service: ServiceRow, signal: AbortSignal): Promise<ServiceCondition> {
     const [kind, object] = [parseKind(service.kind), objectOf(service)]
     try {
       await drain(this.#options.host.run({ object, command: kind.ready }, signal))
@@ -110,14 +110,14 @@ export class ServiceKeeper implements Services {
 
   /** By the schedule: each that is ready; of its earlier ones the newest `keep` stay (law: older-backup-stays). */
   async backUpAll(keep: number, signal: AbortSignal): Promise<void> {
-    const { store, shelf } = this.#options
+    const { store, storage } = this.#options
     const failed: AppError[] = []
     for (const service of await store.listServices()) {
       if (service.state !== 'ready' || service.destroyedAt !== null) continue
       try {
         await this.#backUp(service, 'schedule', signal)
         const all = (await this.backups(signal)).filter(one => one.scheduled && one.service === service.name)
-        for (const { name } of all.slice(0, -keep)) await shelf.remove(name, signal)
+        for (const { name } of all.slice(0, -keep)) await storage.remove(name, signal)
       } catch (error) {
         signal.throwIfAborted()
         const { code, message, details } = asAppError(error)
@@ -128,17 +128,17 @@ export class ServiceKeeper implements Services {
   }
 
   async #backUp(service: ServiceRow, by: 'schedule' | 'hand', signal: AbortSignal): Promise<ServiceBackup> {
-    const { host, shelf, clock } = this.#options
+    const { host, storage, clock } = this.#options
     const [kind, object] = [parseKind(service.kind), objectOf(service)]
     const name = serviceBackupName(service, new Date(clock.now()), by)
-    const size = await shelf.put(name, host.run({ object, command: kind.dump }, signal), signal)
-    await drain(host.run({ object, command: kind.proof, input: shelf.read(name, signal) }, signal))
+    const size = await storage.put(name, host.run({ object, command: kind.dump }, signal), signal)
+    await drain(host.run({ object, command: kind.proof, input: storage.read(name, signal) }, signal))
     this.#options.log('service backed up', { service: service.name, name, size })
     return { name, kind: kind.name, service: service.name, scheduled: by === 'schedule', size }
   }
 
   async backups(signal: AbortSignal): Promise<readonly ServiceBackup[]> {
-    const all = await this.#options.shelf.list(signal)
+    const all = await this.#options.storage.list(signal)
     return all.flatMap(({ name, size }) => {
       const facts = readBackupName(name)
       return facts === null ? [] : [{ ...facts, size }]
@@ -171,7 +171,7 @@ export class ServiceKeeper implements Services {
   }
 
   async #create(service: ServiceRow, signal: AbortSignal): Promise<void> {
-    const { store, engine, host, shelf, clock, log } = this.#options
+    const { store, engine, host, storage, clock, log } = this.#options
     const [kind, object, labels] = [parseKind(service.kind), objectOf(service), serviceLabels(service)]
     const note = (reason: string) => store.noteService(service.id, { reason })
     await engine.ensureNetwork(object, labels, signal)
@@ -185,7 +185,7 @@ export class ServiceKeeper implements Services {
     if (service.from !== null) {
       await note(`restoring ${service.from}`)
       await runStep(host, object, kind.empty, signal)
-      await drain(host.run({ object, command: kind.restore, input: shelf.read(service.from, signal) }, signal))
+      await drain(host.run({ object, command: kind.restore, input: storage.read(service.from, signal) }, signal))
     }
     await store.noteService(service.id, { state: 'ready', reason: '' })
     log('service is ready', { service: service.name, kind: kind.name })
@@ -235,7 +235,7 @@ export class ServiceKeeper implements Services {
     return true
   }
 
-  /** A pair that nobody wants is revoked when nothing needs it any more. True: nothing is left to do. */
+  /** A pair that no one wants is revoked when nothing needs it any more. True: nothing is left to do. */
   async #settle(attachment: AttachmentRow, services: readonly ServiceRow[], signal: AbortSignal): Promise<boolean> {
     const { store, host, quiet, log } = this.#options
     if (attachment.wanted && (await isSameApp(attachment, store))) return true

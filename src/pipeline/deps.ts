@@ -10,7 +10,7 @@ import type { Seal } from '../release/make-release.ts'
 import type { Store } from '../store/store.ts'
 
 /** Everything the pipeline reaches the world through. Ports only: the simulation gives it fakes. */
-export interface Tools {
+export interface Deps {
   readonly store: Store
   readonly engine: Engine
   readonly edges: Edges
@@ -27,7 +27,7 @@ export interface Tools {
   readonly urlOf: (host: HostName) => string
   /** Certificates for hosts that have none yet; no error when they are there. */
   readonly certify: (hosts: readonly DomainName[], signal: AbortSignal) => Promise<void>
-  /** Certificates and keys of names that nobody has any more go; no error when there are none. */
+  /** Certificates and keys of names that no one has any more go; no error when there are none. */
   readonly forgetStrangers: (signal: AbortSignal) => Promise<void>
   /**
    * Resolves when nothing of an earlier control plane can be under way any more; awaited before the first delete (law:

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { TrialTools } from '../../backup/trial.ts'
+import type { TrialDeps } from '../../backup/trial.ts'
 import { checkRepository, fetchBundle } from '../../commit/git/bundle.ts'
 import { gitProgram } from '../../commit/git/program.ts'
 import { GitRepositories } from '../../commit/git/repositories.ts'
@@ -7,7 +7,7 @@ import { checkSqliteFile, openSqliteStore } from '../../store/sqlite.ts'
 import { checkout } from '../paths.ts'
 
 /** A backup is tried with this machine's own git, and the SQLite of this checkout. */
-export function trialTools(say: (line: string) => void, signal: AbortSignal): TrialTools {
+export function trialDeps(say: (line: string) => void, signal: AbortSignal): TrialDeps {
   return {
     checkStore: checkSqliteFile,
     openStore: (path, dataKey) => openSqliteStore({ path, dataKey }),

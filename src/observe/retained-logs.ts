@@ -1,7 +1,7 @@
 import type { EnvironmentKey } from '../core/names.ts'
 
 /** A line as the follower of a node keeps it (docs/design/logs.md). */
-export interface KeptLine {
+export interface RetainedLine {
   /** RFC 3339 with nanoseconds, UTC: when its writer wrote it. */
   readonly time: string
   /** `web.1`, `router`, or `lading` where the platform itself has something to say about the log. */
@@ -12,7 +12,7 @@ export interface KeptLine {
   readonly release: string | null
 }
 
-export interface KeptQuery extends EnvironmentKey {
+export interface RetainedLogsQuery extends EnvironmentKey {
   /** The last so many lines of the past, after the other conditions. */
   readonly tail: number
   /** Then each line as it comes, until the signal. */
@@ -24,9 +24,9 @@ export interface KeptQuery extends EnvironmentKey {
 }
 
 /** The lines that the node's follower keeps: of processes that run and of those that are gone. */
-export interface KeptLines {
+export interface RetainedLogs {
   /** Ends by itself without `follow`. Rejects `unavailable` while no follower answers; retryable. */
-  lines(query: KeptQuery, signal: AbortSignal): AsyncIterable<KeptLine>
+  lines(query: RetainedLogsQuery, signal: AbortSignal): AsyncIterable<RetainedLine>
   /** Removes all that is kept of an environment; no error when there is nothing. */
   forget(environment: EnvironmentKey, signal: AbortSignal): Promise<void>
 }

@@ -12,7 +12,7 @@ import { newKey } from './key-and-request.ts'
 import type { Ownership } from './ownership.ts'
 import { type Orders, renewalOf, underWay } from './orders.ts'
 
-export interface DeskTools {
+export interface PlatformCertificatesDeps {
   readonly store: Store
   readonly edges: Pick<Edges, 'state'>
   readonly shown: Pick<ShownCertificates, 'changed' | 'facts' | 'isPinned' | 'pemFor' | 'rowFor' | 'shownFor'>
@@ -22,39 +22,39 @@ export interface DeskTools {
   readonly clock: Clock
 }
 
-/** The platform CA's are made anew so long before their end (ms): edge/authority.ts. */
+/** The platform CA's are made again so long before their end (ms): edge/authority.ts. */
 const ownRenewalMs = 30 * 24 * 60 * 60_000
 
 /** What the API asks of certificates. */
-export class CertificateDesk implements Certificates {
-  readonly #tools: DeskTools
+export class PlatformCertificates implements Certificates {
+  readonly #deps: PlatformCertificatesDeps
 
-  constructor(tools: DeskTools) {
-    this.#tools = tools
+  constructor(deps: PlatformCertificatesDeps) {
+    this.#deps = deps
   }
 
   async changed(): Promise<void> {
-    await this.#tools.shown.changed()
-    this.#tools.orders.wake()
+    await this.#deps.shown.changed()
+    this.#deps.orders.wake()
   }
 
   shownFor(host: DomainName): Promise<CertificateRow | null> {
-    return this.#tools.shown.shownFor(host)
+    return this.#deps.shown.shownFor(host)
   }
 
   assertOwned(name: DomainName, key: EnvironmentKey, signal: AbortSignal): Promise<void> {
-    return this.#tools.ownership.assert(name, key, signal)
+    return this.#deps.ownership.assert(name, key, signal)
   }
 
   async list(): Promise<readonly HostCertificate[]> {
-    const { store, shown } = this.#tools
+    const { store, shown } = this.#deps
     const named = await this.#named()
     const [facts, orders] = [await shown.facts(), await store.listOrders()]
     return Promise.all(this.#wantedOf(named, facts).map(host => this.#of(host, facts, orders)))
   }
 
   async give({ chain, key, by }: { chain: string; key: string; by: string }): Promise<CertificateRow> {
-    const { store, shown, clock } = this.#tools
+    const { store, shown, clock } = this.#deps
     const { facts, pem } = checkGiven({ chain, key }, clock.now())
     const covered = this.#wantedOf(await this.#named(), await shown.facts()).filter(host =>
       facts.names.some(name => covers(name, host)),
@@ -74,7 +74,7 @@ export class CertificateDesk implements Certificates {
   }
 
   async turnOn(settings: AcmeSettings): Promise<void> {
-    const { store, hooks, orders } = this.#tools
+    const { store, hooks, orders } = this.#deps
     if (settings.dnsHook !== null) await hooks.assert(settings.dnsHook)
     const before = await store.readAcme()
     const acme = { ...settings, key: before?.key ?? newKey() }
@@ -91,14 +91,14 @@ export class CertificateDesk implements Certificates {
   }
 
   async #removeRehearsed(): Promise<void> {
-    const { store } = this.#tools
+    const { store } = this.#deps
     const rows = await store.listCertificates()
     for (const { id, source } of rows) if (source === 'acme') await store.removeCertificate(id)
   }
 
   /** Hosts that are routed, and domains that are not yet. */
   async #named(): Promise<readonly DomainName[]> {
-    const { store, edges } = this.#tools
+    const { store, edges } = this.#deps
     const [{ routes }, domains] = await Promise.all([edges.state(AbortSignal.timeout(10_000)), store.listDomains()])
     return [...routes.flatMap(route => route.hosts), ...domains.map(({ name }) => name)]
   }
@@ -108,7 +108,7 @@ export class CertificateDesk implements Certificates {
   }
 
   async #of(host: DomainName, facts: CertificateFacts, orders: readonly OrderRow[]): Promise<HostCertificate> {
-    const { shown } = this.#tools
+    const { shown } = this.#deps
     const row = shown.rowFor(host, facts.rows)
     const order = orders.find(one => one.name === host)
     const isRefused = order !== undefined && order.attempts > 0 && !order.reason.endsWith(underWay)

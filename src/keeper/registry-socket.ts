@@ -9,8 +9,8 @@ const name = 'registry.sock'
 
 /**
  * The registry makes its socket in a folder of its own, for it sees no other (src/install/platform/privileges.ts); everybody else
- * knows it by its name in the folder of all sockets, where the keeper shows it. HAProxy forwards the registry's door as an
- * unprivileged user, so the socket is given to its group each time the registry makes it anew. Others still cannot reach
+ * knows it by its name in the folder of all sockets, where the keeper shows it. HAProxy forwards the registry's listener as an
+ * unprivileged user, so the socket is given to its group each time the registry makes it again. Others still cannot reach
  * it, and HAProxy lets only reading pass.
  */
 export async function shareRegistrySocket(options: KeeperOptions, signal: AbortSignal): Promise<void> {

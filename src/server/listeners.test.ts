@@ -6,22 +6,22 @@ import { text } from 'node:stream/consumers'
 import { test, type TestContext } from 'node:test'
 import { Hono } from 'hono'
 import type { ApiEnv } from '../api/parts.ts'
-import { closeDoor, Gate, openNetworkDoor } from './doors.ts'
+import { closeListener, Gate, openNetworkListener } from './listeners.ts'
 
 const edge = { 'x-forwarded-proto': 'https', via: '1.1 lading' }
 
-async function openDoor(t: TestContext, url: string, status: 200 | 401 = 200) {
+async function openListener(t: TestContext, url: string, status: 200 | 401 = 200) {
   const api = new Hono<ApiEnv>()
   api.all('*', c => c.text('reached', status))
   const gate = new Gate()
   gate.open()
-  const door = await openNetworkDoor({ api, git: { handle: () => false }, port: 0, url, gate })
-  t.after(() => closeDoor(door))
-  return (door.address() as AddressInfo).port
+  const listener = await openNetworkListener({ api, git: { handle: () => false }, port: 0, url, gate })
+  t.after(() => closeListener(listener))
+  return (listener.address() as AddressInfo).port
 }
 
 test('what the edge has not passed on is refused, whatever it says of itself, but for the question whether we are healthy', async t => {
-  const port = await openDoor(t, 'https://lading.example.com')
+  const port = await openListener(t, 'https://lading.example.com')
   const headers: readonly (readonly string[])[] = [
     [],
     ['x-forwarded-proto: https'],
@@ -45,7 +45,7 @@ test('what the edge has not passed on is refused, whatever it says of itself, bu
 })
 
 test('the body of who was not let in is not waited for', async t => {
-  const port = await openDoor(t, 'https://lading.example.com', 401)
+  const port = await openListener(t, 'https://lading.example.com', 401)
   const through = ['x-forwarded-proto: https', 'via: 1.1 lading']
   for (const body of ['content-length: 1000000', 'transfer-encoding: chunked']) {
     // Ends by the other side alone: this one keeps its line open.
@@ -70,9 +70,9 @@ test('what came to the edge in clear is refused before anybody looks at its toke
   const gate = new Gate()
   gate.open()
   const ask = async (url: string, way: string) => {
-    const door = await openNetworkDoor({ api, git, port: 0, url, gate })
-    t.after(() => closeDoor(door))
-    const { port } = door.address() as AddressInfo
+    const listener = await openNetworkListener({ api, git, port: 0, url, gate })
+    t.after(() => closeListener(listener))
+    const { port } = listener.address() as AddressInfo
     return fetch(`http://127.0.0.1:${port}/v1/apps`, { headers: { 'x-forwarded-proto': way, via: '1.1 lading' } })
   }
   const clear = await ask('https://lading.example.com', 'http')
@@ -83,17 +83,23 @@ test('what came to the edge in clear is refused before anybody looks at its toke
   assert.equal((await ask('http://lading.localhost', 'http')).status, 200)
 })
 
-test('while a control plane proves itself, whoever comes waits, but for the question whether it is healthy', async t => {
+test('while a control plane proves itself, callers wait, but for the question whether it is healthy', async t => {
   const api = new Hono<ApiEnv>()
   const reached: string[] = []
   api.get('*', c => c.text(`reached ${reached.push(c.req.path)}`))
   const gate = new Gate()
-  const door = await openNetworkDoor({ api, git: { handle: () => false }, port: 0, url: 'https://l.example.com', gate })
-  t.after(() => closeDoor(door))
-  const { port } = door.address() as AddressInfo
+  const listener = await openNetworkListener({
+    api,
+    git: { handle: () => false },
+    port: 0,
+    url: 'https://l.example.com',
+    gate,
+  })
+  t.after(() => closeListener(listener))
+  const { port } = listener.address() as AddressInfo
   const ask = (path: string, signal?: AbortSignal) =>
     fetch(`http://127.0.0.1:${port}${path}`, { headers: edge, ...(signal && { signal }) })
-  const arrived = once(door, 'request')
+  const arrived = once(listener, 'request')
   const leaving = new AbortController()
   const leaves = ask('/v1/runs/r1', leaving.signal)
   const [{ socket }] = (await arrived) as [IncomingMessage]

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { backupName, folderShelf, superfluous } from './shelf.ts'
+import { backupName, folderStorage, superfluous } from './storage.ts'
 
 const signal = new AbortController().signal
 
@@ -40,33 +40,33 @@ test('only the schedule’s own are superfluous, of this platform, the oldest fi
 test('in a folder a backup is whole or not there, and what a kill left goes with the next', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'lading-shelf-'))
   t.after(() => rm(folder, { recursive: true }))
-  const shelf = folderShelf(folder)
+  const storage = folderStorage(folder)
   await writeFile(join(folder, 'killed.age.part'), 'half')
   await writeFile(join(folder, 'notes.txt'), 'mine')
   async function* cut(): AsyncGenerator<Uint8Array> {
     yield Buffer.from('half')
     throw new Error('cut')
   }
-  await assert.rejects(shelf.put('b.age', cut(), signal), /cut/)
+  await assert.rejects(storage.put('b.age', cut(), signal), /cut/)
   assert.deepEqual(await readdir(folder), ['notes.txt'])
   async function* whole(): AsyncGenerator<Uint8Array> {
     yield Buffer.from('whole')
   }
-  assert.equal(await shelf.put('b.age', whole(), signal), 5)
-  assert.equal(await shelf.put('a.age', whole(), signal), 5)
-  assert.deepEqual(await shelf.list(signal), [
+  assert.equal(await storage.put('b.age', whole(), signal), 5)
+  assert.equal(await storage.put('a.age', whole(), signal), 5)
+  assert.deepEqual(await storage.list(signal), [
     { name: 'a.age', size: 5 },
     { name: 'b.age', size: 5 },
   ])
   const read: Uint8Array[] = []
-  for await (const chunk of shelf.read('b.age', signal)) read.push(chunk)
+  for await (const chunk of storage.read('b.age', signal)) read.push(chunk)
   assert.equal(Buffer.concat(read).toString(), 'whole')
-  await shelf.remove('a.age', signal)
+  await storage.remove('a.age', signal)
   assert.deepEqual((await readdir(folder)).sort(), ['b.age', 'notes.txt'])
 })
 
 test('a folder that is not there is named', async () => {
-  await assert.rejects(folderShelf('/nowhere/at/all').list(signal), {
+  await assert.rejects(folderStorage('/nowhere/at/all').list(signal), {
     code: 'not-found',
     message: /\/nowhere\/at\/all/,
   })

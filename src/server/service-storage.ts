@@ -1,16 +1,16 @@
 import { mkdir } from 'node:fs/promises'
 import { written } from '../backup/job.ts'
-import type { ServiceShelf } from '../services/shelf.ts'
-import type { BackupKeeper } from './backups.ts'
+import type { ServiceBackupStorage } from '../services/storage.ts'
+import type { BackupRunner } from './backups.ts'
 
 /**
  * Backups of services at the place of the platform's own, encrypted to the recovery code by the same program, so that
  * neither holds up a push. One backup of any kind is made at a time.
  */
-export class ServiceBackupShelf implements ServiceShelf {
-  readonly #backups: BackupKeeper
+export class PlatformBackupStorage implements ServiceBackupStorage {
+  readonly #backups: BackupRunner
 
-  constructor(backups: BackupKeeper) {
+  constructor(backups: BackupRunner) {
     this.#backups = backups
   }
 

@@ -11,7 +11,7 @@ export interface Kept {
 }
 
 /** A place that backups are put to and taken from. */
-export interface Shelf {
+export interface BackupStorage {
   /** As a person would type it. */
   readonly address: string
   /** Whole or not at all; the bytes written. */
@@ -40,7 +40,7 @@ export function superfluous(kept: readonly Kept[], baseDomain: string, keep: num
 }
 
 /** A folder of this machine, or one that is mounted here. */
-export function folderShelf(folder: string): Shelf {
+export function folderStorage(folder: string): BackupStorage {
   return {
     address: folder,
     async put(name, chunks, signal) {

@@ -3,12 +3,12 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { basename, join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
-import type { GitDoor } from '../commit/http/listener.ts'
+import type { GitListener } from '../commit/http/listener.ts'
 import type { ApiEnv } from '../api/parts.ts'
 
 /**
- * Shut while a new control plane proves itself: whoever comes waits until it has, but for the question whether it is
- * healthy. One that does not prove itself has answered nobody.
+ * Shut while a new control plane proves itself: callers wait until it has, but for the question whether it is
+ * healthy. One that does not prove itself has answered no one.
  */
 export class Gate {
   readonly #opened = Promise.withResolvers<void>()
@@ -28,11 +28,11 @@ export class Gate {
 }
 
 /**
- * Root's door: the API on a Unix socket that only root may open. It works when edge and certificates do not. It listens
+ * Root's socket: the API on a Unix socket that only root may open. It works when edge and certificates do not. It listens
  * under another name and is renamed: a server that closes removes the path it listened on, and by then the socket at
  * `path` may be that of the control plane after it.
  */
-export async function openSocketDoor(api: Hono<ApiEnv>, path: string, gate: Gate): Promise<Server> {
+export async function openSocketListener(api: Hono<ApiEnv>, path: string, gate: Gate): Promise<Server> {
   const answer = getRequestListener(api.fetch)
   const server = serverOf(gate.keeps((request, response) => void answer(request, response)))
   const folder = await mkdtemp(`${path}.`)
@@ -44,17 +44,17 @@ export async function openSocketDoor(api: Hono<ApiEnv>, path: string, gate: Gate
   return server
 }
 
-export interface NetworkDoor {
+export interface NetworkListener {
   readonly api: Hono<ApiEnv>
-  readonly git: Pick<GitDoor, 'handle'>
+  readonly git: Pick<GitListener, 'handle'>
   readonly port: number
   /** How it is called from outside; what came another way is refused. */
   readonly url: string
   readonly gate: Gate
 }
 
-/** The door behind the edge: git and the API. */
-export async function openNetworkDoor({ api, git, port, url, gate }: NetworkDoor): Promise<Server> {
+/** The listener behind the edge: git and the API. */
+export async function openNetworkListener({ api, git, port, url, gate }: NetworkListener): Promise<Server> {
   const answer = getRequestListener(api.fetch)
   const take: RequestListener = (request, response) => {
     hangUpOnRefused(request, response)
@@ -76,7 +76,7 @@ function wayOf({ headers }: IncomingMessage): 'http' | 'https' | null {
   return isThroughEdge && (way === 'http' || way === 'https') ? way : null
 }
 
-/** A token that came in clear is known to everybody on the way: nobody shall get used to it. */
+/** A token that came in clear is known to everybody on the way: no one shall get used to it. */
 function clear(url: string): string {
   return `This came over plain HTTP, and a token must not travel in clear. Use ${url}`
 }
@@ -86,7 +86,7 @@ function refuse(response: ServerResponse, sentence: string): void {
   response.end(`${sentence}\n`)
 }
 
-/** Nobody reads the body of who was not let in, however slowly it comes: there is no limit on a whole request here. */
+/** No one reads the body of who was not let in, however slowly it comes: there is no limit on a whole request here. */
 function hangUpOnRefused(request: IncomingMessage, response: ServerResponse): void {
   response.once('finish', () => {
     const isRefused = [401, 403, 429].includes(response.statusCode)
@@ -107,7 +107,7 @@ function listening(server: Server, where: { path: string } | { port: number; hos
 }
 
 /** Stops taking connections; those that are idle are closed, others may end. */
-export function closeDoor(server: Server): Promise<void> {
+export function closeListener(server: Server): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   server.close(() => resolve())
   server.closeIdleConnections()

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { edgePaths } from '../proxy/haproxy/files.ts'
-import { openTenantsDoor, showRouter } from './router-door.ts'
+import { openOccupantsSocket, showRouter } from './router-socket.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'lading-router-door-'))
 const paths = edgePaths(join(root, 'state'), root)
@@ -13,7 +13,7 @@ after(() => rmSync(root, { recursive: true }))
 
 async function call(method: string, path: string): Promise<{ status: number; body: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>()
-  const outgoing = request({ socketPath: paths.tenantsSocket, method, path }, response => {
+  const outgoing = request({ socketPath: paths.occupantsSocket, method, path }, response => {
     let body = ''
     response.on('data', bytes => (body += String(bytes)))
     response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
@@ -23,16 +23,19 @@ async function call(method: string, path: string): Promise<{ status: number; bod
   return promise
 }
 
-test("the follower's door names tenants, takes containers to slow down, and lets nobody further: neither to the engine nor to the edge", async () => {
+test("the follower's socket names occupants, takes containers to slow down, and lets no one further: neither to the engine nor to the edge", async () => {
   await showRouter(paths, 3)
   assert.deepEqual(JSON.parse(readFileSync(paths.newestRouter, 'utf8')), { runtimeSocket: paths.routerSocket(3) })
   const braked: string[] = []
   const brake = (container: string) => void braked.push(container)
-  const first = await openTenantsDoor(paths.tenantsSocket, 1, { tenants: () => ({ 'h1/s1': 'old' }), brake })
-  const second = await openTenantsDoor(paths.tenantsSocket, 2, { tenants: () => ({ 'h1/s1': 'container' }), brake })
+  const first = await openOccupantsSocket(paths.occupantsSocket, 1, { occupants: () => ({ 'h1/s1': 'old' }), brake })
+  const second = await openOccupantsSocket(paths.occupantsSocket, 2, {
+    occupants: () => ({ 'h1/s1': 'container' }),
+    brake,
+  })
   first.close()
   try {
-    assert.equal(statSync(paths.tenantsSocket).mode & 0o777, 0o600)
+    assert.equal(statSync(paths.occupantsSocket).mode & 0o777, 0o600)
     assert.deepEqual(await call('GET', '/edge/tenants'), { status: 200, body: '{"h1/s1":"container"}\n' })
     const others = ['/engine/containers/json', '/health', '/edge/state', '/edge/tenants/', '/engine/../edge/tenants']
     for (const path of others) assert.equal((await call('GET', path)).status, 404, path)

@@ -5,7 +5,7 @@ import { Secret } from '../core/secret.ts'
 import { systemClock } from '../core/system.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import type { CertificateRow } from '../store/store.ts'
-import { CertificateDesk } from './desk.ts'
+import { PlatformCertificates } from './platform-certificates.ts'
 
 const row: CertificateRow = {
   id: 'aaaa',
@@ -22,7 +22,7 @@ test('from rehearsals to a real directory: their certificates go first, what was
   const store = await openSqliteStore({ path: ':memory:', dataKey: new Secret('5a'.repeat(32)) })
   t.after(() => store.close())
   const unused = async () => assert.fail('not asked')
-  const desk = new CertificateDesk({
+  const certificates = new PlatformCertificates({
     store,
     edges: { state: unused },
     shown: {
@@ -40,7 +40,7 @@ test('from rehearsals to a real directory: their certificates go first, what was
   })
   const settings = { rehearsal: null, email: null, ca: null, dnsHook: null, by: 'ann', at: 1 }
   const left = async (directory: string, isRehearsal = false) => {
-    await desk.turnOn({ ...settings, directory, isRehearsal })
+    await certificates.turnOn({ ...settings, directory, isRehearsal })
     return (await store.listCertificates()).map(({ id }) => id).sort()
   }
   const pem = new Secret('pem')

@@ -9,13 +9,13 @@ export async function showRouter(paths: EdgePaths, process: number): Promise<voi
 }
 
 /**
- * The follower's door to the keeper: `GET /edge/tenants`, `PUT /brakes/<container>` and no more, for behind the keeper's own
+ * The follower's socket to the keeper: `GET /edge/tenants`, `PUT /brakes/<container>` and no more, for behind the keeper's own
  * socket is the engine. The path always leads to a keeper.
  */
-export async function openTenantsDoor(
+export async function openOccupantsSocket(
   path: string,
   generation: number,
-  { tenants, brake }: { readonly tenants: () => object; readonly brake: (container: string) => void },
+  { occupants, brake }: { readonly occupants: () => object; readonly brake: (container: string) => void },
 ): Promise<Server> {
   const server = createServer((request, response) => {
     request.resume()
@@ -25,7 +25,7 @@ export async function openTenantsDoor(
       return void response.writeHead(204).end()
     }
     if (request.method !== 'GET' || request.url !== '/edge/tenants') return void response.writeHead(404).end()
-    response.writeHead(200, { 'content-type': 'application/json' }).end(`${JSON.stringify(tenants())}\n`)
+    response.writeHead(200, { 'content-type': 'application/json' }).end(`${JSON.stringify(occupants())}\n`)
   })
   await listenPrivately(server, path, `${path}.${generation}`)
   return server

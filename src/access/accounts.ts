@@ -14,12 +14,12 @@ import {
 import { assertGrant, type Grant, type Role } from './roles.ts'
 import { hashOf, newToken, newTokenId } from './tokens.ts'
 
-export interface RollParts {
+export interface AccountsDeps {
   readonly store: AccessStore
   readonly clock: Clock
   /** Of the token in /etc/lading/token, whose member is `owner`. */
   readonly file: Access
-  /** Told when a last use could not be written: nothing waits for it. */
+  /** Called when a last use could not be written: nothing waits for it. */
   readonly report: (error: unknown) => void
 }
 
@@ -37,23 +37,25 @@ const firstOwner = 'owner'
  * The members and tokens, in memory and in the store: one control plane writes them (it holds the lease), so that a token is
  * looked up without waiting and is dead everywhere in the moment in which it is revoked. Changes come one after the other.
  */
-export class Roll implements Access {
-  readonly #parts: RollParts
+export class Accounts implements Access {
+  readonly #parts: AccountsDeps
   readonly #changes = new Mutex()
   readonly #open = new Map<string, AbortController>()
   readonly #used = new Map<string, number>()
   #members: readonly MemberRow[] = []
   #byHash: ReadonlyMap<string, TokenRow> = new Map()
 
-  private constructor(parts: RollParts) {
+  private constructor(parts: AccountsDeps) {
     this.#parts = parts
   }
 
-  static async open(parts: RollParts): Promise<Roll> {
-    const roll = new Roll(parts)
+  static async open(parts: AccountsDeps): Promise<Accounts> {
+    const accounts = new Accounts(parts)
     const at = parts.clock.now()
-    await roll.#change(() => parts.store.saveGrant({ member: firstOwner, role: 'owner', app: null, by: 'lading', at }))
-    return roll
+    await accounts.#change(() =>
+      parts.store.saveGrant({ member: firstOwner, role: 'owner', app: null, by: 'lading', at }),
+    )
+    return accounts
   }
 
   authenticate(presented: PresentedCredential | null): Principal | null {
@@ -110,7 +112,7 @@ export class Roll implements Access {
       const row = this.#members.find(one => one.name === member)
       const has = row?.grants.some(one => grant !== null && one.role === grant.role && one.app === grant.app)
       if (!row || (grant !== null && !has)) {
-        throw new AppError('not-found', `${member} is not ${grant === null ? 'a member' : wordsOf(grant)}`, {
+        throw new AppError('not-found', `${member} is not ${grant === null ? 'a member' : grantText(grant)}`, {
           hint: '"lading members" lists them.',
         })
       }
@@ -139,7 +141,7 @@ export class Roll implements Access {
     return { row: whole, token }
   }
 
-  /** From then on it is nobody's, and what was open with it is cut. */
+  /** From then on it is no one's, and what was open with it is cut. */
   async revoke(id: string): Promise<void> {
     await this.#change(() => this.#parts.store.removeToken(id))
   }
@@ -200,6 +202,6 @@ function idOf(principal: Principal): string | null {
   return principal.kind !== 'root' && principal.credential.kind === 'token' ? principal.credential.id : null
 }
 
-function wordsOf({ role, app }: Grant): string {
+function grantText({ role, app }: Grant): string {
   return app === null ? role : `${role} of ${app}`
 }

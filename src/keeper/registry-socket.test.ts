@@ -5,7 +5,7 @@ import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
-import { showNewest } from './registry-door.ts'
+import { showNewest } from './registry-socket.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'lading-registry-door-'))
 const servers = new Set<Server>()
@@ -43,7 +43,7 @@ async function whoAnswers(): Promise<string> {
   return said
 }
 
-test('the socket in the folder of the registry is shown under its old name, each time it is made anew', async () => {
+test('the socket in the folder of the registry is shown under its old name, each time it is made again', async () => {
   await showNewest(own, shown)
   assert.throws(() => statSync(shown))
   await registry('first', own, 60)

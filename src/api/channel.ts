@@ -1,7 +1,7 @@
 const most = 1_000
 
 /** Several writers, one reader, in order of arrival. What was written before the end is still read. */
-export class Funnel<T> implements AsyncIterable<T> {
+export class Channel<T> implements AsyncIterable<T> {
   readonly #items: T[] = []
   #wake: () => void = () => undefined
   #room: PromiseWithResolvers<void> | null = null

@@ -7,7 +7,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
 }
 
-export function countsInWords({ passed, failed, skipped }: TestCounts): string {
+export function formatCounts({ passed, failed, skipped }: TestCounts): string {
   const all = passed + failed
   const parts = [`${all} ${all === 1 ? 'test' : 'tests'}`, ...(failed > 0 ? [`${failed} failed`] : [])]
   return [...parts, ...(skipped > 0 ? [`${skipped} skipped`] : [])].join(', ')
@@ -16,7 +16,7 @@ export function countsInWords({ passed, failed, skipped }: TestCounts): string {
 /** `unit failed: exited 1, at attempt 2 (12 tests, 1 failed), 3.4 s` */
 export function stepLine(step: StepVerdict): string {
   const { name, state, how, attempts, seconds, counts, mayFail, passedIn } = step
-  const tests = counts ? ` (${countsInWords(counts)})` : ''
+  const tests = counts ? ` (${formatCounts(counts)})` : ''
   switch (state) {
     case 'passed':
       return `${name} passed${isFlaky(step) ? ` at attempt ${attempts}: flaky` : ''}${tests}, ${duration(seconds)}`
