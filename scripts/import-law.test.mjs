@@ -31,7 +31,7 @@ const lawful = [
   ['src/build/progress.ts', `import { LineSplitter } from '../lib/async/lines.ts'`],
   ['src/rollout/spec.ts', `import type { ServiceSpec } from '../docker/engine.ts'`],
   ['src/build/build.ts', `import type { Repositories } from '../commit/repository.ts'`],
-  ['src/pipeline/release-inputs.ts', `import { judgeMove } from '../commit/repository.ts'`],
+  ['src/pipeline/built-commit.ts', `import { judgeMove } from '../commit/repository.ts'`],
   ['src/pipeline/run-stages.ts', `import { startRelease } from '../rollout/roll-out.ts'`],
   ['src/server/main.ts', `import { SwarmEngine } from '../docker/swarm-engine.ts'`],
   ['src/server/config.ts', `const port = process.env.PORT`],

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Files } from '../build/files.ts'
 import { AppError } from '../core/errors.ts'
+import { isSystemError } from '../lib/files.ts'
 
 /** Folders that are never committed, and may be large. */
 const notOurs = new Set(['.git', 'node_modules', '.venv', 'venv', '__pycache__', '.next', '.tox'])
@@ -17,8 +18,7 @@ export function filesOf(root: string, folder: string): Files {
         }
         return content.subarray(0, bytes).toString('utf8')
       } catch (error) {
-        const { code } = error as NodeJS.ErrnoException
-        if (code === 'ENOENT' || code === 'EISDIR' || code === 'ENOTDIR') return null
+        if (isSystemError(error, 'ENOENT', 'EISDIR', 'ENOTDIR')) return null
         throw error
       }
     },
@@ -26,8 +26,7 @@ export function filesOf(root: string, folder: string): Files {
       try {
         return new Set(await below(root, ''))
       } catch (error) {
-        const { code } = error as NodeJS.ErrnoException
-        if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
+        if (!isSystemError(error, 'ENOENT', 'ENOTDIR')) throw error
         throw new AppError('not-found', `there is no folder ${folder}`)
       }
     },

@@ -21,15 +21,9 @@ import { imageSteps, saveImages } from './images/images.ts'
 import { keeperStep, listKeepers } from './platform/keeper.ts'
 import { readMachine, type Machine } from './host/machine.ts'
 import { oldImagesStep } from './commands/old-images.ts'
-import {
-  asBefore,
-  parseCommand,
-  type Command,
-  type DoctorOptions,
-  type DownOptions,
-  type RestoreOptions,
-  type UpOptions,
-} from './options.ts'
+import { parseCommand, type Command, type DoctorOptions, type DownOptions } from './options.ts'
+import type { RestoreOptions } from './options/restore.ts'
+import { asBefore, type UpOptions } from './options/up.ts'
 import { missingPackages, recordedPackages } from './host/packages.ts'
 import { checkout, paths } from './paths.ts'
 import { platformSteps } from './platform/platform.ts'

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { serverCommands } from '../core/server-commands.ts'
-import { asBefore, parseCommand } from './options.ts'
+import { parseCommand } from './options.ts'
+import { asBefore } from './options/up.ts'
 
 test('up without options decides everything itself', () => {
   assert.deepEqual(parseCommand(['up']), {

@@ -1,13 +1,9 @@
-import { readFileSync, watch } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { readFileSync } from 'node:fs'
 import type { Clock } from '../core/clock.ts'
 import { parseEngineTokens } from '../core/engine-tokens.ts'
 import { asAppError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
-import { Wakeup } from '../lib/async/wakeup.ts'
-
-/** So often the file is read without an event, too (ms). */
-const lookMs = 60_000
+import { followFile } from '../lib/files.ts'
 
 export interface EngineTokensOptions {
   /** `/etc/lading/registry-token`; null: there is no listener that engines show a token at. */
@@ -43,14 +39,8 @@ export class EngineTokens {
   async follow(signal: AbortSignal): Promise<void> {
     const { path, clock, log } = this.#options
     if (path === null) return
-    const wakeup = new Wakeup(clock)
-    watch(dirname(path), { signal }, (_event, changed) => {
-      if (changed === basename(path)) wakeup.wake()
-    }).on('error', error => log(`keeper: cannot watch ${path}: ${error.message}`))
-    while (!signal.aborted) {
-      await this.look()
-      await wakeup.wait(lookMs, signal)
-    }
+    const onUnwatched = (error: Error) => log(`keeper: cannot watch ${path}: ${error.message}`)
+    await followFile({ path, by: 'name', clock, look: () => this.look(), onUnwatched }, signal)
   }
 
   /** Reads the file once more. What HAProxy does not take is tried at the next look. */

@@ -1,6 +1,9 @@
+import { watch } from 'node:fs'
 import { chmod, mkdir, open, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
 import type { Server } from 'node:net'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
+import type { Clock } from '../core/clock.ts'
+import { Wakeup } from './async/wakeup.ts'
 
 /** The text of a file; null when there is none. */
 export async function readIfThere(path: string): Promise<string | null> {
@@ -61,6 +64,35 @@ export async function listenPrivately(server: Server, path: string, beside = `${
   await promise
   await chmod(beside, 0o600)
   await rename(beside, path)
+}
+
+export interface FollowedFile {
+  readonly path: string
+  /** `name`: another file may come in its place. `file`: it is written in its place (a file that is mounted by itself). */
+  readonly by: 'name' | 'file'
+  readonly clock: Clock
+  /** Reads the file. It never rejects. */
+  readonly look: () => Promise<void> | void
+  /** The system does not say when it changes: it is looked at once a minute all the same. */
+  readonly onUnwatched: (error: Error) => void
+}
+
+/** Without an event a followed file is looked at so often (ms). */
+const lookMs = 60_000
+
+/** Looks at a file now, whenever the system says that it may have changed, and once a minute, until the signal. */
+export async function followFile(
+  { path, by, clock, look, onUnwatched }: FollowedFile,
+  signal: AbortSignal,
+): Promise<void> {
+  const wakeup = new Wakeup(clock)
+  watch(by === 'name' ? dirname(path) : path, { signal }, (_event, changed) => {
+    if (by === 'file' || changed === basename(path)) wakeup.wake()
+  }).on('error', onUnwatched)
+  while (!signal.aborted) {
+    await look()
+    await wakeup.wait(lookMs, signal)
+  }
 }
 
 /** Something is at this path; through links. */

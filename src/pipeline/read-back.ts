@@ -13,7 +13,7 @@ import type { Parts } from '../release/make-release.ts'
 import type { ReleaseDocument } from '../release/document.ts'
 import { laneSpec, serviceSpecs } from '../rollout/spec.ts'
 import type { ConfigVersion, RestoredEnvironment, RestoredRun } from '../store/store.ts'
-import type { BuiltCommit } from './release-inputs.ts'
+import type { BuiltCommit } from './built-commit.ts'
 
 /** What cluster and edges hold of one environment. */
 export interface Traces extends EnvironmentKey {

@@ -7,14 +7,8 @@ import { makeRelease } from '../release/make-release.ts'
 import { releasePhase } from '../release/release-phase.ts'
 import { startRelease } from '../rollout/roll-out.ts'
 import { releasePhaseSpec } from '../rollout/spec.ts'
-import {
-  imageForRestore,
-  buildAndVerify,
-  releaseInputs,
-  judge,
-  type BuiltCommit,
-  type StageDeps,
-} from './release-inputs.ts'
+import { buildAndVerify, imageForRestore, judge, type BuiltCommit, type StageDeps } from './built-commit.ts'
+import { releaseInputs } from './release-inputs.ts'
 import type { RunContext } from './run-context.ts'
 import type { Deps } from './deps.ts'
 

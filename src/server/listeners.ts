@@ -1,8 +1,8 @@
-import { chmod, mkdtemp, rename, rmdir } from 'node:fs/promises'
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
-import { basename, join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
+import { listenPrivately } from '../lib/files.ts'
 import type { GitListener } from '../commit/http/listener.ts'
 import type { ApiEnv } from '../api/parts.ts'
 
@@ -28,19 +28,13 @@ export class Gate {
 }
 
 /**
- * Root's socket: the API on a Unix socket that only root may open. It works when edge and certificates do not. It listens
- * under another name and is renamed: a server that closes removes the path it listened on, and by then the socket at
- * `path` may be that of the control plane after it.
+ * Root's socket: the API on a Unix socket that only root may open. It works when edge and certificates do not.
+ * Only the holder of the lease opens it, so no two do at a time.
  */
 export async function openSocketListener(api: Hono<ApiEnv>, path: string, gate: Gate): Promise<Server> {
   const answer = getRequestListener(api.fetch)
   const server = serverOf(gate.keeps((request, response) => void answer(request, response)))
-  const folder = await mkdtemp(`${path}.`)
-  const fresh = join(folder, basename(path))
-  await listening(server, { path: fresh })
-  await chmod(fresh, 0o600)
-  await rename(fresh, path)
-  await rmdir(folder)
+  await listenPrivately(server, path)
   return server
 }
 
@@ -65,7 +59,8 @@ export async function openNetworkListener({ api, git, port, url, gate }: Network
     else if (!git.handle(request, response)) void answer(request, response)
   }
   const server = serverOf(gate.keeps(take))
-  await listening(server, { port, host: '0.0.0.0' })
+  server.listen(port, '0.0.0.0')
+  await once(server, 'listening')
   return server
 }
 
@@ -97,13 +92,6 @@ function hangUpOnRefused(request: IncomingMessage, response: ServerResponse): vo
 /** A large push on a slow line takes what it takes: no limit on a whole request, only on its headers. */
 function serverOf(listener: RequestListener): Server {
   return createServer({ requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 75_000 }, listener)
-}
-
-function listening(server: Server, where: { path: string } | { port: number; host: string }): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.once('error', reject)
-  server.listen(where, resolve)
-  return promise
 }
 
 /** Stops taking connections; those that are idle are closed, others may end. */

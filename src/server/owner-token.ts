@@ -1,12 +1,15 @@
-import { readFileSync, watch } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { tokenAccess } from '../access/tokens.ts'
 import type { Access, PresentedCredential, Principal } from '../access/principal.ts'
 import { AppError, asAppError } from '../core/errors.ts'
+import type { Clock } from '../core/clock.ts'
 import { Secret } from '../core/secret.ts'
+import { followFile } from '../lib/files.ts'
 
 export interface OwnerTokenOptions {
   /** `/etc/lading/token`: this file alone is mounted, so it is written in its place and never replaced. */
   readonly path: string
+  readonly clock: Clock
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
 }
 
@@ -28,13 +31,10 @@ export class OwnerToken implements Access {
   }
 
   /** Follows the file, until the signal. */
-  follow(signal: AbortSignal): void {
-    const { path, log } = this.#options
-    watch(path, { signal, persistent: false }, () => this.look()).on('error', error =>
-      log('owner token not followed', { error: error.message }),
-    )
-    // What was written before someone listened.
-    this.look()
+  async follow(signal: AbortSignal): Promise<void> {
+    const { path, clock, log } = this.#options
+    const onUnwatched = ({ message }: Error) => log('owner token not followed', { error: message })
+    await followFile({ path, by: 'file', clock, look: () => this.look(), onUnwatched }, signal)
   }
 
   /** Reads the file once more. */

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rename, rmdir } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
@@ -6,6 +6,7 @@ import { defaults } from '../../core/defaults.ts'
 import { AppError, asAppError } from '../../core/errors.ts'
 import { parseCommitId, type AppName, type CommitId, type EnvironmentName } from '../../core/names.ts'
 import { visible } from '../../core/visible.ts'
+import { listenPrivately } from '../../lib/files.ts'
 import { flush, packet, PacketReader } from './packets.ts'
 import type { Arrival } from './inspect.ts'
 import type { Answer, Command, Push } from './receive.ts'
@@ -52,19 +53,9 @@ export class ReceiveSocket {
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     await mkdir(this.#options.runDir, { recursive: true, mode: 0o700 })
-    // Under another name, and renamed: a server that closes removes the path it listened on, and by then the socket
-    // there may be that of the control plane after us.
-    const folder = await mkdtemp(`${this.path}.`)
-    const fresh = join(folder, 'new')
-    // sockaddr_un holds 108 bytes with the final zero.
-    if (Buffer.byteLength(fresh) > 107) throw new AppError('invalid-input', `socket path too long: ${fresh}`)
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(fresh, resolve)
-    })
-    await chmod(fresh, 0o600)
-    await rename(fresh, this.path)
-    await rmdir(folder)
+    // sockaddr_un holds 108 bytes with the final zero, and the socket is made under a longer name.
+    if (Buffer.byteLength(this.path) > 102) throw new AppError('invalid-input', `socket path too long: ${this.path}`)
+    await listenPrivately(this.#server, this.path)
   }
 
   /** Tells every open push that we are going down, and waits until each has its answer. */

@@ -6,7 +6,7 @@ import { buildImage } from './build-image.ts'
 import { find } from '../swarm/engine-call.ts'
 import { readIfThere, writeWhole } from '../../lib/files.ts'
 import type { Obstacle } from '../steps/obstacle.ts'
-import type { UpOptions } from '../options.ts'
+import type { UpOptions } from '../options/up.ts'
 import { checkout } from '../paths.ts'
 import { proxyForBuilds } from '../host/proxy.ts'
 import {

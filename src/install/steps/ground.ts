@@ -8,7 +8,7 @@ import { readIfThere, writeWhole } from '../../lib/files.ts'
 import { firewallText, foreignBridges } from '../firewall/firewall.ts'
 import type { Machine } from '../host/machine.ts'
 import { choosePlace, hasAddress, listAddresses, listInterfaces } from '../host/network.ts'
-import type { UpOptions } from '../options.ts'
+import type { UpOptions } from '../options/up.ts'
 import {
   groundPackages,
   installPackages,

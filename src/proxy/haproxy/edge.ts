@@ -14,13 +14,13 @@ import {
 } from '../../edge/edges.ts'
 import { Mutex } from '../../lib/async/mutex.ts'
 import * as models from '../model.ts'
+import { AppliedModel } from './applied-model.ts'
 import { ensureDefaultCertificate, loadCertificate, pemBlocks, unloadCertificate } from './certificates.ts'
 import { haproxyConfig, type EdgeSettings } from './config.ts'
 import { writeWhole } from '../../lib/files.ts'
-import { prepareFolders, readModel, writeDerived, writeModel } from './disk.ts'
+import { prepareFolders, writeDerived, writeModel } from './disk.ts'
 import { EarlierDrains, sumOf } from './drains.ts'
 import type { EdgePaths } from './files.ts'
-import { mapChanges, mapsOf, type MapName } from './maps.ts'
 import type { Predecessor } from './process.ts'
 import { poolFor } from './pools.ts'
 import { followRing } from '../router-log/ring.ts'
@@ -49,9 +49,8 @@ export class HaproxyEdge {
   readonly #options: EdgeOptions
   /** What is told to HAProxy must not interleave with a reload. */
   readonly #exclusive = new Mutex()
-  #model = models.emptyModel
+  readonly #applied: AppliedModel
   #process = 0
-  #mapsInDoubt = false
   #earlier = new EarlierDrains([])
   #deaths = 0
 
@@ -59,19 +58,25 @@ export class HaproxyEdge {
     this.#options = options
     const { clock, log, changed, binary, paths, faults } = options
     this.supervisor = new Supervisor({ binary, paths, clock, log, onDeath: how => void this.#revive(how) })
+    this.#applied = new AppliedModel({
+      paths,
+      exclusive: this.#exclusive,
+      runtime: () => this.supervisor.runtime,
+      changed,
+    })
     this.admission = new Admission({
       clock,
       log,
       changed,
       ...(faults && { faults }),
       exclusive: this.#exclusive,
-      model: () => this.#model,
+      model: () => this.#applied.current,
       runtime: () => this.supervisor.runtime,
     })
   }
 
   get model(): models.EdgeModel {
-    return this.#model
+    return this.#applied.current
   }
 
   /** Number of the HAProxy that runs: names its sockets. */
@@ -87,7 +92,7 @@ export class HaproxyEdge {
 
   /** Reads what this edge was told, before anything runs. */
   async load(): Promise<void> {
-    this.#model = await readModel(this.#options.paths)
+    await this.#applied.load()
   }
 
   /** Sockets of earlier keepers whose HAProxies may still drain. */
@@ -101,9 +106,7 @@ export class HaproxyEdge {
       this.#process = before?.process ?? 0
       this.#earlier = earlier
       const held = before
-        ? await new Runtime(before.runtimeSocket, this.#options.clock).slots(
-            this.#model.lanes.map(lane => lane.backend),
-          )
+        ? await new Runtime(before.runtimeSocket, this.#options.clock).slots(this.model.lanes.map(lane => lane.backend))
         : []
       this.admission.adopt(held)
       await this.#replace(before)
@@ -123,101 +126,83 @@ export class HaproxyEdge {
 
   async allocate(spec: LaneSpec, term: number): Promise<void> {
     poolFor(spec)
-    await this.#change(term, async () => {
-      if (models.freeBackends(this.#model, poolFor(spec).name).length === 0) await this.#refill()
-      await this.#commit(models.withLane(this.#model, spec, free => this.admission.choose(free)))
+    await this.#applied.change(term, async () => {
+      if (models.freeBackends(this.model, poolFor(spec).name).length === 0) await this.#refill()
+      await this.#applied.commit(models.withLane(this.model, spec, free => this.admission.choose(free)))
       await this.admission.converge()
     })
     this.admission.ring()
-    if (models.refilled(this.#model) !== this.#model) void this.#refillLater()
+    if (models.refilled(this.model) !== this.model) void this.#refillLater()
   }
 
   async release(release: ReleaseKey, term: number): Promise<void> {
-    await this.#change(term, async () => {
-      const lane = models.laneOf(this.#model, release)
+    await this.#applied.change(term, async () => {
+      const lane = models.laneOf(this.model, release)
       if (!lane) return
-      const after = models.withoutLane(this.#model, release)
+      const after = models.withoutLane(this.model, release)
       await writeModel(this.#options.paths, after)
       await this.admission.empty(lane.backend)
-      await this.#commit(after)
+      await this.#applied.commit(after)
     })
   }
 
   async route(route: Route, term: number): Promise<void> {
-    await this.#change(term, () => this.#commit(models.withRoute(this.#model, route)))
+    await this.#applied.change(term, () => this.#applied.commit(models.withRoute(this.model, route)))
   }
 
   async unroute(key: EnvironmentKey, term: number): Promise<void> {
-    await this.#change(term, () => this.#commit(models.withoutRoute(this.#model, key)))
+    await this.#applied.change(term, () => this.#applied.commit(models.withoutRoute(this.model, key)))
   }
 
   async certify(host: DomainName, secret: Secret, term: number): Promise<void> {
     const pem = pemBlocks(secret)
-    await this.#change(term, async () => {
+    await this.#applied.change(term, async () => {
       const { paths } = this.#options
-      const isNew = !this.#model.certificates.includes(host)
+      const isNew = !this.model.certificates.includes(host)
       // HAProxy first: one that it refuses would keep the next from starting. Repeated, for the call was not answered.
       await loadCertificate({ runtime: this.supervisor.runtime, paths, host, pem })
       await writeWhole(paths.certificate(host), pem, 0o600)
-      if (isNew) await this.#commit({ ...this.#model, certificates: [...this.#model.certificates, host] })
+      if (isNew) await this.#applied.commit({ ...this.model, certificates: [...this.model.certificates, host] })
     })
   }
 
   /** The model first: a HAProxy that starts meanwhile must not look for a file that is gone. Repeated, it finds what is left. */
   async uncertify(host: DomainName, term: number): Promise<void> {
-    await this.#change(term, async () => {
+    await this.#applied.change(term, async () => {
       const { paths } = this.#options
-      const certificates = this.#model.certificates.filter(one => one !== host)
-      const after = models.withHttpsOnly({ ...this.#model, certificates }, host, false)
-      if (certificates.length < this.#model.certificates.length) await this.#commit(after)
+      const certificates = this.model.certificates.filter(one => one !== host)
+      const after = models.withHttpsOnly({ ...this.model, certificates }, host, false)
+      if (certificates.length < this.model.certificates.length) await this.#applied.commit(after)
       await unloadCertificate(this.supervisor.runtime, paths, host)
       await rm(paths.certificate(host), { force: true })
     })
   }
 
   async onlyHttps(host: DomainName, isOn: boolean, term: number): Promise<void> {
-    await this.#change(term, () => this.#commit(models.withHttpsOnly(this.#model, host, isOn)))
+    await this.#applied.change(term, () => this.#applied.commit(models.withHttpsOnly(this.model, host, isOn)))
   }
 
   /** They stand in the configuration: another HAProxy takes the listeners. */
   async limitSources(limits: SourceLimits, term: number): Promise<void> {
-    await this.#change(term, () => this.#withReload(models.withSourceLimits(this.#model, limits)))
+    await this.#applied.change(term, () => this.#reloadInto(models.withSourceLimits(this.model, limits)))
   }
 
   async challenge(token: string, answer: string | null, term: number): Promise<void> {
-    await this.#change(term, () => this.#commit(models.withChallenge(this.#model, token, answer)))
+    await this.#applied.change(term, () => this.#applied.commit(models.withChallenge(this.model, token, answer)))
   }
 
   state(): EdgeState {
-    return models.edgeState(this.#model)
+    return models.edgeState(this.model)
   }
 
-  /**
-   * Rejects `lease-lost` when a higher term has been seen; remembers a higher one first (law:
-   * one-control-plane-writes).
-   */
-  async assertTerm(term: number): Promise<void> {
-    this.#assertNotOver(term)
-    if (term === this.#model.term) return
-    await this.#exclusive.run(() => this.#commit({ ...this.#model, term: Math.max(term, this.#model.term) }))
-  }
-
-  /** Looked at when the change's turn has come: an old holder's call may have waited behind the first of a new one. */
-  #change<T>(term: number, work: () => Promise<T>): Promise<T> {
-    return this.#exclusive.run(() => {
-      this.#assertNotOver(term)
-      return work()
-    })
-  }
-
-  #assertNotOver(term: number): void {
-    if (term >= this.#model.term) return
-    throw new AppError('lease-lost', `term ${term} is over: term ${this.#model.term} has been seen`)
+  /** Rejects `lease-lost` when a higher term has been seen; remembers a higher one first. */
+  assertTerm(term: number): Promise<void> {
+    return this.#applied.assertTerm(term)
   }
 
   /** Requests in flight per release of one environment. */
   async inFlight(key: EnvironmentKey): Promise<Readonly<Record<number, number>>> {
-    const lanes = this.#model.lanes.filter(lane => sameEnvironment(lane.spec, key))
+    const lanes = this.model.lanes.filter(lane => sameEnvironment(lane.spec, key))
     const own = this.supervisor.inFlight(lanes.map(lane => lane.backend))
     const counts = sumOf([await own, ...(await this.#earlier.counts())])
     return Object.fromEntries(lanes.map(lane => [lane.spec.release, counts.get(lane.backend) ?? 0]))
@@ -240,35 +225,18 @@ export class HaproxyEdge {
     await promise
   }
 
-  /** Disk first, then HAProxy, then the answer is read back (decision: lanes-and-maps): but for certificates. */
-  async #commit(after: models.EdgeModel): Promise<void> {
-    const before = this.#model
-    if (after === before && !this.#mapsInDoubt) return
-    await writeModel(this.#options.paths, after)
-    this.#model = after
-    // A HAProxy that dies here starts again from the model.
-    const { runtime } = this.supervisor
-    const file = (map: MapName) => this.#options.paths.map(map)
-    // After a refusal the maps of HAProxy are read, not remembered.
-    const was = this.#mapsInDoubt ? await runtime.maps(file) : mapsOf(before)
-    this.#mapsInDoubt = true
-    for (const change of mapChanges(was, mapsOf(after))) await runtime.changeMap(change, file)
-    this.#mapsInDoubt = false
-    this.#options.changed()
-  }
-
   async #replace(before: Predecessor | null): Promise<void> {
     const { paths, settings } = this.#options
     const next = this.#process + 1
     const admitted = this.admission.admitted()
     await writeDerived(
       paths,
-      this.#model,
+      this.model,
       haproxyConfig({
         paths,
         process: next,
-        pools: this.#model.pools,
-        sources: this.#model.sourceLimits,
+        pools: this.model.pools,
+        sources: this.model.sourceLimits,
         admitted,
         edge: settings(),
       }),
@@ -289,23 +257,13 @@ export class HaproxyEdge {
     return running && { pid: running.pid, runtimeSocket: running.runtime.path }
   }
 
-  /** Larger pools and a reload. */
-  async #refill(): Promise<void> {
-    await this.#withReload(models.refilled(this.#model))
+  #reloadInto(after: models.EdgeModel): Promise<void> {
+    return this.#applied.commitByReload(after, () => this.#replace(this.#running()))
   }
 
-  /** Nothing where the model is as before. */
-  async #withReload(after: models.EdgeModel): Promise<void> {
-    const before = this.#model
-    if (after === before) return
-    this.#model = after
-    try {
-      await writeModel(this.#options.paths, after)
-      await this.#replace(this.#running())
-    } catch (error) {
-      this.#model = before
-      throw error
-    }
+  /** Larger pools and a reload. */
+  async #refill(): Promise<void> {
+    await this.#reloadInto(models.refilled(this.model))
   }
 
   /** Off the deploy path: when no process waits for its proof, or after ten seconds at last. */
