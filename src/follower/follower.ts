@@ -1,10 +1,13 @@
 import { mkdirSync, watch, type FSWatcher } from 'node:fs'
 import type { Clock } from '../core/clock.ts'
 import { defaults } from '../core/defaults.ts'
+import { asAppError } from '../core/errors.ts'
 import { environmentId } from '../core/labels.ts'
 import type { EnvironmentKey } from '../core/names.ts'
 import type { FollowerConfig } from './config.ts'
+import { callKeeper } from '../edge/keeper-http.ts'
 import { Containers } from './containers.ts'
+import { Floods } from './floods.ts'
 import { Logs } from './logs.ts'
 import { recordsSince } from './read.ts'
 import { RouterLog } from './router.ts'
@@ -17,10 +20,13 @@ export interface FollowerOptions {
 
 /** Logs that are written to are read so often (ms). */
 const hotEveryMs = 100
-const coldEveryMs = 1_000
 /** Without a report of the kernel, new containers are looked for so often (ms). */
 const discoverEveryMs = 2_000
 const diskEveryMs = 1_000
+/** So often is looked for containers that print without end (ms). */
+const floodsEveryMs = 500
+/** One that begins again and again is told of so often (ms). */
+const tellOfFloodMs = 60_000
 const forgetEveryMs = 3_600_000
 
 /** One per node: what its containers and its router say, kept by environment (docs/design/logs.md). */
@@ -29,6 +35,9 @@ export class Follower {
   readonly #options: FollowerOptions
   readonly #containers: Containers
   readonly #router: RouterLog
+  readonly #floods: Floods
+  /** By container: when its owner was told last (monotonic, ms). */
+  readonly #toldOfFlood = new Map<string, number>()
   #watcher: FSWatcher | null = null
   #wake: () => void = () => undefined
   #isNews = true
@@ -50,6 +59,7 @@ export class Follower {
       log,
     })
     this.#containers = new Containers(config.containers, this.logs)
+    this.#floods = new Floods(config.containers, clock.monotonic())
     this.#router = new RouterLog({
       paths: config.router,
       clock,
@@ -80,7 +90,7 @@ export class Follower {
 
   async #follow(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
-    const at = { discover: -Infinity, disk: -Infinity, forget: clock.monotonic() }
+    const at = { discover: -Infinity, disk: -Infinity, floods: clock.monotonic(), forget: clock.monotonic() }
     let mayWrite = false
     while (!signal.aborted) {
       const now = clock.monotonic()
@@ -88,6 +98,10 @@ export class Follower {
         mayWrite = this.logs.mayWrite()
         at.disk = now
         await this.logs.sync()
+      }
+      if (now - at.floods >= floodsEveryMs) {
+        for (const container of this.#floods.look(now)) this.#slow(container, { now, mayWrite }, signal)
+        at.floods = now
       }
       const isNews = this.#isNews || this.#containers.isPuzzled
       if (mayWrite && (isNews || now - at.discover >= discoverEveryMs)) {
@@ -102,8 +116,24 @@ export class Follower {
       const isMore = mayWrite && this.#containers.read(now)
       if (mayWrite) this.#writeRouter()
       const isHot = this.#containers.isHot(now) || this.#containers.isPuzzled || this.#router.isWaiting
-      await this.#rest(isMore ? 0 : isHot ? hotEveryMs : coldEveryMs)
+      await this.#rest(isMore ? 0 : isHot ? hotEveryMs : floodsEveryMs)
     }
+  }
+
+  /** The keeper does it, and the owner reads it in the log. Asked again at the next look while it goes on. */
+  #slow(container: string, { now, mayWrite }: { now: number; mayWrite: boolean }, signal: AbortSignal): void {
+    const { config, clock, log } = this.#options
+    const call = { socketPath: config.router.occupantsSocket, method: 'PUT', path: `/brakes/${container}` } as const
+    callKeeper({ ...call, term: 0, clock }, signal).catch((error: unknown) => {
+      if (!signal.aborted) log(`logs: ${container.slice(0, 12)} is not slowed: ${asAppError(error).message}`)
+    })
+    const writer = this.#containers.writerOf(container)
+    if (!mayWrite || writer === undefined || now - (this.#toldOfFlood.get(container) ?? -Infinity) < tellOfFloodMs)
+      return
+    if (this.#toldOfFlood.size >= 1000) this.#toldOfFlood.clear()
+    this.#toldOfFlood.set(container, now)
+    const text = `${writer.name} prints more than 4 MiB a second: it is slowed to ${defaults.logLinesPerSecond} lines a second, and waits where it prints more`
+    this.logs.write(writer.key, [this.logs.note(text)], new Map())
   }
 
   #writeRouter(): void {

@@ -12,6 +12,7 @@ import { edgePaths } from '../proxy/haproxy/files.ts'
 import { refusedCommand, refusedIn } from '../proxy/haproxy/per-source.ts'
 import { keeperApi, termOf } from './api.ts'
 import type { KeeperConfig } from './config.ts'
+import { Brakes } from './brakes.ts'
 import { enginePrefix, engineUpgrades } from './engine-proxy.ts'
 import { EngineTokens } from './engine-tokens.ts'
 import { EngineWatch } from './engine-watch.ts'
@@ -50,6 +51,7 @@ export class Keeper {
   readonly #edge: HaproxyEdge
   readonly #engineWatch: EngineWatch
   readonly #engineTokens: EngineTokens
+  readonly #brakes: Brakes
   readonly #views: Views
   readonly #paths: ReturnType<typeof edgePaths>
   readonly #stop = new AbortController()
@@ -94,6 +96,7 @@ export class Keeper {
       log,
       changed: process => this.#processChanged(process),
     })
+    this.#brakes = new Brakes({ engine: new DockerHttp({ socketPath: config.engineSocket }), clock, log })
     this.#views = new Views({ processes: this.#engineWatch.processes, edge: this.#edge, node: config.node, clock })
     this.#server = createServer({ requestTimeout: 0, headersTimeout: 30_000 })
   }
@@ -200,8 +203,10 @@ export class Keeper {
     }
     this.#server.on('upgrade', engineUpgrades(config.engineSocket, admit))
     await listenPrivately(this.#server, this.#socketPath, `${this.#socketPath}.${config.generation}`)
-    const occupants = () => this.#edge.admission.occupants()
-    this.#occupantsServer = await openOccupantsSocket(this.#paths.occupantsSocket, config.generation, occupants)
+    this.#occupantsServer = await openOccupantsSocket(this.#paths.occupantsSocket, config.generation, {
+      occupants: () => this.#edge.admission.occupants(),
+      brake: container => void this.#brakes.hold(container, this.#work.signal),
+    })
   }
 
   /** Freezes and lets go; resumes by itself when the other keeper does not come up. */

@@ -23,11 +23,16 @@ async function call(method: string, path: string): Promise<{ status: number; bod
   return promise
 }
 
-test("the follower's socket names occupants, and lets no one further: neither to the engine nor to the edge", async () => {
+test("the follower's socket names occupants, takes containers to slow down, and lets no one further: neither to the engine nor to the edge", async () => {
   await showRouter(paths, 3)
   assert.deepEqual(JSON.parse(readFileSync(paths.newestRouter, 'utf8')), { runtimeSocket: paths.routerSocket(3) })
-  const first = await openOccupantsSocket(paths.occupantsSocket, 1, () => ({ 'h1/s1': 'old' }))
-  const second = await openOccupantsSocket(paths.occupantsSocket, 2, () => ({ 'h1/s1': 'container' }))
+  const braked: string[] = []
+  const brake = (container: string) => void braked.push(container)
+  const first = await openOccupantsSocket(paths.occupantsSocket, 1, { occupants: () => ({ 'h1/s1': 'old' }), brake })
+  const second = await openOccupantsSocket(paths.occupantsSocket, 2, {
+    occupants: () => ({ 'h1/s1': 'container' }),
+    brake,
+  })
   first.close()
   try {
     assert.equal(statSync(paths.occupantsSocket).mode & 0o777, 0o600)
@@ -36,6 +41,10 @@ test("the follower's socket names occupants, and lets no one further: neither to
     for (const path of others) assert.equal((await call('GET', path)).status, 404, path)
     for (const method of ['PUT', 'POST', 'DELETE'])
       assert.equal((await call(method, '/edge/tenants')).status, 404, method)
+    assert.equal((await call('PUT', `/brakes/${'a'.repeat(64)}`)).status, 204)
+    for (const path of ['/brakes/web', '/brakes/', `/brakes/${'a'.repeat(64)}/../x`])
+      assert.equal((await call('PUT', path)).status, 404, path)
+    assert.deepEqual(braked, ['a'.repeat(64)])
   } finally {
     second.close()
   }
