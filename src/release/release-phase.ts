@@ -81,7 +81,7 @@ function assertPassed({ exitCode, outOfMemory }: OneOffView, details: readonly s
   if (exitCode === 0) return
   const how = outOfMemory ? 'was killed for memory' : `exited ${exitCode ?? 'without a code'}`
   throw new AppError('release-phase-failed', `the release phase ${how}`, {
-    hint: 'Mend the "release:" command of the Procfile, or what it works on, and push again.',
+    hint: 'Fix the "release:" command of the Procfile, or what it works on, and push again.',
     details,
   })
 }

@@ -63,7 +63,7 @@ export function doctor(get: () => Platform): void {
       assert.equal(found.length, 1, found.join('\n'))
       assert.match(
         found[0]!,
-        /^image base: was made before the certificates of this machine changed .* → lading up makes/,
+        /^image base: was made before the certificates of this machine changed .* → lading up builds/,
       )
     } finally {
       await writeFile(await host.path(bundle), before)
